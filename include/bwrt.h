@@ -385,7 +385,7 @@ enum {
     BWRT_DELIVER_DETACHED = 2 /* to nobody: counted in bwrt_sample(); no results, no groups */
 };
 
-/* What the deadline means. */
+/* What the deadline means; ABORT and REFUSE need one. */
 enum {
     BWRT_LATE_FINISH = 0, /* order only: finishes, flagged late */
     BWRT_LATE_ABORT = 1,  /* ends at the deadline with BWRT_E_LATE and its valid prefix */

@@ -22,7 +22,7 @@ inline std::uint64_t test_seed() {
 }
 
 class Random {
-   public:
+ public:
     explicit Random(std::uint64_t seed) : engine_(seed) {}
 
     std::uint64_t bits() { return engine_(); }
@@ -38,7 +38,7 @@ class Random {
     bool one_in(std::uint64_t count) { return below(count) == 0; }
     std::mt19937_64& engine() { return engine_; }
 
-   private:
+ private:
     std::mt19937_64 engine_;
 };
 

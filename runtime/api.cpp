@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// api.cpp — the exported functions, and nothing else (bwrt_status_name is beside its table).
+//
+// Each one checks its pointers, counts itself as a call inside, calls the core inside guard(),
+// and returns a status.  No decision is taken here and no exception leaves this file.
+
+#include <algorithm>
+#include <cstddef>
+
+#include "runtime/boundary.h"
+#include "runtime/runtime.h"
+
+using bwrt::runtime::Call;
+using bwrt::runtime::check_array;
+using bwrt::runtime::copy_in;
+using bwrt::runtime::copy_out;
+using bwrt::runtime::ErrorSink;
+using bwrt::runtime::fail;
+using bwrt::runtime::guard;
+using bwrt::runtime::Runtime;
+
+namespace {
+
+constexpr std::uint32_t kAlignment = alignof(std::uint64_t);
+
+bwrt_status need(const void* pointer, const char* field, bwrt_error* error) {
+    if (pointer == nullptr) return fail({error, BWRT_NONE}, BWRT_E_INVAL, field, "NULL");
+    if (reinterpret_cast<std::uintptr_t>(pointer) % kAlignment != 0) {
+        return fail({error, BWRT_NONE}, BWRT_E_INVAL, field, "not aligned to %u bytes", kAlignment);
+    }
+    return BWRT_OK;
+}
+
+// A runtime that may be used from here.
+bwrt_status enter(bwrt_runtime* runtime, bwrt_error* error) {
+    if (runtime == nullptr) return fail({error, BWRT_NONE}, BWRT_E_INVAL, "runtime", "NULL");
+    if (runtime->runtime.fork_guard().is_child()) {
+        return fail({error, BWRT_NONE}, BWRT_E_FORKED, "runtime",
+                    "it was opened by the parent of this process");
+    }
+    return BWRT_OK;
+}
+
+// Checks a struct the library writes to.
+template <typename Struct>
+bwrt_status check_out(const Struct* target, const char* field, bwrt_error* error) {
+    Struct probe;
+    return copy_in(&probe, target, target->struct_size, sizeof(Struct), field, {error, BWRT_NONE});
+}
+
+template <typename Struct>
+void write_out(Struct* target, Struct value) {
+    const std::uint32_t target_bytes = target->struct_size;
+    value.struct_size = target_bytes;
+    copy_out(target, target_bytes, value);
+}
+
+}  // namespace
+
+#define BWRT_RETURN_IF(expression) \
+    if (const bwrt_status status_ = (expression); status_ != BWRT_OK) return status_
+
+extern "C" {
+
+uint32_t bwrt_abi_version(void) { return BWRT_ABI_VERSION; }
+
+bwrt_status bwrt_open(const bwrt_config* config, bwrt_runtime** runtime_out, bwrt_error* error) {
+    BWRT_RETURN_IF(need(runtime_out, "runtime_out", error));
+    if (config != nullptr) BWRT_RETURN_IF(need(config, "config", error));
+    return bwrt::runtime::open_runtime(config, {}, runtime_out, error);
+}
+
+bwrt_status bwrt_shutdown(bwrt_runtime* runtime, uint32_t flags, int64_t timeout_ns,
+                          bwrt_error* error) {
+    BWRT_RETURN_IF(enter(runtime, error));
+    const Call call(&runtime->runtime.calls());
+    return guard(error, [&] {
+        return runtime->runtime.shutdown(flags, timeout_ns, {error, BWRT_NONE});
+    });
+}
+
+bwrt_status bwrt_close(bwrt_runtime* runtime, bwrt_error* error) {
+    if (runtime == nullptr) return BWRT_OK;
+    BWRT_RETURN_IF(enter(runtime, error));
+    BWRT_RETURN_IF(runtime->runtime.check_closable({error, BWRT_NONE}));
+    return guard(error, [&]() -> bwrt_status {
+        delete runtime;
+        return BWRT_OK;
+    });
+}
+
+bwrt_status bwrt_get_caps(bwrt_runtime* runtime, bwrt_caps* caps, bwrt_error* error) {
+    BWRT_RETURN_IF(need(caps, "caps", error));
+    BWRT_RETURN_IF(check_out(caps, "caps.struct_size", error));
+    if (runtime == nullptr) {
+        bwrt_runtime* probe = nullptr;
+        BWRT_RETURN_IF(bwrt_open(nullptr, &probe, error));
+        bwrt_status status = bwrt_get_caps(probe, caps, error);
+        if (status == BWRT_OK) status = bwrt_shutdown(probe, BWRT_SHUTDOWN_CANCEL, -1, error);
+        if (status == BWRT_OK) status = bwrt_close(probe, error);
+        return status;
+    }
+    BWRT_RETURN_IF(enter(runtime, error));
+    const Call call(&runtime->runtime.calls());
+    return guard(error, [&]() -> bwrt_status {
+        bwrt_caps found;
+        runtime->runtime.caps(&found);
+        write_out(caps, found);
+        return BWRT_OK;
+    });
+}
+
+bwrt_status bwrt_sample(bwrt_runtime* runtime, bwrt_counters* counters, bwrt_error* error) {
+    BWRT_RETURN_IF(enter(runtime, error));
+    BWRT_RETURN_IF(need(counters, "counters", error));
+    BWRT_RETURN_IF(check_out(counters, "counters.struct_size", error));
+    if (counters->routes != nullptr) {
+        BWRT_RETURN_IF(check_array(counters->routes, "counters.routes", counters->route_bytes,
+                                   sizeof(bwrt_route), "counters.route_bytes", {error, BWRT_NONE}));
+    }
+    const Call call(&runtime->runtime.calls());
+    return guard(error, [&]() -> bwrt_status {
+        bwrt_counters sampled;
+        bwrt_route routes[bwrt::runtime::kRouteCount];
+        runtime->runtime.sample(&sampled, routes);
+        sampled.routes = counters->routes;
+        sampled.route_capacity = counters->route_capacity;
+        sampled.route_bytes = counters->route_bytes;
+        sampled.route_count = bwrt::runtime::kRouteCount;
+        const std::uint32_t count =
+            counters->routes == nullptr
+                ? 0
+                : std::min(counters->route_capacity, bwrt::runtime::kRouteCount);
+        auto* target = reinterpret_cast<std::byte*>(counters->routes);
+        for (std::uint32_t i = 0; i < count; ++i) {
+            copy_out(target + std::size_t{i} * counters->route_bytes, counters->route_bytes,
+                     routes[i]);
+        }
+        write_out(counters, sampled);
+        return BWRT_OK;
+    });
+}
+
+bwrt_status bwrt_region_add(bwrt_runtime* runtime, const bwrt_region* region,
+                            bwrt_handle* region_out, bwrt_region_info* info, bwrt_error* error) {
+    BWRT_RETURN_IF(enter(runtime, error));
+    BWRT_RETURN_IF(need(region, "region", error));
+    BWRT_RETURN_IF(need(region_out, "region_out", error));
+    if (info != nullptr) {
+        BWRT_RETURN_IF(need(info, "info", error));
+        BWRT_RETURN_IF(check_out(info, "info.struct_size", error));
+    }
+    const ErrorSink sink{error, BWRT_NONE};
+    bwrt_region checked;
+    BWRT_RETURN_IF(
+        copy_in(&checked, region, region->struct_size, sizeof checked, "region.struct_size", sink));
+    const Call call(&runtime->runtime.calls());
+    return guard(error, [&]() -> bwrt_status {
+        bwrt_handle handle = 0;
+        bwrt_region_info made = {};
+        BWRT_RETURN_IF(
+            runtime->runtime.add_region(checked, &handle, info == nullptr ? nullptr : &made, sink));
+        *region_out = handle;
+        if (info != nullptr) write_out(info, made);
+        return BWRT_OK;
+    });
+}
+
+bwrt_status bwrt_region_set(bwrt_runtime* runtime, bwrt_handle region, uint32_t action,
+                            int64_t timeout_ns, bwrt_error* error) {
+    BWRT_RETURN_IF(enter(runtime, error));
+    const Call call(&runtime->runtime.calls());
+    return guard(error, [&] {
+        return runtime->runtime.set_region(region, action, timeout_ns, {error, BWRT_NONE});
+    });
+}
+
+bwrt_status bwrt_layout_add(bwrt_runtime* runtime, const bwrt_layout* layout,
+                            bwrt_handle* layout_out, bwrt_error* error) {
+    BWRT_RETURN_IF(enter(runtime, error));
+    BWRT_RETURN_IF(need(layout, "layout", error));
+    BWRT_RETURN_IF(need(layout_out, "layout_out", error));
+    const ErrorSink sink{error, BWRT_NONE};
+    bwrt_layout checked;
+    BWRT_RETURN_IF(
+        copy_in(&checked, layout, layout->struct_size, sizeof checked, "layout.struct_size", sink));
+    const Call call(&runtime->runtime.calls());
+    return guard(error, [&]() -> bwrt_status {
+        bwrt_handle handle = 0;
+        BWRT_RETURN_IF(runtime->runtime.add_layout(checked, &handle, sink));
+        *layout_out = handle;
+        return BWRT_OK;
+    });
+}
+
+bwrt_status bwrt_release(bwrt_runtime* runtime, bwrt_handle handle, bwrt_error* error) {
+    BWRT_RETURN_IF(enter(runtime, error));
+    const Call call(&runtime->runtime.calls());
+    return guard(error, [&] { return runtime->runtime.release(handle, {error, BWRT_NONE}); });
+}
+
+bwrt_status bwrt_submit_wave(bwrt_runtime* runtime, const bwrt_wave* wave, bwrt_handle* wave_out,
+                             bwrt_error* error) {
+    BWRT_RETURN_IF(enter(runtime, error));
+    BWRT_RETURN_IF(need(wave, "wave", error));
+    BWRT_RETURN_IF(need(wave_out, "wave_out", error));
+    return runtime->runtime.submit(wave, wave_out, error);
+}
+
+bwrt_status bwrt_wait(bwrt_runtime* runtime, bwrt_handle wave, int64_t timeout_ns,
+                      bwrt_completion* completion_out, bwrt_error* error) {
+    BWRT_RETURN_IF(enter(runtime, error));
+    BWRT_RETURN_IF(need(completion_out, "completion_out", error));
+    const Call call(&runtime->runtime.calls());
+    return runtime->runtime.wait(wave, timeout_ns, completion_out, {error, BWRT_NONE});
+}
+
+bwrt_status bwrt_poll(bwrt_runtime* runtime, bwrt_completion* completions, uint32_t capacity,
+                      uint32_t* count_out, bwrt_error* error) {
+    BWRT_RETURN_IF(enter(runtime, error));
+    BWRT_RETURN_IF(need(completions, "completions", error));
+    if (count_out == nullptr) return fail({error, BWRT_NONE}, BWRT_E_INVAL, "count_out", "NULL");
+    if (capacity == 0) return fail({error, BWRT_NONE}, BWRT_E_INVAL, "capacity", "0");
+    const Call call(&runtime->runtime.calls());
+    *count_out = runtime->runtime.poll(completions, capacity);
+    return BWRT_OK;
+}
+
+bwrt_status bwrt_cancel(bwrt_runtime* runtime, bwrt_handle wave, bwrt_error* error) {
+    BWRT_RETURN_IF(enter(runtime, error));
+    const Call call(&runtime->runtime.calls());
+    return runtime->runtime.cancel(wave, {error, BWRT_NONE});
+}
+
+bwrt_status bwrt_event_fd(bwrt_runtime* runtime, int32_t* fd_out, bwrt_error* error) {
+    BWRT_RETURN_IF(enter(runtime, error));
+    if (fd_out == nullptr) return fail({error, BWRT_NONE}, BWRT_E_INVAL, "fd_out", "NULL");
+    const Call call(&runtime->runtime.calls());
+    return guard(error, [&] { return runtime->runtime.event_fd(fd_out, {error, BWRT_NONE}); });
+}
+
+}  // extern "C"

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "runtime/executor.h"
+
+#include <algorithm>
+
+#include "runtime/check.h"
+#include "runtime/futex.h"
+#include "runtime/validate.h"
+
+namespace bwrt::runtime {
+
+// Commands taken in one turn: enough to keep the ring from filling, few enough that results
+// are not kept waiting.
+constexpr std::uint32_t kCommandsPerTurn = 64;
+
+Executor::Executor(Tables* tables, StorageBackend* storage, HostBackend* host, const Clock* clock,
+                   Delivery* delivery)
+    : tables_(*tables),
+      clock_(*clock),
+      delivery_(*delivery),
+      storage_(tables, storage, &ledger_, &counters_, this),
+      host_(tables, host, &ledger_, &counters_, clock, this),
+      timers_(&tables->waves) {}
+
+bool Executor::turn() noexcept {
+    now_ns_ = clock_.now_ns();
+    bool more = take_commands();
+    fire_timers();
+    if (storage_.inflight_count() != 0) more |= storage_.reap(now_ns_);
+    more |= finish_resolved();
+    storage_.issue(now_ns_);
+    if (host_.has_ready()) {
+        more |= host_.run();
+        now_ns_ = clock_.now_ns();  // a slice takes its time
+    }
+    more |= finish_resolved();
+    publish_load();
+    return more;
+}
+
+bool Executor::take_commands() noexcept {
+    ringbuf::Command command;
+    for (std::uint32_t taken = 0; taken < kCommandsPerTurn; ++taken) {
+        if (!tables_.ring.pop(&command)) return false;
+        accept(command);
+    }
+    return true;
+}
+
+void Executor::accept_all() noexcept {
+    while (take_commands()) {
+    }
+}
+
+void Executor::accept(const ringbuf::Command& command) noexcept {
+    if (command.kind == ringbuf::CommandKind::kCall) {
+        auto* call = reinterpret_cast<DriverCall*>(command.source);
+        call->run(call->argument);
+        // The asker may be gone as soon as done is set; waking an address nobody sleeps on is
+        // harmless.
+        call->done.store(1, std::memory_order_release);
+        futex_wake_all(&call->done);
+        return;
+    }
+    Wave* wave = tables_.waves.find(command.wave);
+    if (command.kind == ringbuf::CommandKind::kCancel) {
+        if (wave->ticket.load(std::memory_order_acquire) == command.wave) {
+            stop(wave, BWRT_E_CANCELLED);
+        }
+        return;
+    }
+    BWRT_CHECK(command.kind == ringbuf::CommandKind::kSubmit);
+    BWRT_CHECK(wave->ticket.load(std::memory_order_acquire) == command.wave);
+    if (command.op_kind != 0) {
+        unpack(command, &wave->inline_operation);
+        wave->list(wave->inline_operation.lane).append(&wave->inline_operation);
+    }
+    // It may have been submitted after this turn looked at the clock: a window or deadline that
+    // was over by then is over.
+    now_ns_ = std::max(now_ns_, wave->submitted_ns);
+    wave->sequence = ++sequence_;
+    wave->phase = Phase::kWaiting;
+    counters_.wave_accepted();
+    ledger_.open(wave);
+    link_live(wave);
+    wave->behind_barrier = (wave->flags & BWRT_WAVE_BARRIER) != 0 && live_first_ != wave->index;
+    link_dependencies(wave);
+    if (wave->phase == Phase::kWaiting) try_start(wave);
+}
+
+// ---- waiting for others
+
+void Executor::link_dependencies(Wave* wave) noexcept {
+    wave->dependencies_open = 0;
+    wave->dependents = nullptr;
+    bool failed = false;
+    for (std::uint32_t i = 0; i < wave->dependency_count; ++i) {
+        Dependency& dependency = wave->dependencies[i];
+        Wave* other = &tables_.waves.at(dependency.wave);
+        if (other->phase == Phase::kOver) {
+            failed = failed || other->completion.status != BWRT_OK;
+            dependency.wave = kNoIndex;
+            tables_.waves.release(other);
+        } else {
+            dependency.next = other->dependents;
+            other->dependents = &dependency;
+            ++wave->dependencies_open;
+        }
+    }
+    if (failed) stop(wave, BWRT_E_DEPENDENCY);
+}
+
+void Executor::unlink_dependencies(Wave* wave) noexcept {
+    for (std::uint32_t i = 0; i < wave->dependency_count; ++i) {
+        Dependency& dependency = wave->dependencies[i];
+        if (dependency.wave == kNoIndex) continue;
+        Wave* other = &tables_.waves.at(dependency.wave);
+        Dependency** link = &other->dependents;
+        while (*link != &dependency) link = &(*link)->next;
+        *link = dependency.next;
+        dependency.wave = kNoIndex;
+        tables_.waves.release(other);
+    }
+    wave->dependencies_open = 0;
+}
+
+// Its own completion is still there: each dependent holds a reference to the slot.
+void Executor::wake_dependents(Wave* wave) noexcept {
+    const bool failed = wave->completion.status != BWRT_OK;
+    while (wave->dependents != nullptr) {
+        Dependency* dependency = wave->dependents;
+        wave->dependents = dependency->next;
+        dependency->wave = kNoIndex;
+        Wave* waiter = &tables_.waves.at(dependency->waiter);
+        --waiter->dependencies_open;
+        tables_.waves.release(wave);
+        if (failed) {
+            stop(waiter, BWRT_E_DEPENDENCY);
+        } else {
+            try_start(waiter);
+        }
+    }
+}
+
+// ---- a wave's life
+
+void Executor::try_start(Wave* wave) noexcept {
+    if (wave->late != BWRT_LATE_FINISH && now_ns_ >= wave->deadline_ns) {
+        stop(wave, BWRT_E_LATE);
+    } else if (now_ns_ >= wave->window_end) {
+        stop(wave, BWRT_E_WINDOW);
+    } else if (wave->dependencies_open == 0 && !wave->behind_barrier &&
+               now_ns_ >= wave->window_start) {
+        start(wave);
+    } else {
+        set_timer(wave);
+    }
+}
+
+void Executor::start(Wave* wave) noexcept {
+    wave->phase = Phase::kRunning;
+    set_timer(wave);
+    if (wave->signals != nullptr) ledger_.start(wave);
+    if (wave->unresolved == 0) {
+        wave_resolved(wave);
+        return;
+    }
+    if (!wave->list(Lane::kStorage).is_empty()) storage_.add(wave);
+    if (!wave->list(Lane::kHost).is_empty()) host_.add(wave);
+}
+
+void Executor::stop(Wave* wave, bwrt_status status) noexcept {
+    if (wave->phase != Phase::kWaiting && wave->phase != Phase::kRunning) return;
+    const bool was_waiting = wave->phase == Phase::kWaiting;
+    wave->phase = Phase::kStopping;
+    wave->stop_status = status;
+    timers_.remove(wave);
+    ++wave->inflight_count;  // ours: it must not be over before we are through
+    if (was_waiting) {
+        unlink_dependencies(wave);
+        if (wave->completion.status == BWRT_OK) wave->completion.status = status;
+        wave->prefix = 0;
+    }
+    ledger_.abandon(wave, status);
+    if (!was_waiting) {
+        host_.stop(wave);
+        storage_.stop(wave);
+    }
+    if (--wave->inflight_count == 0 && wave->unresolved == 0) wave_resolved(wave);
+}
+
+// From inside a lane: finishing waits until the lane is through, and a long chain of dependents
+// does not become a deep recursion.
+void Executor::wave_resolved(Wave* wave) noexcept {
+    BWRT_CHECK(wave->phase == Phase::kRunning || wave->phase == Phase::kStopping);
+    wave->phase = Phase::kResolved;
+    storage_.forget(wave);
+    host_.forget(wave);
+    wave->next_resolved = nullptr;
+    if (resolved_last_ != nullptr) {
+        resolved_last_->next_resolved = wave;
+    } else {
+        resolved_first_ = wave;
+    }
+    resolved_last_ = wave;
+}
+
+bool Executor::finish_resolved() noexcept {
+    if (resolved_first_ == nullptr) return false;
+    while (resolved_first_ != nullptr) {
+        Wave* wave = resolved_first_;
+        resolved_first_ = wave->next_resolved;
+        if (resolved_first_ == nullptr) resolved_last_ = nullptr;
+        finish(wave);
+    }
+    return true;
+}
+
+void Executor::finish(Wave* wave) noexcept {
+    timers_.remove(wave);
+    ledger_.close(wave, now_ns_);
+    counters_.wave_over(wave->completion.status,
+                        (wave->completion.flags & BWRT_COMPLETION_LATE) != 0);
+    give_back_uses(wave);
+    wave->pages.give_back(&tables_.pages);
+    wave->phase = Phase::kOver;
+    unlink_live(wave);
+    if (wave->dependents != nullptr) wake_dependents(wave);
+    delivery_.deliver(wave);
+    // A barrier is down when nothing older lives.
+    if (live_first_ == kNoIndex) return;
+    Wave* oldest = &tables_.waves.at(live_first_);
+    if (!oldest->behind_barrier) return;
+    oldest->behind_barrier = false;
+    if (oldest->phase == Phase::kWaiting) try_start(oldest);
+}
+
+void Executor::give_back_uses(Wave* wave) noexcept {
+    const std::uint32_t known = std::min(wave->use_count, kInlineUseCount);
+    for (std::uint32_t i = 0; i < known; ++i) wave->uses[i].gate->give_back(wave->uses[i].count);
+    for (Page* page = wave->more_uses; page != nullptr; page = page->next) {
+        for (std::uint32_t i = 0; i < page->used; ++i) {
+            page->as<Use>()[i].gate->give_back(page->as<Use>()[i].count);
+        }
+    }
+}
+
+void Executor::cancel_all() noexcept {
+    for (std::uint32_t index = live_first_; index != kNoIndex;) {
+        Wave* wave = &tables_.waves.at(index);
+        index = wave->following;
+        stop(wave, BWRT_E_CANCELLED);
+    }
+}
+
+// ---- the list of live waves, in order of acceptance
+
+void Executor::link_live(Wave* wave) noexcept {
+    wave->previous = live_last_;
+    wave->following = kNoIndex;
+    if (live_last_ != kNoIndex) {
+        tables_.waves.at(live_last_).following = wave->index;
+    } else {
+        live_first_ = wave->index;
+    }
+    live_last_ = wave->index;
+    ++live_count_;
+}
+
+void Executor::unlink_live(Wave* wave) noexcept {
+    if (wave->previous != kNoIndex) {
+        tables_.waves.at(wave->previous).following = wave->following;
+    } else {
+        live_first_ = wave->following;
+    }
+    if (wave->following != kNoIndex) {
+        tables_.waves.at(wave->following).previous = wave->previous;
+    } else {
+        live_last_ = wave->previous;
+    }
+    --live_count_;
+}
+
+// ---- time
+
+void Executor::set_timer(Wave* wave) noexcept {
+    const bool waiting = wave->phase == Phase::kWaiting;
+    std::uint64_t due_ns = wave->late != BWRT_LATE_FINISH ? wave->deadline_ns : kNeverNs;
+    if (waiting || (wave->flags & BWRT_WAVE_WINDOW_ABORT) != 0) {
+        due_ns = std::min(due_ns, wave->window_end);
+    }
+    if (waiting && now_ns_ < wave->window_start) due_ns = std::min(due_ns, wave->window_start);
+    timers_.remove(wave);
+    if (due_ns != kNeverNs) timers_.insert(wave, {due_ns, wave->sequence});
+}
+
+void Executor::fire_timers() noexcept {
+    while (!timers_.is_empty() && timers_.top_key().due_ns <= now_ns_) {
+        Wave* wave = &timers_.top();
+        timers_.remove(wave);
+        if (wave->phase == Phase::kWaiting) {
+            try_start(wave);
+        } else if (wave->late != BWRT_LATE_FINISH && now_ns_ >= wave->deadline_ns) {
+            stop(wave, BWRT_E_LATE);
+        } else {
+            stop(wave, BWRT_E_WINDOW);
+        }
+    }
+}
+
+// ---- what others may know
+
+void Executor::publish_load() noexcept {
+    const auto publish = [&](Lane lane, const auto& part) {
+        const auto index = static_cast<std::uint32_t>(lane);
+        tables_.load.bytes_per_ms[index].store(part.bytes_per_ms(), std::memory_order_relaxed);
+        tables_.load.queued_bytes[index].store(part.queued_bytes(), std::memory_order_relaxed);
+    };
+    publish(Lane::kStorage, storage_);
+    publish(Lane::kHost, host_);
+}
+
+void Executor::snapshot(bwrt_counters* counters_out, bwrt_route* routes_out) const noexcept {
+    counters_.snapshot(counters_out, routes_out);
+    counters_out->time_ns = clock_.now_ns();
+    counters_out->queued_bytes = storage_.queued_bytes() + host_.queued_bytes();
+    counters_out->inflight_count = storage_.inflight_count();
+    counters_out->unknown_completions = storage_.unknown_count();
+    for (std::uint32_t i = 0; i < tables_.waves.count(); ++i) {
+        const Wave& wave = tables_.waves.at(i);
+        // A slot in new use has a ticket that its last completion does not know.
+        const std::uint64_t ticket = wave.ticket.load(std::memory_order_relaxed);
+        if (wave.phase == Phase::kOver && ticket != 0 && ticket == wave.completion.wave) {
+            ++counters_out->undelivered;
+        }
+    }
+}
+
+}  // namespace bwrt::runtime

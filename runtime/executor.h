@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// executor.h — the state machine that drives all waves, one turn() at a time.
+//
+//   commands ──accept──▶ waiting ──start──▶ lanes ──resolved──▶ finish ──▶ delivery
+//                           ▲                                      │
+//                           └── dependents, barriers, timers ◀─────┘
+//
+// It has no thread and never sleeps: whoever calls turn() is the driver (progress.h), and
+// one does at a time.  Everything it knows of the world comes through the clock and the
+// backends, so a test can be the world.
+
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/clock.h"
+#include "runtime/delivery.h"
+#include "runtime/host_lane.h"
+#include "runtime/ledger.h"
+#include "runtime/storage_lane.h"
+#include "runtime/tables.h"
+#include "runtime/wave_heap.h"
+
+namespace bwrt::runtime {
+
+// Work for the driver that is no wave; lies on its asker's stack until done is 1.
+struct DriverCall {
+    void (*run)(void* argument) = nullptr;
+    void* argument = nullptr;
+    std::atomic<std::uint32_t> done{0};
+};
+
+class Executor final : private WaveOwner {
+ public:
+    Executor(Tables* tables, StorageBackend* storage, HostBackend* host, const Clock* clock,
+             Delivery* delivery);
+
+    // One step of everything.  False when nothing more can be done now: then it is worth
+    // calling again after a command, a result of the backend, or next_timer_ns().
+    bool turn() noexcept;
+
+    [[nodiscard]] std::uint64_t next_timer_ns() const noexcept {
+        return timers_.is_empty() ? kNeverNs : timers_.top_key().due_ns;
+    }
+    [[nodiscard]] std::uint64_t now_ns() const noexcept { return now_ns_; }
+    [[nodiscard]] bool has_requests_out() const noexcept { return storage_.inflight_count() != 0; }
+    // Something could be done at once, were turn() called.
+    [[nodiscard]] bool has_work_left() const noexcept {
+        return resolved_first_ != nullptr || host_.has_ready() || storage_.can_issue();
+    }
+    [[nodiscard]] std::uint32_t live_count() const noexcept { return live_count_; }
+    [[nodiscard]] const StorageLane& storage() const noexcept { return storage_; }
+    [[nodiscard]] Counters& counters() noexcept { return counters_; }
+
+    // Driver only, like turn().
+    void accept_all() noexcept;
+    void cancel_all() noexcept;
+    void snapshot(bwrt_counters* counters_out, bwrt_route* routes_out) const noexcept;
+
+ private:
+    struct TimerPlace {
+        static std::uint32_t& of(Wave& wave) noexcept { return wave.timer_place; }
+    };
+
+    bool take_commands() noexcept;
+    void accept(const ringbuf::Command& command) noexcept;
+    void link_dependencies(Wave* wave) noexcept;
+    void unlink_dependencies(Wave* wave) noexcept;
+    void try_start(Wave* wave) noexcept;
+    void start(Wave* wave) noexcept;
+    void stop(Wave* wave, bwrt_status status) noexcept;
+    void wave_resolved(Wave* wave) noexcept override;
+    bool finish_resolved() noexcept;
+    void finish(Wave* wave) noexcept;
+    void wake_dependents(Wave* wave) noexcept;
+    void give_back_uses(Wave* wave) noexcept;
+    void link_live(Wave* wave) noexcept;
+    void unlink_live(Wave* wave) noexcept;
+    void set_timer(Wave* wave) noexcept;
+    void fire_timers() noexcept;
+    void publish_load() noexcept;
+
+    Tables& tables_;
+    const Clock& clock_;
+    Delivery& delivery_;
+    Counters counters_;
+    Ledger ledger_;
+    StorageLane storage_;
+    HostLane host_;
+    WaveHeap<TimerPlace> timers_;
+    std::uint64_t now_ns_ = 0;
+    std::uint64_t sequence_ = 0;
+    std::uint32_t live_first_ = kNoIndex;  // all accepted waves not over, in order
+    std::uint32_t live_last_ = kNoIndex;
+    std::uint32_t live_count_ = 0;
+    Wave* resolved_first_ = nullptr;
+    Wave* resolved_last_ = nullptr;
+};
+
+}  // namespace bwrt::runtime

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "runtime/host_lane.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "runtime/pieces.h"
+
+namespace bwrt::runtime {
+
+HostLane::HostLane(Tables* tables, HostBackend* backend, const Ledger* ledger, Counters* counters,
+                   const Clock* clock, WaveOwner* owner)
+    : backend_(*backend),
+      ledger_(*ledger),
+      counters_(*counters),
+      clock_(*clock),
+      owner_(*owner),
+      ready_(&tables->waves) {}
+
+bool HostLane::run() noexcept {
+    std::uint64_t budget = kSliceBytes;
+    std::uint64_t before_ns = 0;
+    while (budget > 0) {
+        Wave* wave = ready_.pick();
+        if (wave == nullptr) return false;
+        if (before_ns == 0) before_ns = clock_.now_ns();
+        counters_.request_started(Route::kCopy);
+        ++wave->inflight_count;  // ours: it must not be over while we look at it
+        const std::uint64_t bytes = serve(wave, budget);
+        if (wave->list(Lane::kHost).is_empty()) ready_.remove(wave);
+        const std::uint64_t after_ns = clock_.now_ns();
+        counters_.request_finished(Route::kCopy, bytes, after_ns - before_ns, false);
+        rate_.add(bytes, after_ns - before_ns);
+        before_ns = after_ns;
+        if (--wave->inflight_count == 0 && wave->unresolved == 0) owner_.wave_resolved(wave);
+        budget -= std::min(budget, bytes);
+    }
+    return !ready_.is_empty();
+}
+
+std::uint64_t HostLane::serve(Wave* wave, std::uint64_t bytes_max) noexcept {
+    OperationList& list = wave->list(Lane::kHost);
+    std::uint64_t served = 0;
+    Piece piece;
+    // Looks for the next piece even when the slice is used up: a served list must be empty.
+    while (next_piece(&list, &piece) && served < bytes_max) {
+        served += copy(wave, list.head, piece, bytes_max - served);
+    }
+    return served;
+}
+
+std::uint64_t HostLane::copy(Wave* wave, Operation* operation, const Piece& piece,
+                             std::uint64_t bytes_max) noexcept {
+    const std::uint64_t bytes = std::min(piece.length_bytes, bytes_max);
+    ++counters_.at(Route::kCopy).piece_count;
+    const bool copied = backend_.copy(reinterpret_cast<void*>(piece.target),
+                                      reinterpret_cast<const void*>(piece.source), bytes);
+    if (copied) {
+        ledger_.good(wave, piece.entry, piece.group, bytes);
+    } else {
+        ++counters_.at(Route::kCopy).error_count;
+        ledger_.failed(wave, {BWRT_E_IO, EIO, BWRT_TIER_HOST, operation->index}, piece.entry,
+                       piece.group, bytes);
+    }
+    lane_bytes(wave) -= bytes;
+    queued_bytes_ -= bytes;
+    advance(operation, bytes);
+    return bytes;
+}
+
+}  // namespace bwrt::runtime

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// host_lane.h — the part of the executor that copies memory to memory.
+//
+// Copies run on the driver itself, in slices: after at most kSliceBytes it looks at files and
+// new commands again, so a large copy delays I/O behind it by some ten microseconds and not by
+// its own length.
+
+#pragma once
+
+#include <cstdint>
+
+#include "planner/predict.h"
+#include "runtime/clock.h"
+#include "runtime/ledger.h"
+#include "runtime/schedule.h"
+#include "runtime/storage_lane.h"
+#include "runtime/tables.h"
+
+namespace bwrt::runtime {
+
+// At 20 GB/s (one core, field measurements) 13 us: below the wake-up of a sleeping thread.
+constexpr std::uint64_t kSliceBytes = 256 << 10;
+
+class HostLane {
+ public:
+    HostLane(Tables* tables, HostBackend* backend, const Ledger* ledger, Counters* counters,
+             const Clock* clock, WaveOwner* owner);
+
+    void add(Wave* wave) noexcept {
+        ready_.insert(wave);
+        queued_bytes_ += lane_bytes(wave);
+    }
+    void forget(Wave* wave) noexcept { ready_.remove(wave); }
+    void stop(Wave* wave) noexcept {
+        ready_.remove(wave);
+        queued_bytes_ -= lane_bytes(wave);
+        lane_bytes(wave) = 0;
+    }
+
+    // Copies a slice.  True when there is more to do.
+    bool run() noexcept;
+
+    [[nodiscard]] bool has_ready() const noexcept { return !ready_.is_empty(); }
+    [[nodiscard]] std::uint64_t queued_bytes() const noexcept { return queued_bytes_; }
+    [[nodiscard]] std::uint64_t bytes_per_ms() const noexcept { return rate_.bytes_per_ms(); }
+
+ private:
+    static std::uint64_t& lane_bytes(Wave* wave) noexcept {
+        return wave->lane_bytes[static_cast<std::uint32_t>(Lane::kHost)];
+    }
+    std::uint64_t serve(Wave* wave, std::uint64_t bytes_max) noexcept;
+    std::uint64_t copy(Wave* wave, Operation* operation, const Piece& piece,
+                       std::uint64_t bytes_max) noexcept;
+
+    HostBackend& backend_;
+    const Ledger& ledger_;
+    Counters& counters_;
+    const Clock& clock_;
+    WaveOwner& owner_;
+    ReadyQueue<Lane::kHost> ready_;
+    planner::RateEstimate rate_;
+    std::uint64_t queued_bytes_ = 0;  // of running waves, not copied
+};
+
+}  // namespace bwrt::runtime

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "runtime/ledger.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "runtime/check.h"
+#include "runtime/pieces.h"
+
+namespace bwrt::runtime {
+namespace {
+
+bwrt_result* result_of(const Wave& wave, std::uint32_t entry) noexcept {
+    auto* bytes =
+        reinterpret_cast<std::byte*>(wave.results) + std::size_t{entry} * wave.result_bytes;
+    return reinterpret_cast<bwrt_result*>(bytes);
+}
+
+// Release: who sees the value sees the group's bytes.
+void write_signal(const Operation& signal, std::uint64_t value) noexcept {
+    if (signal.width == 4) {
+        std::atomic_ref<std::uint32_t>(*reinterpret_cast<std::uint32_t*>(signal.target))
+            .store(static_cast<std::uint32_t>(value), std::memory_order_release);
+    } else {
+        std::atomic_ref<std::uint64_t>(*reinterpret_cast<std::uint64_t*>(signal.target))
+            .store(value, std::memory_order_release);
+    }
+}
+
+void finish_signal(Wave* wave, const Operation& signal, bool done) noexcept {
+    write_signal(signal, done ? signal.source : signal.length_bytes);
+    if (!done) {
+        GroupState& state = wave->group(signal.group);
+        wave->prefix = std::min(wave->prefix, signal.entry_first);
+        state.prefix = std::min(state.prefix, signal.entry_first);
+    }
+    if (wave->results == nullptr) return;
+    bwrt_result* result = result_of(*wave, signal.entry_first);
+    result->status = done ? BWRT_OK : BWRT_E_DEPENDENCY;
+    result->address = 0;
+}
+
+// Writes the signals of a group that has just been resolved and takes them off the list.
+void fire_signals(Wave* wave, std::uint32_t group) noexcept {
+    const bwrt_status status = wave->group(group).status;
+    for (Operation** link = &wave->signals; *link != nullptr;) {
+        Operation* signal = *link;
+        if (signal->group > group) break;  // ascending
+        if (signal->group < group) {
+            link = &signal->next;
+            continue;
+        }
+        *link = signal->next;
+        finish_signal(wave, *signal, status == BWRT_OK);
+    }
+}
+
+void resolve_entry(const Wave& wave, std::uint32_t entry, std::uint64_t unresolved,
+                   std::uint64_t done, const Failure* failure) noexcept {
+    bwrt_result* result = result_of(wave, entry);
+    result->address -= unresolved;
+    result->bytes += done;
+    if (failure == nullptr || result->status != BWRT_OK) return;
+    result->status = failure->status;
+    result->os_code = failure->os_code;
+    result->tier = failure->tier;
+}
+
+void resolve_group(Wave* wave, std::uint32_t group, std::uint64_t unresolved) noexcept {
+    GroupState& state = wave->group(group);
+    BWRT_DEBUG_CHECK(state.unresolved >= unresolved);
+    state.unresolved -= unresolved;
+    if (state.unresolved == 0 && wave->signals != nullptr) fire_signals(wave, group);
+}
+
+}  // namespace
+
+void Ledger::open(Wave* wave) const noexcept {
+    bwrt_completion& completion = wave->completion;
+    completion = {};
+    completion.wave = wave->handle;
+    completion.user_data = wave->user_data;
+    completion.operation_index = BWRT_NONE;
+    completion.submitted_ns = wave->submitted_ns;
+    wave->prefix = wave->entry_count;
+    wave->stop_status = BWRT_OK;
+}
+
+void Ledger::start(Wave* wave) const noexcept {
+    for (Operation* signal = wave->signals; signal != nullptr;) {
+        const std::uint32_t group = signal->group;
+        if (wave->group(group).unresolved == 0) fire_signals(wave, group);
+        for (signal = wave->signals; signal != nullptr && signal->group <= group;) {
+            signal = signal->next;
+        }
+    }
+}
+
+void Ledger::good(Wave* wave, std::uint32_t entry, std::uint32_t group,
+                  std::uint64_t bytes) const noexcept {
+    wave->unresolved -= bytes;
+    wave->completion.bytes += bytes;
+    if (wave->results != nullptr) resolve_entry(*wave, entry, bytes, bytes, nullptr);
+    if (wave->group_root == nullptr) return;
+    wave->group(group).bytes += bytes;
+    resolve_group(wave, group, bytes);
+}
+
+void Ledger::flushed(Wave* wave, std::uint32_t entry, std::uint32_t group) const noexcept {
+    wave->unresolved -= 1;
+    if (wave->results != nullptr) resolve_entry(*wave, entry, 1, 0, nullptr);
+    if (wave->group_root != nullptr) resolve_group(wave, group, 1);
+}
+
+void Ledger::failed(Wave* wave, const Failure& failure, std::uint32_t entry, std::uint32_t group,
+                    std::uint64_t bytes) const noexcept {
+    wave->unresolved -= bytes;
+    wave->prefix = std::min(wave->prefix, entry);
+    bwrt_completion& completion = wave->completion;
+    if (completion.status == BWRT_OK) {
+        completion.status = failure.status;
+        completion.os_code = failure.os_code;
+        completion.tier = failure.tier;
+        completion.operation_index = failure.operation_index;
+    }
+    if (wave->results != nullptr) resolve_entry(*wave, entry, bytes, 0, &failure);
+    if (wave->group_root == nullptr) return;
+    GroupState& state = wave->group(group);
+    if (state.status == BWRT_OK) state.status = failure.status;
+    state.prefix = std::min(state.prefix, entry);
+    resolve_group(wave, group, bytes);
+}
+
+void Ledger::abandon(Wave* wave, bwrt_status status) const noexcept {
+    const Failure failure = {status, 0, BWRT_TIER_NONE, BWRT_NONE};
+    for (OperationList& list : wave->lists) {
+        while (!list.is_empty()) {
+            Operation* operation = list.pop_front();
+            if (operation->kind == BWRT_OP_FLUSH) {
+                failed(wave, failure, operation->entry_first, operation->group, 1);
+                continue;
+            }
+            drop_rest(operation,
+                      [&](std::uint32_t group, std::uint32_t entry, std::uint64_t bytes) {
+                          failed(wave, failure, entry, group, bytes);
+                      });
+        }
+    }
+}
+
+void Ledger::close(Wave* wave, std::uint64_t now_ns) const noexcept {
+    BWRT_CHECK(wave->unresolved == 0);
+    BWRT_CHECK(wave->inflight_count == 0);
+    bwrt_completion& completion = wave->completion;
+    // Signals are left only of a wave that never ran.
+    while (wave->signals != nullptr) {
+        Operation* signal = wave->signals;
+        wave->signals = signal->next;
+        finish_signal(wave, *signal, completion.status == BWRT_OK);
+    }
+    if (wave->groups != nullptr) {
+        for (std::uint32_t group = 0; group < wave->group_count; ++group) {
+            const GroupState& state = wave->group(group);
+            const bwrt_group_result result = {state.status, state.prefix, state.bytes};
+            auto* bytes =
+                reinterpret_cast<std::byte*>(wave->groups) + std::size_t{group} * wave->group_bytes;
+            std::memset(bytes, 0, wave->group_bytes);
+            std::memcpy(bytes, &result, sizeof result);
+        }
+    }
+    completion.prefix_count = wave->prefix;
+    completion.verdict = completion.status == BWRT_OK ? BWRT_VERDICT_LOADED
+                         : wave->prefix > 0           ? BWRT_VERDICT_PARTIAL
+                                                      : BWRT_VERDICT_RECOMPUTE;
+    completion.finished_ns = now_ns;
+    if (wave->is_late(now_ns)) completion.flags |= BWRT_COMPLETION_LATE;
+}
+
+}  // namespace bwrt::runtime

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ledger.h — every byte of a wave is accounted for exactly once, as good or as failed.
+//
+// open() when the wave is accepted, good() and failed() as pieces are resolved, close() when
+// nothing is left: the completion, results and groups then say what became of each byte, and every
+// SIGNAL has been written one way or the other.  A group's SIGNAL fires here, at the moment
+// its last byte is resolved.
+
+#pragma once
+
+#include "runtime/wave.h"
+
+namespace bwrt::runtime {
+
+struct Failure {
+    bwrt_status status;
+    std::int32_t os_code;
+    std::uint32_t tier;             // BWRT_TIER_*
+    std::uint32_t operation_index;  // BWRT_NONE when the wave itself ended
+};
+
+class Ledger {
+ public:
+    void open(Wave* wave) const noexcept;
+
+    // When it starts to run: signals of groups that nothing belongs to are due at once.
+    void start(Wave* wave) const noexcept;
+
+    void good(Wave* wave, std::uint32_t entry, std::uint32_t group,
+              std::uint64_t bytes) const noexcept;
+    void failed(Wave* wave, const Failure& failure, std::uint32_t entry, std::uint32_t group,
+                std::uint64_t bytes) const noexcept;
+
+    // A FLUSH moves no bytes: it counts as one unresolved and none done.
+    void flushed(Wave* wave, std::uint32_t entry, std::uint32_t group) const noexcept;
+
+    // Fails what the lists still hold, as `status`, and empties them.
+    void abandon(Wave* wave, bwrt_status status) const noexcept;
+
+    // Once unresolved is 0 and nothing is in flight: the last word on the wave.
+    void close(Wave* wave, std::uint64_t now_ns) const noexcept;
+};
+
+}  // namespace bwrt::runtime

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// region.h — the table of regions: memory and files that operations may name.
+//
+// Read by submitters without a lock (through the gate), written under the control plane's
+// lock.  What the executor needs of a file, its backend indices, alignment and whether it
+// may still be believed, is in FileState, which only the executor touches after add().
+
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "include/bwrt.h"
+#include "runtime/backend/backend.h"
+#include "runtime/gate.h"
+#include "runtime/memory.h"
+#include "runtime/status.h"
+
+namespace bwrt::runtime {
+
+constexpr std::uint32_t kProcessSlot = 0xFFFFu;  // stands for BWRT_PROCESS_MEMORY
+
+// A file region after reopening.
+struct FileState {
+    int fd = -1;                        // buffered, or the only one
+    int direct_fd = -1;                 // O_DIRECT, when in force
+    std::int32_t file = -1;             // indices at the backend, set by the executor
+    std::int32_t direct_file = -1;      // -1 again when direct I/O turns out to be refused
+    std::int32_t direct_attached = -1;  // what to detach
+    std::uint32_t memory_align_bytes = 1;
+    std::uint32_t offset_align_bytes = 1;
+    // Direct I/O stays below this; the file's last, partial page goes through the page
+    // cache, always, so that no page is ever reached both ways.
+    std::uint64_t direct_end = 0;
+    std::uint64_t device = 0, inode = 0;  // one file behind two regions shares its edge blocks
+    bool poisoned = false;                // a flush failed: executor's, never unset
+    int poison_errno = 0;
+
+    FileState() = default;
+    FileState(const FileState&) = delete;
+    FileState& operator=(const FileState&) = delete;
+    ~FileState();
+};
+
+struct Region {
+    Gate gate;
+    std::uint64_t generation = 0;
+    std::uint32_t kind = 0;   // BWRT_REGION_HOST, ...
+    std::uint32_t flags = 0;  // in force
+    std::byte* address = nullptr;
+    std::uint64_t length_bytes = 0;
+    std::int32_t fixed_buffer = -1;  // executor's
+    bool quiesced = false;           // control plane's
+    std::uint32_t layout_count = 0;  // planes of layouts that lie here; control plane's
+    FileState* file = nullptr;
+    RegionMemory memory;
+
+    [[nodiscard]] bool is_file() const noexcept { return kind == BWRT_REGION_FILE; }
+};
+
+class RegionTable {
+ public:
+    RegionTable(std::uint32_t count_max, std::uint64_t first_generation);
+    ~RegionTable();
+    RegionTable(const RegionTable&) = delete;
+    RegionTable& operator=(const RegionTable&) = delete;
+
+    [[nodiscard]] std::uint32_t count_max() const noexcept {
+        return static_cast<std::uint32_t>(regions_.count());
+    }
+    [[nodiscard]] Region& at(std::uint32_t slot) const noexcept { return regions_[slot]; }
+
+    // The region behind a handle whose gate the caller will ask; null for a handle that
+    // cannot be one.
+    [[nodiscard]] Region* find(bwrt_handle handle) const noexcept {
+        if (!is_kind(handle, HandleKind::kRegion) || slot_of(handle) >= regions_.count()) {
+            return nullptr;
+        }
+        return &regions_[slot_of(handle)];
+    }
+
+    // Control plane, one at a time.  add() checks the description, opens or allocates what it
+    // names and returns the slot, still gated; publish() lets submitters see it.
+    bwrt_status add(const bwrt_region& description, std::uint32_t* slot_out, Region** region_out,
+                    char* reason, std::size_t reason_bytes, const ErrorSink& sink);
+    bwrt_handle publish(std::uint32_t slot) noexcept;
+    void remove(std::uint32_t slot) noexcept;
+
+ private:
+    bwrt_status fill(Region* region, const bwrt_region& description, char* reason,
+                     std::size_t reason_bytes, const ErrorSink& sink);
+
+    Table<Region> regions_;
+    std::uint64_t generation_;  // of the next region
+    std::uint32_t next_slot_ = 0;
+};
+
+// region_file.cpp: reopens description.fd and finds out how it can be reached.
+bwrt_status open_file(const bwrt_region& description, FileState* file,
+                      std::uint64_t* length_bytes_out, std::uint32_t* flags_out, char* reason,
+                      std::size_t reason_bytes, const ErrorSink& sink);
+
+}  // namespace bwrt::runtime

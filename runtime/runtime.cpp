@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "runtime/runtime.h"
+
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <bit>
+#include <new>
+
+#include "runtime/boundary.h"
+#include "runtime/limits.h"
+#include "runtime/submit.h"
+
+namespace bwrt::runtime {
+namespace {
+
+std::uint64_t random_generation() {
+    std::uint64_t random = 0;
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random) {
+        random = MonotonicClock().now_ns() * 0x9E3779B97F4A7C15u;
+    }
+    return next_generation(random & kGenerationMask);
+}
+
+// Enough that a wave inside the limits, of whatever shape, fits when no other is there, and
+// small ones are not kept out by pages they do not fill.
+std::uint32_t page_count(const bwrt_config& limits) {
+    // An operation has a line, a shape, a run that need not be full, and two uses.
+    constexpr std::uint64_t kUnits = 1 + sizeof(Shape) / kPageUnitBytes + 1;
+    constexpr std::uint64_t kUnitsPerPage = Page::kUnitCount - sizeof(Shape) / kPageUnitBytes;
+    const std::uint64_t operations = limits.operation_count_max;
+    const std::uint64_t operation_pages =
+        operations * kUnits / kUnitsPerPage + 2 * operations / kUsesPerPage + 2;
+    const std::uint64_t slot_pages = limits.slot_count_max / SlotRun::count_in(kUnitsPerPage) + 1;
+    const std::uint64_t group_pages = (limits.group_count_max >> kGroupsPerPageShift) + 2;
+    const std::uint64_t partial_pages = std::uint64_t{4} * limits.wave_count_max;
+    return static_cast<std::uint32_t>(operation_pages + slot_pages + group_pages + partial_pages);
+}
+
+// Room for a submission and a cancel of every wave, so that a full ring is seen only by
+// tests and by storms of cancels.
+std::size_t ring_capacity(const bwrt_config& limits) {
+    return std::bit_ceil(std::size_t{2} * limits.wave_count_max + 2);
+}
+
+}  // namespace
+
+ForkGuard::ForkGuard() {
+    void* page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) throw std::bad_alloc();
+    madvise(page, 4096, MADV_WIPEONFORK);
+    parent_ = static_cast<std::uint32_t*>(page);
+    *parent_ = 1;
+}
+
+ForkGuard::~ForkGuard() { munmap(const_cast<std::uint32_t*>(parent_), 4096); }
+
+Tables::Tables(const bwrt_config& checked, std::uint64_t generation)
+    : limits(checked),
+      regions(checked.region_count_max, generation),
+      layouts(checked.layout_count_max, generation),
+      waves(checked.wave_count_max, generation),
+      pages(page_count(checked)),
+      ring(ring_capacity(checked)) {}
+
+Runtime::Runtime(const bwrt_config& checked, const Clock* clock)
+    : clock_(clock != nullptr ? *clock : own_clock_),
+      tables_(checked, random_generation()),
+      delivery_(&tables_.waves),
+      progress_(&tables_, &delivery_, &clock_) {}
+
+bwrt_status Runtime::start(const World& world, const ErrorSink& sink) {
+    if (const bwrt_status status = progress_.start(world, sink)) {
+        log(BWRT_LOG_ERROR, progress_.report().storage_reason.c_str());
+        return status;
+    }
+    if (!progress_.report().storage_reason.empty()) {
+        log(BWRT_LOG_INFO, progress_.report().storage_reason.c_str());
+    }
+    return BWRT_OK;
+}
+
+void Runtime::log(std::int32_t level, const char* sentence) const noexcept {
+    if (tables_.limits.log != nullptr) {
+        tables_.limits.log(tables_.limits.log_user, level, sentence);
+    }
+}
+
+bwrt_status Runtime::submit(const bwrt_wave* wave, bwrt_handle* wave_out,
+                            bwrt_error* error) noexcept {
+    bwrt_status status;
+    bool wake = false;
+    {
+        const Call call(&submits_);
+        if (closing_.load(std::memory_order_seq_cst)) {  // K2
+            status = fail({error, BWRT_NONE}, BWRT_E_CLOSED, "", "the runtime is shutting down");
+        } else {
+            status = submit_wave(&tables_, clock_, wave, wave_out, &wake, error);
+        }
+        if (wake) progress_.wake();
+    }
+    if (status != BWRT_OK) refused_count_.fetch_add(1, std::memory_order_relaxed);
+    return status;
+}
+
+bwrt_status Runtime::wait(bwrt_handle handle, std::int64_t timeout_ns,
+                          bwrt_completion* completion_out, const ErrorSink& sink) noexcept {
+    Wave* wave = tables_.waves.find(handle);
+    if (wave == nullptr || wave->ticket.load(std::memory_order_acquire) != handle) {
+        return fail(sink, BWRT_E_HANDLE, "wave", "0x%llx is not an undelivered wave",
+                    static_cast<unsigned long long>(handle));
+    }
+    if (wave->delivery.load(std::memory_order_relaxed) != BWRT_DELIVER_WAIT) {
+        return fail(sink, BWRT_E_INVAL, "wave.delivery",
+                    "the wave is not delivered by bwrt_wait()");
+    }
+    return progress_.wait(wave, handle, timeout_ns, completion_out, sink);
+}
+
+std::uint32_t Runtime::poll(bwrt_completion* completions, std::uint32_t capacity) noexcept {
+    progress_.drive_if_caller();
+    return delivery_.poll(completions, capacity);
+}
+
+bwrt_status Runtime::cancel(bwrt_handle handle, const ErrorSink& sink) noexcept {
+    const Wave* wave = tables_.waves.find(handle);
+    if (wave == nullptr || wave->ticket.load(std::memory_order_acquire) != handle) {
+        return fail(sink, BWRT_E_HANDLE, "wave", "0x%llx is not an undelivered wave",
+                    static_cast<unsigned long long>(handle));
+    }
+    ringbuf::Command command = {};
+    command.kind = ringbuf::CommandKind::kCancel;
+    command.wave = handle;
+    if (!tables_.ring.push(command)) {
+        return fail(sink, BWRT_E_AGAIN, "", "the command ring of %zu is full",
+                    tables_.ring.capacity());
+    }
+    if (tables_.doorbell.ring()) progress_.wake();
+    return BWRT_OK;
+}
+
+bwrt_status open_runtime(const bwrt_config* config, const World& world, bwrt_runtime** runtime_out,
+                         bwrt_error* error) noexcept {
+    return guard(error, [&]() -> bwrt_status {
+        const ErrorSink sink{error, BWRT_NONE};
+        bwrt_config checked;
+        if (const bwrt_status status = check_config(config, &checked, sink)) return status;
+        auto runtime = std::make_unique<bwrt_runtime>(checked, world.clock);
+        if (const bwrt_status status = runtime->runtime.start(world, sink)) return status;
+        *runtime_out = runtime.release();
+        return BWRT_OK;
+    });
+}
+
+}  // namespace bwrt::runtime

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// runtime.h — one runtime: owns the parts, in the order they start and the reverse they stop.
+//
+//   fork guard, tables, delivery, progress (backends, executor, thread)
+//
+// Two planes.  The data plane, submit, wait, poll and cancel, takes no lock.  The control plane,
+// regions, layouts, sample and shutdown, is under one mutex, and what it has to do to the
+// backends it asks the driver to do.
+
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+#include "include/bwrt.h"
+#include "runtime/calls.h"
+#include "runtime/clock.h"
+#include "runtime/delivery.h"
+#include "runtime/progress.h"
+#include "runtime/tables.h"
+
+namespace bwrt::runtime {
+
+// A page that reads 0 in a child of fork().
+class ForkGuard {
+ public:
+    ForkGuard();  // throws std::bad_alloc
+    ~ForkGuard();
+    ForkGuard(const ForkGuard&) = delete;
+    ForkGuard& operator=(const ForkGuard&) = delete;
+
+    [[nodiscard]] bool is_child() const noexcept { return *parent_ == 0; }
+
+ private:
+    volatile std::uint32_t* parent_;
+};
+
+class Runtime {
+ public:
+    Runtime(const bwrt_config& checked, const Clock* clock);
+    Runtime(const Runtime&) = delete;
+    Runtime& operator=(const Runtime&) = delete;
+
+    bwrt_status start(const World& world, const ErrorSink& sink);
+
+    // Data plane.
+    bwrt_status submit(const bwrt_wave* wave, bwrt_handle* wave_out, bwrt_error* error) noexcept;
+    bwrt_status wait(bwrt_handle handle, std::int64_t timeout_ns, bwrt_completion* completion_out,
+                     const ErrorSink& sink) noexcept;
+    std::uint32_t poll(bwrt_completion* completions, std::uint32_t capacity) noexcept;
+    bwrt_status cancel(bwrt_handle handle, const ErrorSink& sink) noexcept;
+
+    // Control plane (control.cpp).
+    bwrt_status add_region(const bwrt_region& region, bwrt_handle* handle_out,
+                           bwrt_region_info* info_out, const ErrorSink& sink);
+    bwrt_status set_region(bwrt_handle handle, std::uint32_t action, std::int64_t timeout_ns,
+                           const ErrorSink& sink);
+    bwrt_status add_layout(const bwrt_layout& layout, bwrt_handle* handle_out,
+                           const ErrorSink& sink);
+    bwrt_status release(bwrt_handle handle, const ErrorSink& sink);
+    bwrt_status shutdown(std::uint32_t flags, std::int64_t timeout_ns, const ErrorSink& sink);
+    bwrt_status check_closable(const ErrorSink& sink) const;
+    bwrt_status event_fd(std::int32_t* fd_out, const ErrorSink& sink);
+    void sample(bwrt_counters* counters_out, bwrt_route* routes_out);
+    void caps(bwrt_caps* caps_out);  // caps.cpp
+
+    [[nodiscard]] const ForkGuard& fork_guard() const noexcept { return fork_guard_; }
+    [[nodiscard]] CallCount& calls() noexcept { return calls_; }
+    [[nodiscard]] Tables& tables() noexcept { return tables_; }
+    [[nodiscard]] Progress& progress() noexcept { return progress_; }
+
+ private:
+    bwrt_status attach(Region* region, const ErrorSink& sink);
+    void detach(Region* region) noexcept;
+    bwrt_status release_region(Region* region, bwrt_handle handle, const ErrorSink& sink);
+    bwrt_status release_layout(Layout* layout, bwrt_handle handle, const ErrorSink& sink);
+    void quiesce_layouts(std::uint32_t region_slot) noexcept;
+    void resume_layouts() noexcept;
+    [[nodiscard]] bool is_region_idle(std::uint32_t region_slot) noexcept;
+    void log(std::int32_t level, const char* sentence) const noexcept;
+
+    ForkGuard fork_guard_;
+    MonotonicClock own_clock_;
+    const Clock& clock_;
+    std::mutex control_;
+    CallCount calls_;
+    CallCount submits_;
+    std::atomic<bool> closing_{false};
+    std::atomic<bool> shut_{false};
+    std::atomic<std::uint64_t> refused_count_{0};
+    Tables tables_;
+    Delivery delivery_;
+    Progress progress_;
+};
+
+// bwrt_open() with another world behind it.
+bwrt_status open_runtime(const bwrt_config* config, const World& world, bwrt_runtime** runtime_out,
+                         bwrt_error* error) noexcept;
+
+}  // namespace bwrt::runtime
+
+struct bwrt_runtime {
+    bwrt_runtime(const bwrt_config& checked, const bwrt::runtime::Clock* clock)
+        : runtime(checked, clock) {}
+
+    bwrt::runtime::Runtime runtime;
+};

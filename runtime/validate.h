@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// validate.h — reads a caller's operations: checks them, resolves their addresses, copies
+// their slots, and counts what the executor will have to account for.
+//
+// One pass, straight into the wave's own memory; the first fault ends it and roll_back()
+// leaves no trace.  What came from outside is read once, so a caller that changes his arrays
+// meanwhile gets garbage moved inside his own bounds and nothing worse.
+
+#pragma once
+
+#include "include/bwrt.h"
+#include "runtime/overlap.h"
+#include "runtime/tables.h"
+
+namespace bwrt::runtime {
+
+class WaveBuilder {
+ public:
+    WaveBuilder(Tables* tables, Wave* wave, bwrt_error* error)
+        : tables_(*tables), wave_(*wave), sink_{error, BWRT_NONE} {}
+
+    // Reads operation_count elements of operation_bytes each.
+    bwrt_status read_operations(const bwrt_wave& wave);
+
+    // The one operation of a wave that can travel in its command; instead of the other two.
+    bwrt_status read_flat(const bwrt_operation& given, ringbuf::Command* command);
+
+    // After read_operations(): overlap of targets, order of groups, group table, room for results.
+    bwrt_status finish(const bwrt_wave& wave);
+
+    // Last of all, when nothing can refuse the wave any more: its results are the caller's memory.
+    void open_results() noexcept;
+
+    // Gives back everything taken so far.
+    void roll_back() noexcept;
+
+    [[nodiscard]] const ErrorSink& sink() const noexcept { return sink_; }
+
+ private:
+    struct Side {
+        Region* region = nullptr;  // null: process memory, a layout or nothing
+        const Layout* layout = nullptr;
+        bool is_file = false;
+        std::uint64_t address = 0;
+        std::uint16_t region_slot = 0;
+    };
+
+    bwrt_status read_operation(const bwrt_operation& given);
+    bwrt_status read_transfer(const bwrt_operation& given, Operation* operation);
+    bwrt_status read_flush(const bwrt_operation& given, Operation* operation);
+    bwrt_status read_signal(const bwrt_operation& given, Operation* operation);
+    bwrt_status read_rows(const bwrt_operation& given, const Side& source, const Side& target,
+                          Operation* operation);
+    bwrt_status read_indexed(const bwrt_operation& given, const Side& source, const Side& target,
+                             Operation* operation);
+    bwrt_status check_unused(const bwrt_operation& given);
+    bwrt_status check_form(const bwrt_operation& given, bool indexed);
+    bwrt_status resolve(bwrt_handle handle, bool is_target, std::uint64_t offset, Side* side_out);
+    bwrt_status check_kind(const bwrt_operation& given, const Side& source, const Side& target);
+    bwrt_status check_bounds(const Side& side, bool is_target, std::uint64_t offset,
+                             std::int64_t stride, std::uint64_t rows, std::uint64_t length);
+    bwrt_status check_slots(const std::uint32_t* slots, std::uint32_t count, const Layout* layout,
+                            const char* field);
+    bwrt_status copy_run(const bwrt_operation& given, const Layout* source, const Layout* target,
+                         std::uint32_t first, SlotRun* run, std::uint32_t* moving);
+    bwrt_status copy_slots(const bwrt_operation& given, Shape* shape);
+    bwrt_status use(Gate* gate, std::uint64_t generation, const char* field);
+    bwrt_status check_targets();
+    bwrt_status make_groups(const bwrt_wave& wave);
+    bwrt_status make_results(const bwrt_wave& wave);
+    bwrt_status full(const char* what);
+
+    Operation* new_operation();
+    Shape* new_shape();
+    void* new_units(std::uint32_t count);
+    [[nodiscard]] std::uint32_t room() const noexcept;
+    void note_target(const Operation& operation);
+
+    Tables& tables_;
+    Wave& wave_;
+    ErrorSink sink_;
+    Page* units_ = nullptr;  // page that operations and shapes are being put into
+    std::uint32_t group_end_ = 0;
+    std::uint64_t slot_index_count_ = 0;
+    bool has_signal_ = false;
+    bool groups_ascend_[kLaneCount] = {true, true};
+    // Targets that come in ascending or descending order cannot overlap: no sort is needed.
+    bool ascending_ = true, descending_ = true;
+    Progression last_target_;
+};
+
+// A flat operation in a command, its sides as region slot and resolved address.
+void pack(const Operation& operation, ringbuf::Command* command) noexcept;
+void unpack(const ringbuf::Command& command, Operation* operation_out) noexcept;
+
+}  // namespace bwrt::runtime

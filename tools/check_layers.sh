@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# check_layers.sh [ROOT] — dependencies point one way.
+#
+#   ringbuf  <--  runtime  -->  planner        backends know the seam and leaf headers only;
+#                    |                         the planner has no clock, no thread and no I/O;
+#                    v                         clients (tests/abi, examples, bindings) know bwrt.h
+#                 backend
+#
+# Each rule says what the files of a folder may include; all else is named with its line.
+# Prints one line "ok" or "not ok" for each rule; the status is 0 when all are ok.
+set -uo pipefail
+
+root=${1:-$(dirname "${BASH_SOURCE[0]}")/..}
+cd -- "$root" || exit 2
+failed=0
+
+# includes FOLDER: "file:line:<header>" or "file:line:"header"" of every include below it.
+includes() {
+    [ -d "$1" ] || return 0
+    find "$1" -type f \( -name '*.h' -o -name '*.hpp' -o -name '*.c' -o -name '*.cpp' -o -name '*.cu' \) \
+        -print0 | sort -z | xargs -0 -r grep -nHE '^[[:space:]]*#[[:space:]]*include' |
+        sed -E 's/^([^:]+:[0-9]+:)[[:space:]]*#[[:space:]]*include[[:space:]]*/\1/'
+}
+
+verdict() { # RULE OFFENDERS
+    if [ -z "$2" ]; then
+        echo "ok $1"
+    else
+        echo "not ok $1"
+        printf '%s\n' "$2" | sed 's/^/    /'
+        failed=1
+    fi
+}
+
+# ours_only RULE FOLDER PATTERN: quoted includes match PATTERN, the whole path.
+ours_only() {
+    verdict "$1" "$(includes "$2" | grep -E '^[^:]+:[0-9]+:"' |
+        grep -vE "^[^:]+:[0-9]+:\"($3)\"")"
+}
+
+# never RULE FOLDER PATTERN: no include, of either form, matches PATTERN.
+never() {
+    verdict "$1" "$(includes "$2" | grep -E "^[^:]+:[0-9]+:[<\"]($3)[>\"]")"
+}
+
+for folder in ringbuf planner runtime/backend include tests/abi; do
+    [ -n "$(includes "$folder")" ] || { echo "not ok $folder has sources to look at"; failed=1; }
+done
+ours_only "ringbuf includes nothing of ours but itself" ringbuf 'ringbuf/[^"]*'
+ours_only "planner includes nothing of ours but itself" planner 'planner/[^"]*'
+never "planner has no clock, no thread and no I/O" planner \
+    'thread|mutex|shared_mutex|condition_variable|future|semaphore|latch|barrier|stop_token|pthread\.h|chrono|ctime|time\.h|fstream|iostream|filesystem|unistd\.h|fcntl\.h|poll\.h|liburing\.h|sys/[^>"]*|linux/[^>"]*'
+ours_only "a backend includes the seam, ringbuf and leaf headers only" runtime/backend \
+    '(include/)?bwrt\.h|ringbuf/[^"]*|runtime/backend/[^"]*\.h|runtime/(check|status|memory)\.h'
+verdict "liburing is known to backends only" \
+    "$(for folder in ringbuf planner runtime; do includes "$folder"; done |
+        grep -E ':<liburing[^>]*>' | grep -vE '^runtime/backend/')"
+never "nothing we ship includes a test" runtime 'tests/[^>"]*'
+ours_only "tests of the promise include bwrt.h only" tests/abi 'bwrt\.h|bindings/layout\.def|tests/(abi|support)/[^"]*'
+ours_only "the bwrt command includes bwrt.h and its own files only" tools 'bwrt\.h|tools/[^"]*'
+ours_only "examples include bwrt.h and each other only" examples '[^"/]*'
+ours_only "bindings include bwrt.h only" bindings 'bwrt\.h|bindings/[^"]*'
+verdict "the public header includes <stdint.h> only" \
+    "$(includes include | grep -vE ':<stdint\.h>')"
+exit "$failed"
