@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// cmd_caps.cpp — `bwrt caps`: what was found on this machine, what was not and why not,
+// and the limits in force.  It shows what bwrt_open() with all defaults would give.
+
+#include <cstdint>
+#include <cstdio>
+#include <iterator>
+
+#include "tools/commands.h"
+#include "tools/output.h"
+
+namespace bwrt::tools {
+namespace {
+
+struct Feature {
+    const char* name;
+    const char* label;
+    bool found;
+    const char* reason;  // empty when there is nothing to say
+};
+
+struct Limit {
+    const char* name;
+    std::uint32_t value;
+};
+
+void print_text(const bwrt_caps& caps, const Feature* features, std::size_t feature_count,
+                const Limit* limits, std::size_t limit_count) {
+    std::printf("bwrt %s, ABI %u.%u\n\n", caps.version, caps.abi_version >> 16,
+                caps.abi_version & 0xFFFF);
+    for (std::size_t i = 0; i < feature_count; i++) {
+        std::printf("%-22s %-4s %s\n", features[i].label, features[i].found ? "yes" : "no",
+                    features[i].reason);
+    }
+    std::printf("%-22s %s\n", "files go through",
+                caps.storage == BWRT_STORAGE_URING ? "io_uring" : "a pool of threads");
+    std::printf("%-22s %s\n\n", "driven by",
+                caps.progress == BWRT_PROGRESS_CALLER ? "the caller" : "a thread of its own");
+    for (std::size_t i = 0; i < limit_count; i++)
+        std::printf("%-22s %10u\n", limits[i].name, limits[i].value);
+}
+
+void print_json(const bwrt_caps& caps, const Feature* features, std::size_t feature_count,
+                const Limit* limits, std::size_t limit_count) {
+    JsonObject object;
+    object.add("version", caps.version);
+    object.add("abi_version", caps.abi_version);
+    object.add("storage", caps.storage == BWRT_STORAGE_URING ? "io_uring" : "pool");
+    object.add("progress", caps.progress == BWRT_PROGRESS_CALLER ? "caller" : "thread");
+    JsonObject found;
+    for (std::size_t i = 0; i < feature_count; i++) {
+        JsonObject feature;
+        feature.add("found", features[i].found);
+        feature.add("reason", features[i].reason);
+        found.add(features[i].name, std::move(feature));
+    }
+    object.add("features", std::move(found));
+    JsonObject in_force;
+    for (std::size_t i = 0; i < limit_count; i++) in_force.add(limits[i].name, limits[i].value);
+    object.add("limits", std::move(in_force));
+    object.print();
+}
+
+void run_caps(bool json) {
+    bwrt_caps caps{};
+    bwrt_error error{};
+    caps.struct_size = sizeof(caps);
+    must(bwrt_get_caps(nullptr, &caps, &error), error);
+
+    const auto has = [&](std::uint32_t feature) { return (caps.features & feature) != 0; };
+    const Feature features[] = {
+        {"io_uring", "io_uring", has(BWRT_FEATURE_URING), caps.storage_reason},
+        {"fixed_buffers", "registered buffers", has(BWRT_FEATURE_FIXED_BUFFERS),
+         caps.fixed_buffers_reason},
+        {"fixed_files", "registered files", has(BWRT_FEATURE_FIXED_FILES), caps.fixed_files_reason},
+        {"huge_pages", "huge pages", has(BWRT_FEATURE_HUGE_PAGES), caps.huge_pages_reason},
+        {"direct_alignment", "direct I/O alignment", has(BWRT_FEATURE_DIRECT),
+         has(BWRT_FEATURE_DIRECT) ? "" : "statx() does not report it"},
+    };
+    const Limit limits[] = {
+        {"wave_count_max", caps.wave_count_max},
+        {"operation_count_max", caps.operation_count_max},
+        {"slot_count_max", caps.slot_count_max},
+        {"region_count_max", caps.region_count_max},
+        {"layout_count_max", caps.layout_count_max},
+        {"plane_count_max", caps.plane_count_max},
+        {"group_count_max", caps.group_count_max},
+        {"queue_depth", caps.queue_depth},
+        {"io_bytes_max", caps.io_bytes_max},
+        {"staging_count", caps.staging_count},
+        {"pool_thread_count", caps.pool_thread_count},
+        {"spin_ns", caps.spin_ns},
+    };
+    (json ? print_json : print_text)(caps, features, std::size(features), limits,
+                                     std::size(limits));
+}
+
+}  // namespace
+
+void add_caps(CLI::App* app, const bool* json) {
+    CLI::App* command =
+        app->add_subcommand("caps", "Show what was found on this machine, and why not what not");
+    command->callback([json] { run_caps(*json); });
+}
+
+}  // namespace bwrt::tools

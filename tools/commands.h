@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// commands.h — the subcommands of the bwrt command.
+//
+// Each adds itself to the command line; CLI11 calls it back when it is chosen.  What it
+// throws is a Failure (output.h): main() prints it and picks the exit status.
+
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace bwrt::tools {
+
+// `json` outlives the parse; it is set before a command runs.
+void add_caps(CLI::App* app, const bool* json);
+void add_copy(CLI::App* app, const bool* json);
+
+}  // namespace bwrt::tools

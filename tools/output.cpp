@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// output.cpp — see output.h.
+
+#include "tools/output.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+
+namespace bwrt::tools {
+namespace {
+
+constexpr double kRedrawSeconds = 0.1;
+constexpr int kBarColumns = 30;
+
+// What a failed system call is in the library's words, so that a program sees one set of codes.
+const char* code_of(int os_code) {
+    switch (os_code) {
+        case ENOSPC:
+        case EDQUOT:
+        case EFBIG:
+            return "E_NOSPC";
+        case ENOMEM:
+            return "E_NOMEM";
+        case EIO:
+            return "E_IO";
+        default:
+            return "E_INVAL";
+    }
+}
+
+}  // namespace
+
+void must(bwrt_status status, const bwrt_error& error) {
+    if (status != BWRT_OK) throw Failure(bwrt_status_name(status), error.message);
+}
+
+void fail_system(const std::string& subject, int os_code) {
+    throw Failure(code_of(os_code), subject + ": " + std::strerror(os_code));
+}
+
+void JsonObject::print() const {
+    const std::unique_ptr<char, void (*)(void*)> text(cJSON_Print(object_.get()), cJSON_free);
+    std::printf("%s\n", text == nullptr ? "{}" : text.get());
+}
+
+void print_failure(const Failure& failure, bool json) {
+    std::fprintf(stderr, "bwrt: %s\n", failure.what());
+    if (!json) return;
+    JsonObject inner;
+    inner.add("code", failure.code());
+    inner.add("sentence", failure.what());
+    JsonObject outer;
+    outer.add("error", std::move(inner));
+    outer.print();
+}
+
+std::string format_bytes(std::uint64_t bytes) {
+    constexpr std::array<const char*, 5> kUnits{"bytes", "KiB", "MiB", "GiB", "TiB"};
+    auto value = static_cast<double>(bytes);
+    std::size_t unit = 0;
+    while (value >= 1024 && unit + 1 < kUnits.size()) {
+        value /= 1024;
+        unit++;
+    }
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.2f %s", value, kUnits[unit]);
+    return text.data();
+}
+
+double seconds_now() {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration<double>(now).count();
+}
+
+ProgressBar::ProgressBar(std::string title, std::uint64_t total_bytes)
+    : title_(std::move(title)),
+      total_bytes_(total_bytes),
+      start_(seconds_now()),
+      terminal_(isatty(STDERR_FILENO) == 1) {}
+
+ProgressBar::~ProgressBar() {
+    if (terminal_) std::fputs("\r\x1b[K", stderr);
+}
+
+void ProgressBar::advance(std::uint64_t bytes) {
+    done_bytes_ += bytes;
+    if (!terminal_) return;
+    const double now = seconds_now();
+    if (now - drawn_ < kRedrawSeconds) return;
+    drawn_ = now;
+    draw(now);
+}
+
+void ProgressBar::draw(double now) const {
+    const double share = static_cast<double>(done_bytes_) /
+                         static_cast<double>(std::max<std::uint64_t>(total_bytes_, 1));
+    const double elapsed = std::max(now - start_, 1e-3);
+    const double rate = static_cast<double>(done_bytes_) / elapsed;
+    const double left = rate > 0 ? static_cast<double>(total_bytes_ - done_bytes_) / rate : 0;
+    const auto filled = static_cast<int>(share * kBarColumns);
+    std::array<char, kBarColumns + 1> bar{};
+    std::fill_n(bar.begin(), kBarColumns, '.');
+    std::fill_n(bar.begin(), std::min(filled, kBarColumns), '#');
+    std::fprintf(stderr, "\r%s [%s] %3.0f %%  %.2f GB/s  %.0f s left\x1b[K", title_.c_str(),
+                 bar.data(), 100 * share, 1e-9 * rate, left);
+}
+
+}  // namespace bwrt::tools
