@@ -38,7 +38,7 @@ inline std::uint64_t cpu_ns() {
 
 // Sorted samples; a quantile is the sample at that rank.
 class Samples {
-   public:
+ public:
     void add(double value) { values_.push_back(value); }
     [[nodiscard]] double at(double quantile) const {
         std::vector<double> sorted = values_;
@@ -49,7 +49,7 @@ class Samples {
     [[nodiscard]] double median() const { return at(0.5); }
     [[nodiscard]] std::size_t count() const { return values_.size(); }
 
-   private:
+ private:
     std::vector<double> values_;
 };
 

@@ -40,10 +40,10 @@ constexpr std::uint32_t kDepth = 128;
     std::exit(1);
 }
 
-#define OR_DIE(expression)                                   \
-    do {                                                     \
-        bwrt_error error_ = {};                              \
-        bwrt_error* const error = &error_;                   \
+#define OR_DIE(expression)                                     \
+    do {                                                       \
+        bwrt_error error_ = {};                                \
+        bwrt_error* const error = &error_;                     \
         if ((expression) != BWRT_OK) die(#expression, error_); \
     } while (0)
 
@@ -76,16 +76,16 @@ struct File {
 // ---- the reference
 
 class RawLoop {
-   public:
+ public:
     explicit RawLoop(int fd) {
         io_uring_params parameters = {};
         parameters.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
         if (io_uring_queue_init_params(kDepth, &ring_, &parameters) != 0) std::exit(1);
         io_uring_register_ring_fd(&ring_);
         io_uring_register_files(&ring_, &fd, 1);
-        buffer_ = static_cast<std::byte*>(mmap(nullptr, kFileBytes + (2u << 20),
-                                               PROT_READ | PROT_WRITE,
-                                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        buffer_ =
+            static_cast<std::byte*>(mmap(nullptr, kFileBytes + (2u << 20), PROT_READ | PROT_WRITE,
+                                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
         buffer_ += (2u << 20) - reinterpret_cast<std::uintptr_t>(buffer_) % (2u << 20);
         madvise(buffer_, kFileBytes, MADV_HUGEPAGE);
         std::memset(buffer_, 0, kFileBytes);
@@ -124,7 +124,7 @@ class RawLoop {
         }
     }
 
-   private:
+ private:
     io_uring ring_ = {};
     std::byte* buffer_ = nullptr;
 };
@@ -132,7 +132,7 @@ class RawLoop {
 // ---- bwrt
 
 class Engine {
-   public:
+ public:
     Engine(int fd, std::uint32_t progress) {
         bwrt_config config = {};
         config.struct_size = sizeof config;
@@ -416,9 +416,9 @@ void large_submission(Engine* engine, int rounds) {
         for (std::uint32_t i = 0; i < kPlanes; ++i) {
             planes[i] = {};
             planes[i].region = BWRT_PROCESS_MEMORY;
-            planes[i].offset_bytes = reinterpret_cast<std::uintptr_t>(memory.data()) +
-                                     (static_cast<std::uint64_t>(side) * kPlanes + i) * kSlots *
-                                         kPlaneBytes;
+            planes[i].offset_bytes =
+                reinterpret_cast<std::uintptr_t>(memory.data()) +
+                (static_cast<std::uint64_t>(side) * kPlanes + i) * kSlots * kPlaneBytes;
             planes[i].length_bytes = kPlaneBytes;
             planes[i].block_offset_bytes = std::uint64_t{i} * kPlaneBytes;
             planes[i].group = i / 2;
@@ -476,7 +476,8 @@ int main(int argc, char** argv) {
         Engine engine(file.fd, BWRT_PROGRESS_CALLER);
         single(&raw, &engine, rounds);
         bulk(&raw, &engine, 1, rounds, "65,536 scattered hot 4 KiB reads in one wave, caller mode");
-        bulk(&raw, &engine, 16, rounds, "the same in file-contiguous runs of 16; the raw loop merges");
+        bulk(&raw, &engine, 16, rounds,
+             "the same in file-contiguous runs of 16; the raw loop merges");
     }
     {
         Engine engine(file.fd, BWRT_PROGRESS_THREAD);

@@ -327,7 +327,7 @@ BWRT_API bwrt_status bwrt_release(bwrt_runtime* runtime, bwrt_handle handle, bwr
  *
  * Operations of a wave are unordered.  Targets whose overlap can be proved from
  * bounds and strides are refused; the rest is the caller's duty (the same slot
- * twice in an array, say). */
+ * twice in an array, say, or rows of different strides that interleave). */
 
 enum {
     BWRT_OP_COPY = 1,  /* memory to memory */
@@ -370,8 +370,8 @@ typedef struct bwrt_operation {
  *
  * Order between waves.  Up to four waves can be waited for, and a BARRIER waits for
  * everything accepted before it.  Ready waves are served by priority; within
- * one, earliest deadline first; a wave without a deadline counts as due a second after
- * submission, and lower priorities keep a sixteenth of the requests, so that nothing starves.
+ * one, earliest deadline first; a wave without a deadline, or with a later one, counts as due
+ * a second after submission, and lower priorities keep a sixteenth of the requests, so that nothing starves.
  *
  * Entries.  One per flat or 2-D operation, FLUSH or SIGNAL, one per slot pair of an
  * indexed operation, in operation order.  results has one element per entry, and a

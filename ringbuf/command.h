@@ -24,10 +24,10 @@
 namespace bwrt::ringbuf {
 
 enum class CommandKind : uint16_t {
-    kNone = 0,      // never sent: a zeroed command is seen as such
-    kSubmit,        // `wave` is in its tables and may start
-    kCancel,        // end `wave` early
-    kCall,          // `source` is the address of a call for the driver to make
+    kNone = 0,  // never sent: a zeroed command is seen as such
+    kSubmit,    // `wave` is in its tables and may start
+    kCancel,    // end `wave` early
+    kCall,      // `source` is the address of a call for the driver to make
 };
 
 // Fields that a kind does not name are zero.  Handles are opaque here.

@@ -31,7 +31,7 @@ void Delivery::deliver(Wave* wave) noexcept {
         }
         case BWRT_DELIVER_QUEUE:
             BWRT_CHECK(queue_.push(wave->index));  // as long as the wave table
-            if (event_fd_.load(std::memory_order_acquire) >= 0) signal();
+            if (event_fd_.load(std::memory_order_seq_cst) >= 0) signal();  // D3
             break;
         default:
             wave->ticket.store(0, std::memory_order_release);
@@ -79,7 +79,7 @@ int Delivery::event_fd() noexcept {
     if (fd >= 0) return fd;
     fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0) return -1;
-    event_fd_.store(fd, std::memory_order_seq_cst);
+    event_fd_.store(fd, std::memory_order_seq_cst);  // D4
     if (!queue_.is_empty()) signal();
     return fd;
 }

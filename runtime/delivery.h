@@ -11,6 +11,8 @@
 //   D2 poller that empties the queue: drains the eventfd, seq_cst store false, looks again; what
 //   was
 //      pushed meanwhile is seen either by this look or by the executor's exchange.
+//   D3 executor: push, then seq_cst load of event_fd_
+//   D4 who makes it: seq_cst store, then a look at the queue: one of the two sees the other.
 
 #pragma once
 

@@ -66,7 +66,10 @@ class LayoutReader {
         const auto length = static_cast<std::int64_t>(plane.length_bytes);
         if (plane.row_stride_bytes == 0) plane.row_stride_bytes = length;
         if (plane.slot_stride_bytes == 0) plane.slot_stride_bytes = length * plane.row_count;
-        if (plane.block_row_stride_bytes == 0) plane.block_row_stride_bytes = plane.length_bytes;
+        // Of one row the stride means nothing, and must not tell two layouts apart.
+        if (plane.block_row_stride_bytes == 0 || plane.row_count == 1) {
+            plane.block_row_stride_bytes = plane.length_bytes;
+        }
         if (plane.group > 0xFFFF) {
             return refuse(BWRT_E_RANGE, "planes[].group", index, "above 65,535: group",
                           plane.group);
@@ -109,6 +112,10 @@ class LayoutReader {
                           "planes lie both in memory and in files: region", plane.region);
         }
         layout->is_file = is_file;
+        if (plane.region == BWRT_PROCESS_MEMORY && Wide{plane.offset_bytes} + extent.low < 4096) {
+            return refuse(BWRT_E_INVAL, "planes[].offset_bytes", index,
+                          "process memory on the first page: offset_bytes", plane.offset_bytes);
+        }
         if (Wide{plane.offset_bytes} + extent.low < 0 ||
             Wide{plane.offset_bytes} + extent.high > limit) {
             return refuse(BWRT_E_RANGE, "planes[].offset_bytes", index,

@@ -18,6 +18,36 @@ bwrt_result* result_of(const Wave& wave, std::uint32_t entry) noexcept {
     return reinterpret_cast<bwrt_result*>(bytes);
 }
 
+// Until the wave is over, address counts the bytes of the entry that are not resolved yet.
+void open_entry(const Wave& wave, std::uint32_t entry, std::uint64_t unresolved) {
+    auto* bytes =
+        reinterpret_cast<std::byte*>(wave.results) + std::size_t{entry} * wave.result_bytes;
+    std::memset(bytes, 0, wave.result_bytes);
+    reinterpret_cast<bwrt_result*>(bytes)->address = unresolved;
+}
+
+void open_entries(const Wave& wave, const Operation& op) {
+    if (!op.is_indexed()) {
+        const std::uint64_t rows = op.shape != nullptr ? op.shape->row_count : 1;
+        const bool counts = op.kind != BWRT_OP_FLUSH && op.kind != BWRT_OP_SIGNAL;
+        open_entry(wave, op.entry_first, counts ? op.length_bytes * rows : 1);
+        return;
+    }
+    const Shape& shape = *op.shape;
+    SlotCursor cursor = {shape.slots, 0};
+    for (std::uint32_t slot = 0; slot < shape.slot_count; ++slot, cursor.next()) {
+        const bool skipped = cursor.pair().is_skipped();
+        open_entry(wave, op.entry_first + slot, skipped ? 0 : shape.entry_bytes);
+    }
+}
+
+void open_results(const Wave& wave) {
+    for (const OperationList& list : wave.lists) {
+        for (const Operation* op = list.head; op != nullptr; op = op->next) open_entries(wave, *op);
+    }
+    for (const Operation* op = wave.signals; op != nullptr; op = op->next) open_entries(wave, *op);
+}
+
 // Release: who sees the value sees the group's bytes.
 void write_signal(const Operation& signal, std::uint64_t value) noexcept {
     if (signal.width == 4) {
@@ -86,6 +116,7 @@ void Ledger::open(Wave* wave) const noexcept {
     completion.submitted_ns = wave->submitted_ns;
     wave->prefix = wave->entry_count;
     wave->stop_status = BWRT_OK;
+    if (wave->results != nullptr) open_results(*wave);
 }
 
 void Ledger::start(Wave* wave) const noexcept {

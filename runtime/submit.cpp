@@ -157,13 +157,11 @@ bwrt_status check_deadline(const Tables& tables, const Wave& slot, std::uint64_t
 }
 
 // One flat operation and nothing to account for beside it travels in the command.
-bool fits_command(const bwrt_wave& wave) {
-    const bwrt_operation& op = *wave.operations;
+bool fits_command(const bwrt_wave& wave, const bwrt_operation& op) {
     const auto is_flat_side = [](bwrt_handle handle) {
         return handle == BWRT_PROCESS_MEMORY || is_kind(handle, HandleKind::kRegion);
     };
-    return wave.operation_count == 1 && wave.operation_bytes == sizeof op &&
-           wave.results == nullptr && wave.groups == nullptr && op.kind >= BWRT_OP_COPY &&
+    return wave.results == nullptr && wave.groups == nullptr && op.kind >= BWRT_OP_COPY &&
            op.kind <= BWRT_OP_WRITE && op.row_count <= 1 && op.group == 0 &&
            is_flat_side(op.source) && is_flat_side(op.target);
 }
@@ -171,15 +169,16 @@ bool fits_command(const bwrt_wave& wave) {
 bwrt_status fill(Tables* tables, const bwrt_wave& wave, Wave* slot, WaveBuilder* builder,
                  ringbuf::Command* command, std::uint64_t now_ns) {
     bwrt_status status;
-    if (fits_command(wave)) {
-        status = builder->read_flat(*wave.operations, command);
+    bwrt_operation only = {};  // read once: what was checked is what moves
+    if (wave.operation_count == 1 && wave.operation_bytes == sizeof only) only = *wave.operations;
+    if (fits_command(wave, only)) {
+        status = builder->read_flat(only, command);
     } else {
         status = builder->read_operations(wave);
         if (status == BWRT_OK) status = builder->finish(wave);
     }
     if (status == BWRT_OK) status = check_deadline(*tables, *slot, now_ns, builder->sink());
     if (status == BWRT_OK) status = hold_dependencies(&tables->waves, wave, slot, builder->sink());
-    if (status == BWRT_OK) builder->open_results();
     return status;
 }
 

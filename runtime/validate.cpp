@@ -354,6 +354,15 @@ bwrt_status WaveBuilder::read_rows(const bwrt_operation& given, const Side& sour
     return BWRT_OK;
 }
 
+// A FLUSH and a SIGNAL have no extent.
+bwrt_status WaveBuilder::check_no_rows(const bwrt_operation& given) {
+    if (given.row_count == 0 && given.source_stride_bytes == 0 && given.target_stride_bytes == 0) {
+        return check_form(given, false);
+    }
+    return fail(sink_, BWRT_E_INVAL, "operations[].row_count",
+                "rows or strides in a FLUSH or SIGNAL");
+}
+
 bwrt_status WaveBuilder::read_flush(const bwrt_operation& given, Operation* operation) {
     Side target;
     if (given.source != 0 || given.source_offset_bytes != 0 || given.target_offset_bytes != 0 ||
@@ -361,7 +370,7 @@ bwrt_status WaveBuilder::read_flush(const bwrt_operation& given, Operation* oper
         return fail(sink_, BWRT_E_INVAL, "operations[].source",
                     "a FLUSH names its target and nothing else");
     }
-    if (const bwrt_status status = check_form(given, false)) return status;
+    if (const bwrt_status status = check_no_rows(given)) return status;
     if (const bwrt_status status = resolve(given.target, true, 0, &target)) return status;
     if (target.region == nullptr || !target.is_file) {
         return fail(sink_, BWRT_E_INVAL, side_field(true), "a FLUSH needs a file region");
@@ -378,7 +387,7 @@ bwrt_status WaveBuilder::read_signal(const bwrt_operation& given, Operation* ope
     if (given.source != 0 || given.source_offset_bytes != 0) {
         return fail(sink_, BWRT_E_INVAL, side_field(false), "a SIGNAL has no source");
     }
-    if (const bwrt_status status = check_form(given, false)) return status;
+    if (const bwrt_status status = check_no_rows(given)) return status;
     if (given.length_bytes != 4 && given.length_bytes != 8) {
         return fail(sink_, BWRT_E_INVAL, "operations[].length_bytes",
                     "a SIGNAL has 4 or 8 bytes, not %llu", ull(given.length_bytes));

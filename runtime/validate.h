@@ -29,9 +29,6 @@ class WaveBuilder {
     // After read_operations(): overlap of targets, order of groups, group table, room for results.
     bwrt_status finish(const bwrt_wave& wave);
 
-    // Last of all, when nothing can refuse the wave any more: its results are the caller's memory.
-    void open_results() noexcept;
-
     // Gives back everything taken so far.
     void roll_back() noexcept;
 
@@ -55,6 +52,7 @@ class WaveBuilder {
     bwrt_status read_indexed(const bwrt_operation& given, const Side& source, const Side& target,
                              Operation* operation);
     bwrt_status check_unused(const bwrt_operation& given);
+    bwrt_status check_no_rows(const bwrt_operation& given);
     bwrt_status check_form(const bwrt_operation& given, bool indexed);
     bwrt_status resolve(bwrt_handle handle, bool is_target, std::uint64_t offset, Side* side_out);
     bwrt_status check_kind(const bwrt_operation& given, const Side& source, const Side& target);

@@ -143,33 +143,6 @@ bwrt_status WaveBuilder::make_groups(const bwrt_wave& wave) {
     return BWRT_OK;
 }
 
-namespace {
-
-// Until the wave is over, address counts the bytes of the entry that are not resolved yet.
-void open_entry(const Wave& wave, std::uint32_t entry, std::uint64_t unresolved) {
-    auto* bytes =
-        reinterpret_cast<std::byte*>(wave.results) + std::size_t{entry} * wave.result_bytes;
-    std::memset(bytes, 0, wave.result_bytes);
-    reinterpret_cast<bwrt_result*>(bytes)->address = unresolved;
-}
-
-void open_entries(const Wave& wave, const Operation& op) {
-    if (!op.is_indexed()) {
-        const std::uint64_t rows = op.shape != nullptr ? op.shape->row_count : 1;
-        const bool counts = op.kind != BWRT_OP_FLUSH && op.kind != BWRT_OP_SIGNAL;
-        open_entry(wave, op.entry_first, counts ? op.length_bytes * rows : 1);
-        return;
-    }
-    const Shape& shape = *op.shape;
-    SlotCursor cursor = {shape.slots, 0};
-    for (std::uint32_t slot = 0; slot < shape.slot_count; ++slot, cursor.next()) {
-        const bool skipped = cursor.pair().is_skipped();
-        open_entry(wave, op.entry_first + slot, skipped ? 0 : shape.entry_bytes);
-    }
-}
-
-}  // namespace
-
 bwrt_status WaveBuilder::make_results(const bwrt_wave& wave) {
     wave_.results = wave.results;
     wave_.result_bytes = wave.result_bytes;
@@ -181,17 +154,6 @@ bwrt_status WaveBuilder::make_results(const bwrt_wave& wave) {
                     "%u entries do not fit result_count %u", wave_.entry_count, wave.result_count);
     }
     return BWRT_OK;
-}
-
-void WaveBuilder::open_results() noexcept {
-    if (wave_.results == nullptr) return;
-    for (const OperationList& list : wave_.lists) {
-        for (const Operation* op = list.head; op != nullptr; op = op->next)
-            open_entries(wave_, *op);
-    }
-    for (const Operation* op = wave_.signals; op != nullptr; op = op->next) {
-        open_entries(wave_, *op);
-    }
 }
 
 // ---- the command
