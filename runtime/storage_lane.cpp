@@ -108,7 +108,8 @@ void StorageLane::request(Transfer* transfer) noexcept {
                                transfer->accounts[transfer->window_first].operation->index});
         return;
     }
-    if (transfer->wave->phase == Phase::kStopping) {  // what it has begun is not gone on with
+    if (transfer->wave->phase == Phase::kStopping) {
+        // What is asked for after the cancel went out would not be asked back.
         fail_window(transfer, {transfer->wave->stop_status, 0, BWRT_TIER_NONE, BWRT_NONE});
         return;
     }
@@ -124,7 +125,6 @@ void StorageLane::request(Transfer* transfer) noexcept {
         park(transfer);
         return;
     }
-    transfer->tag += 1u << kTagPlaceBits;  // a late word about an earlier request is not ours
     IoRequest io;
     io.kind = transfer->kind;
     io.file = transfer->direct ? file.direct_file : file.file;
@@ -212,15 +212,21 @@ void StorageLane::park(Transfer* transfer) noexcept {
     parked_end_ = &transfer->next;
 }
 
+// Again as long as one of them ends: what it held may be what another waits for, and with
+// nothing in the backend nobody would come back to it.
 void StorageLane::retry_parked() noexcept {
-    Transfer* transfer = parked_;
-    parked_ = nullptr;
-    parked_end_ = &parked_;
-    while (transfer != nullptr) {
-        Transfer* following = transfer->next;
-        request(transfer);  // may park it again, behind the others
-        transfer = following;
-    }
+    std::uint32_t before = 0;
+    do {
+        before = inflight_count_;
+        Transfer* transfer = parked_;
+        parked_ = nullptr;
+        parked_end_ = &parked_;
+        while (transfer != nullptr) {
+            Transfer* following = transfer->next;
+            request(transfer);  // may park it again, behind the others
+            transfer = following;
+        }
+    } while (parked_ != nullptr && inflight_count_ < before);
 }
 
 void StorageLane::stop(Wave* wave) noexcept {

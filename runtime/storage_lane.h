@@ -97,7 +97,6 @@ class StorageLane {
 
     // storage_result.cpp
     void on_result(Transfer* transfer, std::int32_t result) noexcept;
-    void go_on(Transfer* transfer) noexcept;
     void on_error(Transfer* transfer, int os_code) noexcept;
     void on_flushed(Transfer* transfer, std::int32_t result) noexcept;
     void on_staged(Transfer* transfer, std::uint32_t count) noexcept;

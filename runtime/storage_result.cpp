@@ -48,22 +48,11 @@ void StorageLane::on_result(Transfer* transfer, std::int32_t result) noexcept {
     }
 }
 
-// Asks for the rest of the window, unless the wave is to end: what is asked for after the cancel
-// went out would not be asked back.
-void StorageLane::go_on(Transfer* transfer) noexcept {
-    const Wave& wave = *transfer->wave;
-    if (wave.phase == Phase::kStopping) {
-        fail_window(transfer, {wave.stop_status, 0, BWRT_TIER_NONE, BWRT_NONE});
-        return;
-    }
-    request(transfer);
-}
-
 void StorageLane::on_error(Transfer* transfer, int os_code) noexcept {
     const bool stopping = transfer->wave->phase == Phase::kStopping;
     if (os_code == EINTR || os_code == EAGAIN || (os_code == ECANCELED && stopping)) {
         ++counters_.at(transfer->route).resubmit_count;
-        go_on(transfer);
+        request(transfer);
     } else if (os_code == EINVAL && transfer->direct) {
         // The file system takes O_DIRECT at open and refuses it at the first request.
         transfer->region->file->direct_file = -1;
@@ -74,7 +63,7 @@ void StorageLane::on_error(Transfer* transfer, int os_code) noexcept {
             transfer->isolated = true;
             open_window(transfer, 0, 1);
         }
-        go_on(transfer);
+        request(transfer);
     } else {
         fail_window(transfer, {status_of_io_errno(os_code), os_code, BWRT_TIER_DISK,
                                transfer->accounts[transfer->window_first].operation->index});
@@ -91,7 +80,7 @@ void StorageLane::on_flushed(Transfer* transfer, std::int32_t result) noexcept {
     const bool stopping = transfer->wave->phase == Phase::kStopping;
     if (result == -EINTR || result == -EAGAIN || (result == -ECANCELED && stopping)) {
         ++counters_.at(Route::kFlush).resubmit_count;
-        go_on(transfer);
+        request(transfer);
         return;
     }
     FileState& file = *transfer->region->file;
@@ -122,7 +111,7 @@ void StorageLane::on_plain(Transfer* transfer, std::uint32_t count) noexcept {
     if (transfer->direct && count % transfer->region->file->offset_align_bytes != 0) {
         transfer->direct = false;
     }
-    go_on(transfer);
+    request(transfer);
 }
 
 void StorageLane::on_staged(Transfer* transfer, std::uint32_t count) noexcept {
@@ -136,7 +125,7 @@ void StorageLane::on_staged(Transfer* transfer, std::uint32_t count) noexcept {
         }
         transfer->step = transfer->step == Transfer::Step::kHeadEdge ? Transfer::Step::kTailEdge
                                                                      : Transfer::Step::kMove;
-        go_on(transfer);
+        request(transfer);
         return;
     }
     transfer->staged_done += count;
@@ -153,7 +142,7 @@ void StorageLane::on_staged(Transfer* transfer, std::uint32_t count) noexcept {
     }
     if (count != 0 && count % unit == 0) {
         ++counters_.at(transfer->route).resubmit_count;
-        go_on(transfer);
+        request(transfer);
         return;
     }
     if (reading) copy_staged(*transfer, good, false);
@@ -172,7 +161,7 @@ void StorageLane::go_plain(Transfer* transfer) noexcept {
     transfer->direct = transfer->staged = false;
     transfer->step = Transfer::Step::kMove;
     staging_.give_back_buffer(transfer);
-    go_on(transfer);
+    request(transfer);
 }
 
 // Between the staging buffer and the window's accounts, `bytes` from the front.
