@@ -315,7 +315,8 @@ void single(RawLoop* raw, Engine* engine, int rounds) {
     print_row("bwrt", bwrt_ns, "ns", &ratio);
 }
 
-// bwrt_submit_wave itself, the executor awake on another core.
+// bwrt_submit_wave itself, the executor awake on another core: each wave is waited for, spinning,
+// before the next.
 void submission(Engine* engine, int threads, std::uint32_t regions, bool deadline, int rounds) {
     constexpr std::uint32_t kCount = 20000;
     std::vector<bwrt_handle> handles(regions);
@@ -328,7 +329,7 @@ void submission(Engine* engine, int threads, std::uint32_t regions, bool deadlin
         description.length_bytes = 4096;
         OR_DIE(bwrt_region_add(engine->runtime, &description, &handles[i], nullptr, error));
     }
-    std::vector<std::byte> source(64);  // outlives the waves, which nobody waits for
+    std::vector<std::byte> source(64);
     Samples p50, p99, cpu;
     for (int round = 0; round < rounds; ++round) {
         std::vector<Samples> samples(static_cast<std::size_t>(threads));
@@ -346,7 +347,6 @@ void submission(Engine* engine, int threads, std::uint32_t regions, bool deadlin
             wave.operations = &operation;
             wave.operation_count = 1;
             wave.operation_bytes = sizeof operation;
-            wave.delivery = BWRT_DELIVER_DETACHED;
             if (deadline) {
                 wave.deadline_ns = 1'000'000'000;
                 wave.flags = BWRT_WAVE_DEADLINE_RELATIVE;
@@ -364,20 +364,13 @@ void submission(Engine* engine, int threads, std::uint32_t regions, bool deadlin
                 }
                 const std::uint64_t after = now_ns();
                 mine.add(static_cast<double>(after - before));
-                // Half a microsecond of the engine's own work, so that the ring does not fill.
-                while (now_ns() < after + 500) {
-                }
+                engine->finish(handle);
             }
         };
         std::vector<std::thread> others;
         for (int thread = 1; thread < threads; ++thread) others.emplace_back(body, thread);
         body(0);
         for (std::thread& other : others) other.join();
-        bwrt_counters counters = {};
-        counters.struct_size = sizeof counters;
-        do {
-            OR_DIE(bwrt_sample(engine->runtime, &counters, error));
-        } while (counters.waves_pending != 0);
         Samples all50, all99;
         for (const Samples& mine : samples) {
             all50.add(mine.at(0.5));
@@ -390,9 +383,9 @@ void submission(Engine* engine, int threads, std::uint32_t regions, bool deadlin
     std::printf("bwrt_submit_wave, one 64-byte copy, thread mode: %d thread%s, %u region%s%s\n",
                 threads, threads > 1 ? "s" : "", regions, regions > 1 ? "s" : "",
                 deadline ? ", with deadline" : "");
-    print_row("p50 (two clock reads included)", p50, "ns");
+    print_row("p50 (a clock read included)", p50, "ns");
     print_row("p99", p99, "ns");
-    print_row("process CPU a wave (500 ns of it idle)", cpu, "ns");
+    print_row("process CPU a wave, submit to waited for", cpu, "ns");
     for (const bwrt_handle handle : handles) OR_DIE(bwrt_release(engine->runtime, handle, error));
 }
 

@@ -374,8 +374,8 @@ typedef struct bwrt_operation {
  * a second after submission, and lower priorities keep a sixteenth of the requests, so that nothing starves.
  *
  * Entries.  One per flat or 2-D operation, FLUSH or SIGNAL, one per slot pair of an
- * indexed operation, in operation order.  results has one element per entry, and a
- * prefix is a count of leading entries that are right. */
+ * indexed operation, in operation order.  results has one element per entry (a SIGNAL's has
+ * the status of its group), and a prefix is a count of leading entries that are right. */
 
 enum { BWRT_PRIORITY_NORMAL = 0, BWRT_PRIORITY_URGENT = 1, BWRT_PRIORITY_BACKGROUND = 2 };
 

@@ -166,7 +166,7 @@ bwrt_status Runtime::set_region(bwrt_handle handle, std::uint32_t action, std::i
     std::unique_lock<std::mutex> lock(control_);
     Region* region = tables_.regions.find(handle);
     const std::uint64_t generation = generation_of(handle);
-    if (region == nullptr || region->generation != generation) {
+    if (region == nullptr || generation == 0 || region->generation != generation) {
         return stale(sink, handle, "region");
     }
     const auto resume = [&] {
@@ -206,8 +206,8 @@ bwrt_status Runtime::shutdown(std::uint32_t flags, std::int64_t timeout_ns, cons
         return fail(sink, BWRT_E_INVAL, "flags", "flags 0x%x is not a BWRT_SHUTDOWN_*", flags);
     }
     closing_.store(true, std::memory_order_seq_cst);  // K3
-    while (submits_.count() != 0) sched_yield();      // K4: a moment, never an I/O
     const std::uint64_t deadline_ns = deadline_after(clock_.now_ns(), timeout_ns);
+    while (submits_.count() != 0) sched_yield();  // K4: a moment, never an I/O
     for (;;) {
         std::uint32_t live_count = 0;
         progress_.drive_if_caller();

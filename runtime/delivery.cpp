@@ -2,13 +2,13 @@
 
 #include "runtime/delivery.h"
 
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <bit>
 
-#include "runtime/check.h"
 #include "runtime/futex.h"
 
 namespace bwrt::runtime {
@@ -30,7 +30,9 @@ void Delivery::deliver(Wave* wave) noexcept {
             break;
         }
         case BWRT_DELIVER_QUEUE:
-            BWRT_CHECK(queue_.push(wave->index));  // as long as the wave table
+            // As long as the wave table, so it is full only while a poller that was preempted
+            // in the middle of taking has the slot: it will be back.
+            while (!queue_.push(wave->index)) sched_yield();
             if (event_fd_.load(std::memory_order_seq_cst) >= 0) signal();  // D3
             break;
         default:

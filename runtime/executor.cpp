@@ -27,7 +27,7 @@ bool Executor::turn() noexcept {
     now_ns_ = clock_.now_ns();
     bool more = take_commands();
     fire_timers();
-    if (storage_.inflight_count() != 0) more |= storage_.reap(now_ns_);
+    more |= storage_.reap(now_ns_);  // also with nothing out: a wake-up is a result, too
     more |= finish_resolved();
     storage_.issue(now_ns_);
     if (host_.has_ready()) {
@@ -316,6 +316,7 @@ void Executor::publish_load() noexcept {
         const auto index = static_cast<std::uint32_t>(lane);
         tables_.load.bytes_per_ms[index].store(part.bytes_per_ms(), std::memory_order_relaxed);
         tables_.load.queued_bytes[index].store(part.queued_bytes(), std::memory_order_relaxed);
+        tables_.load.measured_ns[index].store(part.measured_ns(), std::memory_order_relaxed);
     };
     publish(Lane::kStorage, storage_);
     publish(Lane::kHost, host_);

@@ -32,6 +32,7 @@ bool HostLane::run() noexcept {
         const std::uint64_t after_ns = clock_.now_ns();
         counters_.request_finished(Route::kCopy, bytes, after_ns - before_ns, false);
         rate_.add(bytes, after_ns - before_ns);
+        measured_ns_ = after_ns;
         before_ns = after_ns;
         if (--wave->inflight_count == 0 && wave->unresolved == 0) owner_.wave_resolved(wave);
         budget -= std::min(budget, bytes);

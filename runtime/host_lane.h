@@ -44,6 +44,7 @@ class HostLane {
     [[nodiscard]] bool has_ready() const noexcept { return !ready_.is_empty(); }
     [[nodiscard]] std::uint64_t queued_bytes() const noexcept { return queued_bytes_; }
     [[nodiscard]] std::uint64_t bytes_per_ms() const noexcept { return rate_.bytes_per_ms(); }
+    [[nodiscard]] std::uint64_t measured_ns() const noexcept { return measured_ns_; }
 
  private:
     static std::uint64_t& lane_bytes(Wave* wave) noexcept {
@@ -60,6 +61,7 @@ class HostLane {
     WaveOwner& owner_;
     ReadyQueue<Lane::kHost> ready_;
     planner::RateEstimate rate_;
+    std::uint64_t measured_ns_ = 0;   // when it last learnt
     std::uint64_t queued_bytes_ = 0;  // of running waves, not copied
 };
 

@@ -13,6 +13,9 @@ namespace {
 
 __extension__ typedef __int128 Wide;  // products of counts and strides cannot overflow it
 
+// Rows of all planes of a layout: each is looked at when it is added.
+constexpr std::uint64_t kRowCountMax = 1 << 22;
+
 unsigned long long ull(std::uint64_t value) { return value; }
 
 // Lowest and highest byte (exclusive) of all rows of all slots, relative to offset_bytes.
@@ -134,6 +137,10 @@ class LayoutReader {
         };
         std::uint64_t row_count = 0;
         for (const BlockPlane& plane : layout.block_side) row_count += plane.row_count;
+        if (row_count > kRowCountMax) {
+            return fail(sink_, BWRT_E_RANGE, "planes[].row_count",
+                        "%llu rows pass the limit of %llu", ull(row_count), ull(kRowCountMax));
+        }
         if (row_count > description_.block_bytes) {
             return fail(sink_, BWRT_E_INVAL, "planes[].row_count",
                         "%llu rows do not tile block_bytes %llu", ull(row_count),

@@ -34,10 +34,11 @@ void open_entries(const Wave& wave, const Operation& op) {
         return;
     }
     const Shape& shape = *op.shape;
-    SlotCursor cursor = {shape.slots, 0};
-    for (std::uint32_t slot = 0; slot < shape.slot_count; ++slot, cursor.next()) {
-        const bool skipped = cursor.pair().is_skipped();
-        open_entry(wave, op.entry_first + slot, skipped ? 0 : shape.entry_bytes);
+    for (std::uint32_t i = 0; i < shape.pair_count; ++i) open_entry(wave, op.entry_first + i, 0);
+    for (SlotRun* run = shape.slots; run != nullptr; run = run->next) {
+        for (std::uint32_t i = 0; i < run->count; ++i) {
+            open_entry(wave, op.entry_first + run->pairs()[i].entry, shape.entry_bytes);
+        }
     }
 }
 
@@ -59,16 +60,18 @@ void write_signal(const Operation& signal, std::uint64_t value) noexcept {
     }
 }
 
-void finish_signal(Wave* wave, const Operation& signal, bool done) noexcept {
-    write_signal(signal, done ? signal.source : signal.length_bytes);
-    if (!done) {
+// `status` is that of what it waited for: its group, or the wave that ended before.
+void finish_signal(Wave* wave, const Operation& signal, bwrt_status status) noexcept {
+    write_signal(signal, status == BWRT_OK ? signal.source : signal.length_bytes);
+    if (status != BWRT_OK) {
         GroupState& state = wave->group(signal.group);
+        if (state.status == BWRT_OK) state.status = status;
         wave->prefix = std::min(wave->prefix, signal.entry_first);
         state.prefix = std::min(state.prefix, signal.entry_first);
     }
     if (wave->results == nullptr) return;
     bwrt_result* result = result_of(*wave, signal.entry_first);
-    result->status = done ? BWRT_OK : BWRT_E_DEPENDENCY;
+    result->status = status;
     result->address = 0;
 }
 
@@ -83,7 +86,7 @@ void fire_signals(Wave* wave, std::uint32_t group) noexcept {
             continue;
         }
         *link = signal->next;
-        finish_signal(wave, *signal, status == BWRT_OK);
+        finish_signal(wave, *signal, status);
     }
 }
 
@@ -120,12 +123,15 @@ void Ledger::open(Wave* wave) const noexcept {
 }
 
 void Ledger::start(Wave* wave) const noexcept {
-    for (Operation* signal = wave->signals; signal != nullptr;) {
-        const std::uint32_t group = signal->group;
-        if (wave->group(group).unresolved == 0) fire_signals(wave, group);
-        for (signal = wave->signals; signal != nullptr && signal->group <= group;) {
-            signal = signal->next;
+    Operation** link = &wave->signals;
+    while (*link != nullptr) {
+        Operation* signal = *link;
+        if (wave->group(signal->group).unresolved != 0) {
+            link = &signal->next;
+            continue;
         }
+        *link = signal->next;
+        finish_signal(wave, *signal, BWRT_OK);
     }
 }
 
@@ -147,6 +153,12 @@ void Ledger::flushed(Wave* wave, std::uint32_t entry, std::uint32_t group) const
 
 void Ledger::failed(Wave* wave, const Failure& failure, std::uint32_t entry, std::uint32_t group,
                     std::uint64_t bytes) const noexcept {
+    if (wave->results != nullptr) resolve_entry(*wave, entry, bytes, 0, &failure);
+    count_failed(wave, failure, entry, group, bytes);
+}
+
+void Ledger::count_failed(Wave* wave, const Failure& failure, std::uint32_t entry,
+                          std::uint32_t group, std::uint64_t bytes) const noexcept {
     wave->unresolved -= bytes;
     wave->prefix = std::min(wave->prefix, entry);
     bwrt_completion& completion = wave->completion;
@@ -156,7 +168,6 @@ void Ledger::failed(Wave* wave, const Failure& failure, std::uint32_t entry, std
         completion.tier = failure.tier;
         completion.operation_index = failure.operation_index;
     }
-    if (wave->results != nullptr) resolve_entry(*wave, entry, bytes, 0, &failure);
     if (wave->group_root == nullptr) return;
     GroupState& state = wave->group(group);
     if (state.status == BWRT_OK) state.status = failure.status;
@@ -164,20 +175,37 @@ void Ledger::failed(Wave* wave, const Failure& failure, std::uint32_t entry, std
     resolve_group(wave, group, bytes);
 }
 
+// An entry of which something is dropped has failed; what of it is in flight still counts.
+void Ledger::fail_entries(Wave* wave, const Operation& operation,
+                          const Failure& failure) const noexcept {
+    if (!operation.is_indexed()) {
+        resolve_entry(*wave, operation.entry_first, 0, 0, &failure);
+        return;
+    }
+    std::uint32_t skip = first_pair_left(operation);
+    for (SlotRun* run = operation.shape->slots; run != nullptr; run = run->next) {
+        for (std::uint32_t i = skip; i < run->count; ++i) {
+            resolve_entry(*wave, operation.entry_first + run->pairs()[i].entry, 0, 0, &failure);
+        }
+        skip -= std::min(skip, run->count);
+    }
+}
+
+void Ledger::drop(Wave* wave, Operation* operation, const Failure& failure) const noexcept {
+    if (operation->kind == BWRT_OP_FLUSH) {
+        failed(wave, failure, operation->entry_first, operation->group, 1);
+        return;
+    }
+    if (wave->results != nullptr) fail_entries(wave, *operation, failure);
+    drop_rest(operation, [&](std::uint32_t group, std::uint32_t entry, std::uint64_t bytes) {
+        count_failed(wave, failure, entry, group, bytes);
+    });
+}
+
 void Ledger::abandon(Wave* wave, bwrt_status status) const noexcept {
     const Failure failure = {status, 0, BWRT_TIER_NONE, BWRT_NONE};
     for (OperationList& list : wave->lists) {
-        while (!list.is_empty()) {
-            Operation* operation = list.pop_front();
-            if (operation->kind == BWRT_OP_FLUSH) {
-                failed(wave, failure, operation->entry_first, operation->group, 1);
-                continue;
-            }
-            drop_rest(operation,
-                      [&](std::uint32_t group, std::uint32_t entry, std::uint64_t bytes) {
-                          failed(wave, failure, entry, group, bytes);
-                      });
-        }
+        while (!list.is_empty()) drop(wave, list.pop_front(), failure);
     }
 }
 
@@ -189,7 +217,11 @@ void Ledger::close(Wave* wave, std::uint64_t now_ns) const noexcept {
     while (wave->signals != nullptr) {
         Operation* signal = wave->signals;
         wave->signals = signal->next;
-        finish_signal(wave, *signal, completion.status == BWRT_OK);
+        finish_signal(wave, *signal, completion.status);
+    }
+    // Their countdowns have done their service; of dropped bytes they know nothing.
+    for (std::uint32_t entry = 0; wave->results != nullptr && entry < wave->entry_count; ++entry) {
+        result_of(*wave, entry)->address = 0;
     }
     if (wave->groups != nullptr) {
         for (std::uint32_t group = 0; group < wave->group_count; ++group) {

@@ -35,11 +35,21 @@ class Ledger {
     // A FLUSH moves no bytes: it counts as one unresolved and none done.
     void flushed(Wave* wave, std::uint32_t entry, std::uint32_t group) const noexcept;
 
-    // Fails what the lists still hold, as `status`, and empties them.
+    // Fails all that is left of an operation, in time bounded by its planes, and by its entries
+    // only where the caller wants results.
+    void drop(Wave* wave, Operation* operation, const Failure& failure) const noexcept;
+
+    // Drops what the lists still hold, as `status`, and empties them.
     void abandon(Wave* wave, bwrt_status status) const noexcept;
 
     // Once unresolved is 0 and nothing is in flight: the last word on the wave.
     void close(Wave* wave, std::uint64_t now_ns) const noexcept;
+
+ private:
+    void count_failed(Wave* wave, const Failure& failure, std::uint32_t entry, std::uint32_t group,
+                      std::uint64_t bytes) const noexcept;
+    void fail_entries(Wave* wave, const Operation& operation,
+                      const Failure& failure) const noexcept;
 };
 
 }  // namespace bwrt::runtime

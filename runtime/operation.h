@@ -18,13 +18,12 @@ namespace bwrt::runtime {
 
 enum class Lane : std::uint8_t { kStorage, kHost, kNone };
 
-// The slots of an indexed operation, copied: pairs in runs that fill whatever is left of a page.
-// A side that is a region has 0; a pair that is skipped has BWRT_NONE on both.
+// The slots of an indexed operation, copied: the pairs that move, in runs that fill whatever is
+// left of a page.  Those that are skipped are not kept, so that passing them costs nothing later.
 struct SlotPair {
-    std::uint32_t source;
+    std::uint32_t source;  // 0 on a region side
     std::uint32_t target;
-
-    [[nodiscard]] bool is_skipped() const noexcept { return source == BWRT_NONE; }
+    std::uint32_t entry;  // the pair's number in the caller's arrays
 };
 
 struct SlotRun {
@@ -77,7 +76,8 @@ struct alignas(64) Shape {
 
     // Indexed.  `lead` gives the order of service and the groups: the layout in memory, or the
     // target's when both are, or the only one.
-    std::uint32_t slot_count = 0;
+    std::uint32_t pair_count = 0;    // as given
+    std::uint32_t moving_count = 0;  // of them, those that move
     const Layout* source_layout = nullptr;
     const Layout* target_layout = nullptr;
     const Layout* lead = nullptr;
@@ -86,13 +86,12 @@ struct alignas(64) Shape {
     std::uint32_t plane_end = 0;
     std::uint64_t image_first = 0;  // bytes of the block image that move
     std::uint64_t image_end = 0;
-    std::uint64_t entry_bytes = 0;   // of one pair that moves
-    std::uint32_t moving_count = 0;  // pairs that do
+    std::uint64_t entry_bytes = 0;  // of one pair that moves
 
     // What is next, less what of it was served, and where it was found.
     Piece piece = {};
     std::uint32_t band = 0;
-    std::uint32_t slot = 0;
+    std::uint32_t slot = 0;   // number among the pairs that move
     std::uint32_t place = 0;  // in the band's planes
     std::uint32_t row = 0;
     SlotCursor cursor;  // at `slot`

@@ -69,11 +69,11 @@ Progression target_of(const Operation& operation) noexcept {
                                 shape->row_count, operation.length_bytes);
     }
     // Slots are the caller's duty; whole blocks laid out in a region without a gap are not.
-    const bool whole = shape->moving_count == shape->slot_count && shape->image_first == 0 &&
+    const bool whole = shape->moving_count == shape->pair_count && shape->image_first == 0 &&
                        shape->image_end == shape->lead->block_bytes && shape->plane_first == 0 &&
                        shape->plane_end == shape->lead->planes.size();
     if (shape->target_layout != nullptr || !whole) return {};
-    return {space, operation.target, shape->lead->block_bytes * shape->slot_count, 0, 1};
+    return {space, operation.target, shape->lead->block_bytes * shape->pair_count, 0, 1};
 }
 
 }  // namespace bwrt::runtime

@@ -5,12 +5,13 @@
 #include <algorithm>
 
 namespace bwrt::runtime {
-namespace {
 
 const PlaneOrder& order_of(const Operation& operation) noexcept {
     const Layout& lead = *operation.shape->lead;
     return operation.lane == Lane::kStorage ? lead.by_band : lead.by_group;
 }
+
+namespace {
 
 // Bytes [first, last) of a row that move, relative to the row.
 struct Cut {
@@ -44,15 +45,6 @@ void enter_band(Operation* operation, std::uint32_t band) noexcept {
     }
 }
 
-bool band_is_selected(const Shape& shape, const PlaneOrder& order, const Band& band) noexcept {
-    for (std::uint32_t i = band.first; i < band.last; ++i) {
-        const std::uint32_t plane = order.planes[i];
-        if (plane < shape.plane_first || plane >= shape.plane_end) continue;
-        if (plane_bytes(shape, plane) != 0) return true;
-    }
-    return false;
-}
-
 // One side of a piece: the row's place on it, and the region that lies in.
 struct Spot {
     std::uint64_t address;
@@ -72,8 +64,8 @@ Spot find_spot(const Layout* layout, std::int64_t slot, const Shape& shape,
                 static_cast<std::uint16_t>(plane.region_slot)};
     }
     const BlockPlane& plane = shape.lead->block_side[plane_index];
-    return {region_base + shape.slot * shape.lead->block_bytes + plane.block_offset_bytes +
-                shape.row * plane.block_row_stride_bytes + row_offset,
+    return {region_base + shape.cursor.pair().entry * shape.lead->block_bytes +
+                plane.block_offset_bytes + shape.row * plane.block_row_stride_bytes + row_offset,
             region};
 }
 
@@ -87,7 +79,7 @@ void set_piece(Operation* operation, std::uint32_t plane_index, const Cut& cut) 
     shape.piece = {source.address,
                    target.address,
                    cut.last - cut.first,
-                   operation->entry_first + shape.slot,
+                   operation->entry_first + pair.entry,
                    operation->group + shape.lead->block_side[plane_index].group,
                    source.region,
                    target.region};
@@ -101,14 +93,10 @@ void settle(Operation* operation) noexcept {
     const auto band_count = static_cast<std::uint32_t>(order.bands.size());
     while (shape.band < band_count) {
         const Band& band = order.bands[shape.band];
-        if (shape.slot >= shape.slot_count) {
+        if (shape.slot >= shape.moving_count) {
             std::uint32_t next = shape.band + 1;
             while (next < band_count && !band_is_selected(shape, order, order.bands[next])) ++next;
             enter_band(operation, next);
-            continue;
-        }
-        if (shape.place == 0 && shape.row == 0 && shape.cursor.pair().is_skipped()) {
-            next_slot(&shape);
             continue;
         }
         if (band.first + shape.place >= band.last) {
@@ -147,6 +135,15 @@ void set_row(Operation* operation) noexcept {
 
 }  // namespace
 
+bool band_is_selected(const Shape& shape, const PlaneOrder& order, const Band& band) noexcept {
+    for (std::uint32_t i = band.first; i < band.last; ++i) {
+        const std::uint32_t plane = order.planes[i];
+        if (plane < shape.plane_first || plane >= shape.plane_end) continue;
+        if (plane_bytes(shape, plane) != 0) return true;
+    }
+    return false;
+}
+
 std::uint64_t plane_bytes(const Shape& shape, std::uint32_t plane_index) noexcept {
     const BlockPlane& plane = shape.lead->block_side[plane_index];
     if (shape.image_first == 0 && shape.image_end == shape.lead->block_bytes) {
@@ -158,6 +155,16 @@ std::uint64_t plane_bytes(const Shape& shape, std::uint32_t plane_index) noexcep
         bytes += cut.last - cut.first;
     }
     return bytes;
+}
+
+std::uint32_t first_pair_left(const Operation& operation) noexcept {
+    const Shape& shape = *operation.shape;
+    if (shape.piece.length_bytes == 0) return shape.moving_count;
+    const PlaneOrder& order = order_of(operation);
+    for (std::uint32_t band = shape.band + 1; band < order.bands.size(); ++band) {
+        if (band_is_selected(shape, order, order.bands[band])) return 0;
+    }
+    return shape.slot;
 }
 
 void begin(Operation* operation) noexcept {

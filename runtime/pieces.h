@@ -57,18 +57,61 @@ inline void advance(Operation* operation, std::uint64_t bytes) noexcept {
 // is at its head.
 [[nodiscard]] bool next_piece(OperationList* list, Piece* piece_out) noexcept;
 
-// Serves the rest at once: what is left of it goes, piece by piece in effect, to `Sink`:
-//   sink(group, entry_first, bytes): `bytes` of `group`, the first in entry `entry_first`.
+// Bytes of one slot's block that the shape moves of plane `plane_index`.
+[[nodiscard]] std::uint64_t plane_bytes(const Shape& shape, std::uint32_t plane_index) noexcept;
+
+// The order of service of an indexed operation.
+[[nodiscard]] const PlaneOrder& order_of(const Operation& operation) noexcept;
+
+// Whether anything of the band moves.
+[[nodiscard]] bool band_is_selected(const Shape& shape, const PlaneOrder& order,
+                                    const Band& band) noexcept;
+
+// The first pair, among those that move, of which something is left; moving_count for none.
+[[nodiscard]] std::uint32_t first_pair_left(const Operation& operation) noexcept;
+
+// Serves the rest at once, in time bounded by planes and rows, not by pairs:
+//   sink(group, entry_first, bytes): `bytes` of `group`, the first of them in entry `entry_first`.
 template <typename Sink>
 void drop_rest(Operation* operation, Sink&& sink) noexcept {
     Piece piece;
-    while (current(*operation, &piece)) {
+    if (!current(*operation, &piece)) return;
+    Shape* shape = operation->shape;
+    if (!operation->is_indexed()) {
+        const std::uint64_t rows = shape == nullptr ? 0 : shape->row_count - shape->row - 1;
+        sink(piece.group, piece.entry, piece.length_bytes + rows * operation->length_bytes);
+        if (shape == nullptr) {
+            operation->length_bytes = 0;
+        } else {
+            shape->row = shape->row_count;
+            shape->piece.length_bytes = 0;
+        }
+        return;
+    }
+    // The pair that is being served, piece by piece; then whole pairs.
+    for (const std::uint32_t band = shape->band, slot = shape->slot;
+         piece.length_bytes != 0 && shape->band == band && shape->slot == slot;
+         static_cast<void>(current(*operation, &piece))) {
         sink(piece.group, piece.entry, piece.length_bytes);
         advance(operation, piece.length_bytes);
     }
+    const PlaneOrder& order = order_of(*operation);
+    const std::uint32_t served = shape->piece.length_bytes != 0 ? shape->slot : 0;
+    for (std::uint32_t band = shape->band; band < order.bands.size(); ++band) {
+        const bool begun = band == shape->band;
+        const std::uint64_t pairs = shape->moving_count - (begun ? served : 0);
+        const std::uint32_t entry =
+            begun ? shape->piece.entry : operation->entry_first + shape->slots->pairs()[0].entry;
+        for (std::uint32_t i = order.bands[band].first; i < order.bands[band].last; ++i) {
+            const std::uint32_t plane = order.planes[i];
+            if (plane < shape->plane_first || plane >= shape->plane_end) continue;
+            const std::uint64_t bytes = plane_bytes(*shape, plane) * pairs;
+            const std::uint32_t group = operation->group + shape->lead->block_side[plane].group;
+            if (bytes != 0) sink(group, entry, bytes);
+        }
+    }
+    shape->band = static_cast<std::uint32_t>(order.bands.size());
+    shape->piece.length_bytes = 0;
 }
-
-// Bytes of one slot's block that the shape moves of plane `plane_index`.
-[[nodiscard]] std::uint64_t plane_bytes(const Shape& shape, std::uint32_t plane_index) noexcept;
 
 }  // namespace bwrt::runtime

@@ -12,6 +12,12 @@
 #include "runtime/futex.h"
 
 namespace bwrt::runtime {
+namespace {
+
+// How soon a call of the control plane tries the baton again: the time of two wake-ups.
+constexpr std::int64_t kBatonLookNs = 50'000;
+
+}  // namespace
 Progress::Progress(Tables* tables, Delivery* delivery, const Clock* clock)
     : tables_(*tables),
       delivery_(*delivery),
@@ -196,12 +202,7 @@ bwrt_status Progress::wait_on_thread(Wave* wave, bwrt_handle handle, std::uint64
 }
 
 void Progress::run_on_driver(DriverCall* call) noexcept {
-    if (caller_mode_ || !has_thread_) {
-        while (!take_baton()) {
-            // Whoever drives may be asleep in the backend for long: have him look up.
-            storage_->wake();
-            pass_time(50'000);
-        }
+    if ((caller_mode_ || !has_thread_) && take_baton()) {
         call->run(call->argument);
         put_baton_down();
         return;
@@ -209,9 +210,14 @@ void Progress::run_on_driver(DriverCall* call) noexcept {
     ringbuf::Command command = {};
     command.kind = ringbuf::CommandKind::kCall;
     command.source = reinterpret_cast<std::uintptr_t>(call);
-    while (!tables_.ring.push(command)) sched_yield();
+    while (!tables_.ring.push(command)) help_drive();
     if (tables_.doorbell.ring()) wake();
-    while (call->done.load(std::memory_order_acquire) == 0) futex_wait(&call->done, 0, -1);
+    // In caller mode the one who drives may leave before he comes to it.
+    const std::int64_t look_ns = caller_mode_ ? kBatonLookNs : -1;
+    while (call->done.load(std::memory_order_acquire) == 0) {
+        help_drive();
+        if (call->done.load(std::memory_order_acquire) == 0) futex_wait(&call->done, 0, look_ns);
+    }
 }
 
 }  // namespace bwrt::runtime

@@ -11,6 +11,8 @@
 //   B1 seq_cst store of baton_ free, then B2 seq_cst load of waiter_count_ by who puts it down
 //   B3 seq_cst store of waiter_count_, then B4 seq_cst exchange of baton_ by who wants to sleep
 //      either the sleeper gets the baton at B4 or the one who put it down sees him at B2.
+// One who was offered the baton and needs it no more, his wave being over or his time up, offers
+// it again on his way out.
 // With an event fd, an undriven runtime counts as asleep: a submission rings it readable.
 
 #pragma once
@@ -101,6 +103,8 @@ class Progress {
     bool take_baton() noexcept;
     void put_baton_down() noexcept;
     void hand_baton_on() noexcept;
+    void offer_free_baton() noexcept;
+    void help_drive() noexcept;
     void drive_until_idle() noexcept;
 
     Tables& tables_;

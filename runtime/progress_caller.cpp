@@ -2,6 +2,7 @@
 //
 // progress_caller.cpp — caller mode: the baton, those who wait for it, and the event fd.
 
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -62,12 +63,35 @@ void Progress::hand_baton_on() noexcept {
     futex_wake_all(&outcome);
 }
 
+// The offer goes to one waiter, and it may be one who has just become content: whoever leaves
+// makes sure that it is not lost with him.
+void Progress::offer_free_baton() noexcept {
+    if (waiter_count_.load(std::memory_order_seq_cst) != 0 &&
+        baton_.load(std::memory_order_seq_cst) == 0) {
+        hand_baton_on();
+    }
+}
+
+// A call of the control plane lends a hand so that its own command is come to.
+void Progress::help_drive() noexcept {
+    if (!caller_mode_) {
+        sched_yield();
+    } else if (take_baton()) {
+        executor_->accept_all();
+        put_baton_down();
+    }
+}
+
 bwrt_status Progress::wait_driving(Wave* wave, bwrt_handle handle, std::uint64_t deadline_ns,
                                    bwrt_completion* completion_out,
                                    const ErrorSink& sink) noexcept {
     for (bool looked = false;; looked = true) {
-        if (wave->is_over(handle)) return claim(wave, handle, completion_out, sink);
+        if (wave->is_over(handle)) {
+            offer_free_baton();
+            return claim(wave, handle, completion_out, sink);
+        }
         if (looked && deadline_ns != kNeverNs && clock_.now_ns() >= deadline_ns) {
+            offer_free_baton();
             return timed_out(sink);
         }
         if (take_baton()) {
@@ -124,8 +148,8 @@ void Progress::sleep_beside_driver(Wave* wave, bwrt_handle handle,
 void Progress::drive_until_idle() noexcept {
     // Results may come as fast as they are asked for: a bound keeps a poll a poll.
     for (int turns = 0; turns < 64; ++turns) {
-        const bool more = executor_->turn();
         storage_->wait(0);
+        const bool more = executor_->turn();
         if (!more && !executor_->has_requests_out()) return;
         if (!more && turns > 0) return;
     }

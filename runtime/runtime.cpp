@@ -92,7 +92,10 @@ bwrt_status Runtime::submit(const bwrt_wave* wave, bwrt_handle* wave_out,
                             bwrt_error* error) noexcept {
     bwrt_status status;
     bool wake = false;
-    {
+    // Looked at before as well: who is turned away does not keep shutdown waiting.
+    if (closing_.load(std::memory_order_relaxed)) {
+        status = fail({error, BWRT_NONE}, BWRT_E_CLOSED, "", "the runtime is shutting down");
+    } else {
         const Call call(&submits_);
         if (closing_.load(std::memory_order_seq_cst)) {  // K2
             status = fail({error, BWRT_NONE}, BWRT_E_CLOSED, "", "the runtime is shutting down");

@@ -4,7 +4,8 @@
 //
 // By priority; inside one, earliest deadline first.  Two rules keep everything moving:
 //   - a wave without a deadline, or with a distant one, counts as due a second after its
-//     submission, so a stream of urgent deadlines delays it by a second and no more;
+//     submission, and one whose deadline has passed as due when it was submitted, so a stream of
+//     urgent deadlines delays a wave by a second and no more;
 //   - every 16th pick goes to a lower priority that has work, each of them in turn.
 
 #pragma once
@@ -29,7 +30,7 @@ class ReadyQueue {
 
     void insert(Wave* wave) noexcept {
         const std::uint64_t patience_ns = wave->submitted_ns + kPatienceNs;
-        const std::uint64_t due_ns = std::min(wave->deadline_ns, patience_ns);
+        const std::uint64_t due_ns = std::clamp(wave->deadline_ns, wave->submitted_ns, patience_ns);
         heaps_[rank_of(*wave)].insert(wave, {due_ns, wave->sequence});
     }
 

@@ -59,11 +59,10 @@ void StorageLane::drop_failed(Wave* wave) noexcept {
     Operation* operation = wave->list(Lane::kStorage).pop_front();
     const Failure failure = {wave->completion.status, wave->completion.os_code, BWRT_TIER_DISK,
                              operation->index};
-    drop_rest(operation, [&](std::uint32_t group, std::uint32_t entry, std::uint64_t bytes) {
-        lane_bytes(wave) -= bytes;
-        queued_bytes_ -= bytes;
-        ledger_.failed(wave, failure, entry, group, bytes);
-    });
+    const std::uint64_t before = wave->unresolved;
+    ledger_.drop(wave, operation, failure);
+    lane_bytes(wave) -= before - wave->unresolved;
+    queued_bytes_ -= before - wave->unresolved;
 }
 
 void StorageLane::launch(Transfer* transfer) noexcept {

@@ -61,6 +61,7 @@ class StorageLane {
     [[nodiscard]] bool can_issue() const noexcept { return has_ready() && free_ != nullptr; }
     [[nodiscard]] std::uint64_t queued_bytes() const noexcept { return queued_bytes_; }
     [[nodiscard]] std::uint64_t bytes_per_ms() const noexcept { return rate_.bytes_per_ms(); }
+    [[nodiscard]] std::uint64_t measured_ns() const noexcept { return measured_ns_; }
     [[nodiscard]] std::uint64_t unknown_count() const noexcept {
         return unknown_count_ + backend_.unknown_result_count();
     }
@@ -122,6 +123,7 @@ class StorageLane {
     std::uint32_t inflight_count_ = 0;
     std::uint64_t now_ns_ = 0;  // of this turn
     std::uint64_t busy_since_ns_ = 0;
+    std::uint64_t measured_ns_ = 0;  // when rate_ last learnt
     std::uint64_t unknown_count_ = 0;
     std::uint64_t queued_bytes_ = 0;  // of running waves, not resolved
     planner::RateEstimate rate_;

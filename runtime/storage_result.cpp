@@ -230,7 +230,11 @@ void StorageLane::finish(Transfer* transfer) noexcept {
     static_cast<void>(staging_.give_back(transfer));
     counters_.request_finished(transfer->route, transfer->bytes, now_ns_ - transfer->started_ns,
                                false);
-    rate_.add(transfer->bytes, now_ns_ - busy_since_ns_);
+    // A flush says nothing about the rate of bytes, and neither does a failure.
+    if (transfer->route != Route::kFlush && wave->completion.status == BWRT_OK) {
+        rate_.add(transfer->bytes, now_ns_ - busy_since_ns_);
+        measured_ns_ = now_ns_;
+    }
     busy_since_ns_ = now_ns_;
     queued_bytes_ -= transfer->bytes;
     transfer->next = free_;

@@ -6,6 +6,7 @@
 
 #include "planner/predict.h"
 #include "runtime/boundary.h"
+#include "runtime/schedule.h"
 #include "runtime/validate.h"
 
 namespace bwrt::runtime {
@@ -144,6 +145,10 @@ bwrt_status check_deadline(const Tables& tables, const Wave& slot, std::uint64_t
     std::uint64_t finish_ns = now_ns;
     for (std::uint32_t lane = 0; lane < kLaneCount; ++lane) {
         if (slot.lane_bytes[lane] == 0) continue;
+        // An old measurement refuses nobody: a wave that is let in makes a new one.
+        if (now_ns > tables.load.measured_ns[lane].load(std::memory_order_relaxed) + kPatienceNs) {
+            continue;
+        }
         const std::uint64_t lane_finish_ns = planner::predict_finish_ns(
             now_ns, tables.load.queued_bytes[lane].load(std::memory_order_relaxed),
             slot.lane_bytes[lane], tables.load.bytes_per_ms[lane].load(std::memory_order_relaxed));
@@ -213,6 +218,7 @@ bwrt_status submit_wave(Tables* tables, const Clock& clock, const bwrt_wave* giv
         return fail(sink, BWRT_E_AGAIN, "config.wave_count_max", "all %u waves are in use",
                     tables->waves.count());
     }
+    slot->prefetch_for_submission();
     const std::uint64_t now_ns = clock.now_ns();
     fill_header(slot, wave, now_ns);
     WaveBuilder builder(tables, slot, error);

@@ -18,6 +18,7 @@ namespace bwrt::runtime {
 struct LoadEstimate {
     std::atomic<std::uint64_t> queued_bytes[kLaneCount] = {};
     std::atomic<std::uint64_t> bytes_per_ms[kLaneCount] = {};  // 0: not measured yet
+    std::atomic<std::uint64_t> measured_ns[kLaneCount] = {};   // when that was
 };
 
 struct Tables {

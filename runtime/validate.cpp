@@ -301,6 +301,12 @@ bwrt_status WaveBuilder::check_bounds(const Side& side, bool is_target, std::uin
                 ull(side.region == nullptr ? ~std::uint64_t{0} : side.region->length_bytes));
 }
 
+// The wave's bytes are counted in 63 bits.
+bwrt_status WaveBuilder::check_total(std::uint64_t bytes) {
+    if (bytes <= static_cast<std::uint64_t>(INT64_MAX) - wave_.bytes_total) return BWRT_OK;
+    return fail(sink_, BWRT_E_RANGE, "operations[].length_bytes", "the wave's bytes pass 2^63");
+}
+
 bwrt_status WaveBuilder::read_rows(const bwrt_operation& given, const Side& source,
                                    const Side& target, Operation* operation) {
     const std::uint64_t length = given.length_bytes;
@@ -349,6 +355,7 @@ bwrt_status WaveBuilder::read_rows(const bwrt_operation& given, const Side& sour
     }
     wave_.entry_count += 1;
     const std::uint64_t bytes = length * rows;
+    if (const bwrt_status status = check_total(bytes)) return status;
     wave_.bytes_total += bytes;
     wave_.lane_bytes[static_cast<std::uint32_t>(operation->lane)] += bytes;
     return BWRT_OK;

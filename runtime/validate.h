@@ -52,6 +52,7 @@ class WaveBuilder {
     bwrt_status read_indexed(const bwrt_operation& given, const Side& source, const Side& target,
                              Operation* operation);
     bwrt_status check_unused(const bwrt_operation& given);
+    bwrt_status check_total(std::uint64_t bytes);
     bwrt_status check_no_rows(const bwrt_operation& given);
     bwrt_status check_form(const bwrt_operation& given, bool indexed);
     bwrt_status resolve(bwrt_handle handle, bool is_target, std::uint64_t offset, Side* side_out);
@@ -60,8 +61,8 @@ class WaveBuilder {
                              std::int64_t stride, std::uint64_t rows, std::uint64_t length);
     bwrt_status check_slots(const std::uint32_t* slots, std::uint32_t count, const Layout* layout,
                             const char* field);
-    bwrt_status copy_run(const bwrt_operation& given, const Layout* source, const Layout* target,
-                         std::uint32_t first, SlotRun* run, std::uint32_t* moving);
+    bwrt_status fill_run(const bwrt_operation& given, const Shape& shape, std::uint32_t capacity,
+                         SlotRun* run, std::uint32_t* next);
     bwrt_status copy_slots(const bwrt_operation& given, Shape* shape);
     bwrt_status use(Gate* gate, std::uint64_t generation, const char* field);
     bwrt_status check_targets();

@@ -35,24 +35,26 @@ bwrt_status WaveBuilder::check_slots(const std::uint32_t* slots, std::uint32_t c
     return BWRT_OK;
 }
 
-// Copies pairs [first, first + run->count) and counts those that move.  What is copied is checked
+// Copies the pairs that move, from pair *next on, until the run is full.  What is copied is checked
 // as copied: the caller's arrays may change meanwhile.
-bwrt_status WaveBuilder::copy_run(const bwrt_operation& given, const Layout* source,
-                                  const Layout* target, std::uint32_t first, SlotRun* run,
-                                  std::uint32_t* moving) {
+bwrt_status WaveBuilder::fill_run(const bwrt_operation& given, const Shape& shape,
+                                  std::uint32_t capacity, SlotRun* run, std::uint32_t* next) {
+    const Layout* source = shape.source_layout;
+    const Layout* target = shape.target_layout;
     const std::uint32_t source_end = source != nullptr ? source->slot_count : 1;
     const std::uint32_t target_end = target != nullptr ? target->slot_count : 1;
     SlotPair* pairs = run->pairs();
     bool out_of_range = false;
-    for (std::uint32_t i = 0; i < run->count; ++i) {
-        const std::uint32_t a = source != nullptr ? given.source_slots[first + i] : 0;
-        const std::uint32_t b = target != nullptr ? given.target_slots[first + i] : 0;
-        const bool skipped = a == BWRT_NONE || b == BWRT_NONE;
+    std::uint32_t i = *next;
+    for (; i < given.slot_count && run->count < capacity; ++i) {
+        const std::uint32_t a = source != nullptr ? given.source_slots[i] : 0;
+        const std::uint32_t b = target != nullptr ? given.target_slots[i] : 0;
         // A side that is there is checked even where the other skips the pair.
         out_of_range |= (a >= source_end && a != BWRT_NONE) || (b >= target_end && b != BWRT_NONE);
-        pairs[i] = skipped ? SlotPair{BWRT_NONE, BWRT_NONE} : SlotPair{a, b};
-        *moving += skipped ? 0 : 1;
+        pairs[run->count] = {a, b, i};
+        run->count += a == BWRT_NONE || b == BWRT_NONE ? 0 : 1;
     }
+    *next = i;
     if (!out_of_range) return BWRT_OK;
     if (const bwrt_status status = check_slots(given.source_slots, given.slot_count, source,
                                                "operations[].source_slots")) {
@@ -67,21 +69,19 @@ bwrt_status WaveBuilder::copy_run(const bwrt_operation& given, const Layout* sou
 
 bwrt_status WaveBuilder::copy_slots(const bwrt_operation& given, Shape* shape) {
     SlotRun** link = &shape->slots;
-    std::uint32_t done = 0;
-    while (done < given.slot_count) {
-        const std::uint32_t units = std::min(room(), SlotRun::units_for(given.slot_count - done));
+    for (std::uint32_t next = 0; next < given.slot_count;) {
+        const std::uint32_t units = std::min(room(), SlotRun::units_for(given.slot_count - next));
         auto* run = static_cast<SlotRun*>(new_units(units));
         if (run == nullptr) return full("slots");
-        run->next = nullptr;
-        run->count = std::min(SlotRun::count_in(units), given.slot_count - done);
-        run->reserved = 0;
-        *link = run;
-        link = &run->next;
-        if (const bwrt_status status = copy_run(given, shape->source_layout, shape->target_layout,
-                                                done, run, &shape->moving_count)) {
+        *run = {nullptr, 0, 0};
+        if (const bwrt_status status =
+                fill_run(given, *shape, SlotRun::count_in(units), run, &next)) {
             return status;
         }
-        done += run->count;
+        if (run->count == 0) break;  // what was left is skipped
+        *link = run;
+        link = &run->next;
+        shape->moving_count += run->count;
     }
     return BWRT_OK;
 }
@@ -156,7 +156,7 @@ bwrt_status WaveBuilder::read_indexed(const bwrt_operation& given, const Side& s
     Shape* shape = new_shape();
     if (shape == nullptr) return full("operations");
     operation->shape = shape;
-    shape->slot_count = given.slot_count;
+    shape->pair_count = given.slot_count;
     shape->source_layout = source.layout;
     shape->target_layout = target.layout;
     shape->lead = &lead;
@@ -172,6 +172,7 @@ bwrt_status WaveBuilder::read_indexed(const bwrt_operation& given, const Side& s
     group_end_ = std::max(group_end_, given.group + lead.group_last + 1);
     wave_.entry_count += given.slot_count;
     const std::uint64_t bytes = shape->entry_bytes * shape->moving_count;
+    if (const bwrt_status status = check_total(bytes)) return status;
     wave_.bytes_total += bytes;
     wave_.lane_bytes[static_cast<std::uint32_t>(operation->lane)] += bytes;
     return BWRT_OK;

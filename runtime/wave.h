@@ -95,13 +95,12 @@ struct alignas(128) Wave {
     std::uint32_t dependency_count = 0;
     bwrt_result* results = nullptr;
     bwrt_group_result* groups = nullptr;
-    Operation inline_operation;
-    Shape inline_shape;
-
     PageChain pages;
-    Use uses[kInlineUseCount] = {};
     Page* more_uses = nullptr;  // sequence of further ones, newest first
     std::uint32_t use_count = 0;
+    Use uses[kInlineUseCount] = {};
+    Operation inline_operation;
+    Shape inline_shape;
 
     // Executor's.
     Phase phase = Phase::kFree;
@@ -123,6 +122,14 @@ struct alignas(128) Wave {
         Page* page = group_root->as<Page*>()[number >> kGroupsPerPageShift];
         return page->as<GroupState>()[number & ((1u << kGroupsPerPageShift) - 1)];
     }
+    // Brings the lines that every submission writes, which the driver had last, all at once
+    // instead of one by one as they are come to.
+    void prefetch_for_submission() const noexcept {
+        const auto* first = reinterpret_cast<const char*>(&ticket);
+        const auto* last = reinterpret_cast<const char*>(&uses[2]);
+        for (const char* line = first; line < last; line += 64) __builtin_prefetch(line, 1);
+    }
+
     // Any thread: the wave that `handle` named has ended, or is not here any more.
     [[nodiscard]] bool is_over(bwrt_handle live) const noexcept {
         return (outcome.load(std::memory_order_acquire) & kOutcomeDone) != 0 ||  // W2

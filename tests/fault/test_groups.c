@@ -119,7 +119,7 @@ static void a_failed_group_says_so_and_leaves_the_others(void** state) {
         assert_int_equal(signal_at(self, kSignals + g * 8), g == 3 ? 2 : 1);
     }
     assert_int_equal(results[bad].bytes, 10);
-    assert_int_equal(results[bad + 1].status, BWRT_E_DEPENDENCY);
+    assert_int_equal(results[bad + 1].status, BWRT_E_TRUNCATED);
     assert_int_equal(completion.prefix_count, bad);
 }
 

@@ -233,7 +233,7 @@ void a_signal_of_a_failed_group_says_failed_once_all_of_it_is_over(void**) {
 
     account.ledger.good(account.wave, 1, 1, 64);
     account.close();
-    assert_int_equal(account.results[3].status, BWRT_E_DEPENDENCY);
+    assert_int_equal(account.results[3].status, BWRT_E_IO);
     assert_int_equal(account.results[3].address, 0);
 }
 
