@@ -171,17 +171,18 @@ bool fits_command(const bwrt_wave& wave, const bwrt_operation& op) {
            is_flat_side(op.source) && is_flat_side(op.target);
 }
 
+bwrt_status read(const bwrt_wave& wave, WaveBuilder* builder, ringbuf::Command* command) {
+    if (wave.operation_count == 1 && wave.operation_bytes == sizeof(bwrt_operation)) {
+        const bwrt_operation only = *wave.operations;  // read once: what was checked is what moves
+        if (fits_command(wave, only)) return builder->read_flat(only, command);
+    }
+    const bwrt_status status = builder->read_operations(wave);
+    return status != BWRT_OK ? status : builder->finish(wave);
+}
+
 bwrt_status fill(Tables* tables, const bwrt_wave& wave, Wave* slot, WaveBuilder* builder,
                  ringbuf::Command* command, std::uint64_t now_ns) {
-    bwrt_status status;
-    bwrt_operation only = {};  // read once: what was checked is what moves
-    if (wave.operation_count == 1 && wave.operation_bytes == sizeof only) only = *wave.operations;
-    if (fits_command(wave, only)) {
-        status = builder->read_flat(only, command);
-    } else {
-        status = builder->read_operations(wave);
-        if (status == BWRT_OK) status = builder->finish(wave);
-    }
+    bwrt_status status = read(wave, builder, command);
     if (status == BWRT_OK) status = check_deadline(*tables, *slot, now_ns, builder->sink());
     if (status == BWRT_OK) status = hold_dependencies(&tables->waves, wave, slot, builder->sink());
     return status;
