@@ -32,9 +32,12 @@
  *              the bytes that its operations name, and its results and groups
  *              arrays.
  *   Threads    Any function may be called from any thread at any time, unless
- *              it says otherwise.  Nothing blocks but bwrt_wait, bwrt_shutdown,
- *              bwrt_close and, for a quiesce, bwrt_region_set.  No callback runs on our threads, but
- *              for the log function, which is called without locks held.
+ *              it says otherwise.  Nothing waits for I/O but bwrt_wait,
+ *              bwrt_shutdown, bwrt_close and, for a quiesce, bwrt_region_set;
+ *              calls that add, release or sample wait for the driver's turn.
+ *              No callback runs on our threads but the log function, which is
+ *              called without locks held.  A write that meets RLIMIT_FSIZE
+ *              fails; in caller mode ignore SIGXFSZ, as for your own writes.
  *   Fork       A child of fork() gets BWRT_E_FORKED from every call on a
  *              runtime of its parent; the parent is not disturbed.
  *   Units      A name ends in its unit: _bytes, _ns, _count, _index.  Times are
@@ -368,10 +371,11 @@ typedef struct bwrt_operation {
  * arrive with the last block (from files in bands of at least 64 KiB where a
  * block's groups lie together), and each is accounted and signalled by itself.
  *
- * Order between waves.  Up to four waves can be waited for, and a BARRIER waits for
- * everything accepted before it.  Ready waves are served by priority; within
- * one, earliest deadline first; a wave without a deadline, or with a later one, counts as due
- * a second after submission, and lower priorities keep a sixteenth of the requests, so that nothing starves.
+ * Order between waves.  Up to four waves can be waited for, and a BARRIER waits
+ * for everything accepted before it.  Ready waves are served by priority; within
+ * one, earliest deadline first; a wave without a deadline, or with a later one,
+ * counts as due a second after submission, and lower priorities keep a sixteenth
+ * of the requests, so that nothing starves.
  *
  * Entries.  One per flat or 2-D operation, FLUSH or SIGNAL, one per slot pair of an
  * indexed operation, in operation order.  results has one element per entry (a SIGNAL's has

@@ -65,19 +65,18 @@ bwrt_status status_of_io_errno(int os_code) noexcept {
 }  // namespace bwrt::runtime
 
 extern "C" const char* bwrt_status_name(bwrt_status status) {
-#define BWRT_STATUS_TABLE(X)                                                                 \
-    X(OK)                                                                                    \
-    X(E_INVAL)                                                                               \
-    X(E_ABI)                                                                                 \
-    X(E_HANDLE)                                                                              \
-    X(E_RANGE)                                                                               \
-    X(E_OVERLAP)                                                                             \
-    X(E_BUSY)                                                                                \
-    X(E_CLOSED)                                                                              \
-    X(E_FORKED) X(E_AGAIN) X(E_TIMEOUT) X(E_CANCELLED) X(E_LATE) X(E_WINDOW) X(E_DEPENDENCY) \
-        X(E_MISS) X(E_CORRUPT) X(E_CONFLICT) X(E_IO) X(E_TRUNCATED) X(E_NOSPC) X(E_NOMEM)    \
-            X(E_DEVICE) X(E_DEVICE_LOST) X(E_LOCKED) X(E_FORMAT) X(E_PARSE) X(E_UNSUPPORTED) \
-                X(E_INTERNAL)
+// clang-format off
+#define BWRT_STATUS_TABLE(X)                                                                \
+    X(OK)                                                                                   \
+    X(E_INVAL) X(E_ABI) X(E_HANDLE) X(E_RANGE) X(E_OVERLAP) X(E_BUSY) X(E_CLOSED)           \
+    X(E_FORKED)                                                                             \
+    X(E_AGAIN) X(E_TIMEOUT)                                                                 \
+    X(E_CANCELLED) X(E_LATE) X(E_WINDOW) X(E_DEPENDENCY)                                    \
+    X(E_MISS) X(E_CORRUPT) X(E_CONFLICT)                                                    \
+    X(E_IO) X(E_TRUNCATED) X(E_NOSPC) X(E_NOMEM) X(E_DEVICE) X(E_DEVICE_LOST) X(E_LOCKED)   \
+    X(E_FORMAT) X(E_PARSE) X(E_UNSUPPORTED)                                                 \
+    X(E_INTERNAL)
+    // clang-format on
 #define BWRT_STATUS_CASE(name) \
     case BWRT_##name:          \
         return #name;
