@@ -196,6 +196,8 @@ void Ledger::drop(Wave* wave, Operation* operation, const Failure& failure) cons
         failed(wave, failure, operation->entry_first, operation->group, 1);
         return;
     }
+    Piece piece;
+    if (!current(*operation, &piece)) return;  // all of it is served
     if (wave->results != nullptr) fail_entries(wave, *operation, failure);
     drop_rest(operation, [&](std::uint32_t group, std::uint32_t entry, std::uint64_t bytes) {
         count_failed(wave, failure, entry, group, bytes);

@@ -61,10 +61,11 @@ class ScriptedStorage final : public runtime::StorageBackend {
 
     [[nodiscard]] bool is_made() const { return inner_ != nullptr; }
 
-    Script script;                     // empty: everything passes
-    bool repeats = false;              // each result comes twice
-    bool shuffles = false;             // results come in another order, later
-    std::uint32_t stranger_count = 0;  // answers to come that nobody asked for
+    Script script;  // empty: everything passes
+    // The driver looks at these whenever it looks for results; `random` it reads after them.
+    std::atomic<bool> repeats{false};              // each result comes twice
+    std::atomic<bool> shuffles{false};             // results come in another order, later
+    std::atomic<std::uint32_t> stranger_count{0};  // answers to come that nobody asked for
     std::uint64_t random = 1;
 
     // What was held goes its way.
