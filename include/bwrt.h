@@ -230,7 +230,7 @@ typedef struct bwrt_region {
     uint32_t struct_size;
     uint32_t kind;   /* BWRT_REGION_HOST, _ALLOCATED or _FILE; 0 is refused */
     uint32_t flags;  /* BWRT_REGION_* */
-    int32_t fd;      /* FILE: reopened at once, the caller's is his to close */
+    int32_t fd;      /* FILE: reopened at once; closing it stays the caller's */
     void* address;   /* HOST */
     uint64_t length_bytes; /* FILE: 0 means the file's length now */
 } bwrt_region;
@@ -251,12 +251,14 @@ typedef struct bwrt_region_info {
 /* Adds a region.  info may be NULL.
  *
  * Files.  The description behind fd is reopened, so the caller's flags and position
- * never change; it must be readable, and writable unless READ_ONLY.  A read past the
- * file's end is BWRT_E_TRUNCATED with the bytes done.  A write past it extends the file
- * by its bytes, as pwrite() does; with DIRECT the file must already be as long as the
- * region (BWRT_E_RANGE), for a direct write moves whole blocks.  Offsets, lengths and
- * addresses need no alignment in either case: what is not aligned goes through bounce
- * memory, exactly.  Do not use one file through a DIRECT region and otherwise at once.
+ * never change; it must be readable, and writable unless READ_ONLY.  What passes the
+ * region's length is refused at submission (BWRT_E_RANGE); a read past the file's end, in
+ * a region that is longer or a file that was cut, is BWRT_E_TRUNCATED with the bytes done.
+ * A write past it extends the file by its bytes, as pwrite() does; with DIRECT the file
+ * must already be as long as the region (BWRT_E_RANGE), for a direct write moves whole
+ * blocks.  Offsets, lengths and addresses need no alignment in either case: what is not
+ * aligned goes through bounce memory, exactly.  Do not use one file through a DIRECT
+ * region and otherwise at once.
  *
  * A file whose flush failed is not believed again: every later operation on
  * the region fails with BWRT_E_IO. */
@@ -316,7 +318,7 @@ BWRT_API bwrt_status bwrt_release(bwrt_runtime* runtime, bwrt_handle handle, bwr
 
 /* ---- Work: operations ---------------------------------------------------------
  *
- * Four forms, told apart by which fields are not zero:
+ * Five forms, told apart by the kind and by which fields are not zero:
  *
  *   flat      length_bytes from source + source_offset to target + target_offset
  *   2-D       row_count rows of length_bytes, the strides apart on either side
@@ -326,7 +328,8 @@ BWRT_API bwrt_status bwrt_release(bwrt_runtime* runtime, bwrt_handle handle, bwr
  *             A layout side has its array of slots, in any order, BWRT_NONE in
  *             either skipping the pair; on a region side pair i's block lies at
  *             offset + i * block_bytes.  Two layouts must have the same block side.
- *   signal    see SIGNAL
+ *   signal    a target of 4 or 8 bytes and two values
+ *   flush     a target and nothing else
  *
  * Operations of a wave are unordered.  Targets whose overlap can be proved from
  * bounds and strides are refused; the rest is the caller's duty (the same slot
@@ -348,7 +351,7 @@ typedef struct bwrt_operation {
     bwrt_handle target;
     uint64_t source_offset_bytes; /* 0 on a layout side */
     uint64_t target_offset_bytes;
-    uint64_t length_bytes; /* of one row; indexed: 0 means to the image's end; else not 0 */
+    uint64_t length_bytes; /* of one row; indexed: 0 means to the image's end; FLUSH: 0 */
     uint32_t group;        /* indexed: added to each plane's */
     uint32_t row_count;    /* 0: one */
     int64_t source_stride_bytes; /* may be negative; 0: packed */
@@ -404,7 +407,8 @@ enum {
 };
 
 /* Window: the wave starts inside [window_start, window_end) or ends with
- * BWRT_E_WINDOW.  In CLOCK_MONOTONIC nanoseconds; window_end 0: open. */
+ * BWRT_E_WINDOW; window_end 0: open.  The unit is the window's: nanoseconds of
+ * CLOCK_MONOTONIC for TIME. */
 enum { BWRT_WINDOW_NONE = 0, BWRT_WINDOW_TIME = 1 };
 
 typedef struct bwrt_result {

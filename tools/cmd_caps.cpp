@@ -99,8 +99,8 @@ void run_caps(bool json) {
 }  // namespace
 
 void add_caps(CLI::App* app, const bool* json) {
-    CLI::App* command =
-        app->add_subcommand("caps", "Show what was found on this machine, and why not what not");
+    CLI::App* command = app->add_subcommand(
+        "caps", "Show what was found on this machine, and the reason for what was not");
     command->callback([json] { run_caps(*json); });
 }
 
