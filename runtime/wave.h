@@ -14,8 +14,8 @@
 // that claims the delivery.  The hand-overs are the ring's and the outcome's release/acquire.
 //
 //   W1 release-or of kDone into outcome (finish)  ->  W2 acquire-load by a waiter
-//   W3 acq_rel CAS of ticket to 0: the one who wins delivers, and all he does to the slot comes
-//   after W4 acq_rel sub of references: the last one out frees the slot
+//   W3 acq_rel CAS of ticket to 0: the one who wins delivers, all he does to the slot comes after
+//   W4 acq_rel sub of references: the last one out frees the slot
 
 #pragma once
 
