@@ -71,6 +71,10 @@ template <typename Struct>
 [[nodiscard]] bwrt_status copy_in(Struct* target, const void* source, std::size_t source_bytes,
                                   std::size_t oldest_bytes, const char* field,
                                   const ErrorSink& sink) noexcept {
+    if (source_bytes == sizeof(Struct)) [[likely]] {  // a copy of known length, without a call
+        std::memcpy(target, source, sizeof(Struct));
+        return BWRT_OK;
+    }
     if (source_bytes < oldest_bytes) {
         return fail(sink, BWRT_E_ABI, field, "size %zu is below %zu, that of the first release",
                     source_bytes, oldest_bytes);

@@ -185,19 +185,34 @@ void begin(Operation* operation) noexcept {
 }
 
 void next_row(Operation* operation) noexcept {
-    ++operation->shape->row;
-    if (operation->is_indexed()) {
-        settle(operation);
-    } else {
+    Shape& shape = *operation->shape;
+    if (!operation->is_indexed()) {
+        ++shape.row;
         set_row(operation);
+        return;
     }
+    const PlaneOrder& order = order_of(*operation);
+    const std::uint32_t only = order.planes[0];
+    // One piece a block, as in a file of blocks: the next slot has it in the same place.
+    if (order.planes.size() == 1 && shape.lead->block_side[only].row_count == 1) {
+        next_slot(&shape);
+        if (shape.slot < shape.moving_count) {
+            set_piece(operation, only, cut_row(shape, shape.lead->block_side[only], 0));
+            return;
+        }
+    } else {
+        ++shape.row;
+    }
+    settle(operation);
 }
 
-bool next_piece(OperationList* list, Piece* piece_out) noexcept {
+bool has_piece(OperationList* list) noexcept {
     while (!list->is_empty()) {
-        Operation* head = list->head;
+        const Operation* head = list->head;
         if (head->kind == BWRT_OP_FLUSH) return false;
-        if (!current(*head, piece_out)) {
+        const std::uint64_t left =
+            head->shape != nullptr ? head->shape->piece.length_bytes : head->length_bytes;
+        if (left == 0) {
             list->pop_front();
         } else if (head->next != nullptr && head->next->serve_group < head->serve_group) {
             list->insert(list->pop_front());  // its next band comes after another's

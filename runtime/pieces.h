@@ -26,15 +26,20 @@ void begin(Operation* operation) noexcept;
 // Goes on to the piece after the one that was served.
 void next_row(Operation* operation) noexcept;
 
+// What is next, where it lies: in the shape, or for a flat operation in *flat_out.  No copy: the
+// shape's was written field by field a moment ago, and loading it whole would wait for the stores.
+[[nodiscard]] inline const Piece& piece_of(const Operation& operation, Piece* flat_out) noexcept {
+    if (operation.shape != nullptr) return operation.shape->piece;
+    *flat_out = {operation.source,       operation.target, operation.length_bytes,
+                 operation.entry_first,  operation.group,  operation.source_region,
+                 operation.target_region};
+    return *flat_out;
+}
+
 // False when all of it is served.
 [[nodiscard]] inline bool current(const Operation& operation, Piece* piece_out) noexcept {
-    if (operation.shape != nullptr) {
-        *piece_out = operation.shape->piece;
-    } else {
-        *piece_out = {operation.source,       operation.target, operation.length_bytes,
-                      operation.entry_first,  operation.group,  operation.source_region,
-                      operation.target_region};
-    }
+    Piece flat;
+    *piece_out = piece_of(operation, &flat);
     return piece_out->length_bytes != 0;
 }
 
@@ -53,9 +58,13 @@ inline void advance(Operation* operation, std::uint64_t bytes) noexcept {
 }
 
 // Puts the head of a list that was advanced to its place, or takes it out when it is served.
-// Returns the new head's next piece; false when the list is empty or a FLUSH, which has none,
-// is at its head.
-[[nodiscard]] bool next_piece(OperationList* list, Piece* piece_out) noexcept;
+// False when the list is empty or a FLUSH, which has no piece, is at its head.
+[[nodiscard]] bool has_piece(OperationList* list) noexcept;
+
+// The same, and a copy of the new head's next piece.
+[[nodiscard]] inline bool next_piece(OperationList* list, Piece* piece_out) noexcept {
+    return has_piece(list) && current(*list->head, piece_out);
+}
 
 // Bytes of one slot's block that the shape moves of plane `plane_index`.
 [[nodiscard]] std::uint64_t plane_bytes(const Shape& shape, std::uint32_t plane_index) noexcept;

@@ -98,31 +98,33 @@ bool StorageLane::build(Wave* wave, Transfer* transfer) noexcept {
     transfer->in_backend = transfer->direct = transfer->staged = false;
     transfer->isolated = transfer->has_edges = false;
     transfer->staging = kNoIndex;
-    Piece piece;
-    if (!next_piece(&list, &piece)) {
+    if (!has_piece(&list)) {
         if (list.is_empty()) return false;
         build_flush(wave, transfer);
         return true;
     }
+    Piece flat;
+    const Piece* piece = &piece_of(*list.head, &flat);
     const std::uint8_t kind = list.head->kind;
     const bool reading = kind == BWRT_OP_READ;
-    FilePiece place = orient(piece, reading);
+    FilePiece place = orient(*piece, reading);
     const std::uint32_t file_region = place.file_region;
     transfer->kind = reading ? IoKind::kRead : IoKind::kWrite;
     transfer->route = reading ? Route::kRead : Route::kWrite;
     transfer->region = &tables_.regions.at(file_region);
     transfer->offset = place.offset;
-    const std::uint64_t limit = choose_path(piece, place.address, transfer);
+    const std::uint64_t limit = choose_path(*piece, place.address, transfer);
     std::uint32_t piece_count = 0;
     do {
         Operation* operation = list.head;
-        const std::uint32_t bytes = fitting_bytes(piece, place.address, limit, *transfer);
+        const std::uint32_t bytes = fitting_bytes(*piece, place.address, limit, *transfer);
         if (bytes == 0) break;
-        add_account(transfer, operation, piece, place, bytes);
+        add_account(transfer, operation, *piece, place, bytes);
         ++piece_count;
         advance(operation, bytes);
-        if (!next_piece(&list, &piece) || list.head->kind != kind) break;
-        place = orient(piece, reading);
+        if (!has_piece(&list) || list.head->kind != kind) break;
+        piece = &piece_of(*list.head, &flat);
+        place = orient(*piece, reading);
     } while (place.file_region == file_region &&
              place.offset == transfer->offset + transfer->bytes && transfer->bytes < limit &&
              transfer->account_count < kAccountCountMax && !list.head->failed);

@@ -289,6 +289,10 @@ bwrt_status WaveBuilder::check_bounds(const Side& side, bool is_target, std::uin
         return fail(sink_, BWRT_E_INVAL, side_field(is_target), "process memory at 0x%llx",
                     ull(offset));
     }
+    if (rows == 1 && side.region != nullptr) [[likely]] {  // as below, in 64 bits
+        const std::uint64_t end = side.region->length_bytes;
+        if (length <= end && offset <= end - length) return BWRT_OK;
+    }
     const Wide limit = side.region == nullptr ? Wide{1} << 64 : Wide{side.region->length_bytes};
     const Wide span = Wide{stride} * (rows - 1);
     const Wide low = Wide{offset} + std::min<Wide>(span, 0);
