@@ -62,7 +62,7 @@ extern "C" {
 #endif
 
 /* major << 16 | minor.  Within one major, and one soname, only additions. */
-#define BWRT_ABI_VERSION 0x00000001u
+#define BWRT_ABI_VERSION 0x00000002u
 
 /* ---- Status --------------------------------------------------------------
  *
@@ -177,6 +177,12 @@ typedef struct bwrt_config {
     uint32_t reserved;
     bwrt_log_function log;            /* NULL: nothing is logged */
     void* log_user;
+    const char* calibration;          /* path of a table by `bwrt calibrate`; NULL: none.  What it
+                                         measured takes the place of the defaults of queue_depth,
+                                         io_bytes_max and staging_count, and says from which length
+                                         on direct reads are staged.  BWRT_E_IO, _PARSE or _FORMAT
+                                         when it cannot be understood; that of another machine is
+                                         not used, which caps say (since ABI 0.2) */
 } bwrt_config;
 
 /* The version of the library, comparable with BWRT_ABI_VERSION. */
@@ -539,6 +545,8 @@ typedef struct bwrt_caps {
     char fixed_buffers_reason[128];
     char fixed_files_reason[128];
     char huge_pages_reason[128];
+    char machine[128];            /* what a calibration table is bound to (since ABI 0.2) */
+    char calibration_reason[256]; /* what the table chose, or why it is not in force; empty: none */
 } bwrt_caps;
 
 /* Fills *caps up to its struct_size.  runtime NULL: what bwrt_open(NULL) would find. */

@@ -23,6 +23,7 @@ using bwrt::runtime::Runtime;
 namespace {
 
 constexpr std::uint32_t kAlignment = alignof(std::uint64_t);
+constexpr std::size_t kCapsBytesMin = 744;  // of the first release
 
 bwrt_status need(const void* pointer, const char* field, bwrt_error* error) {
     if (pointer == nullptr) return fail({error, BWRT_NONE}, BWRT_E_INVAL, field, "NULL");
@@ -44,9 +45,10 @@ bwrt_status enter(bwrt_runtime* runtime, bwrt_error* error) {
 
 // Checks a struct the library writes to.
 template <typename Struct>
-bwrt_status check_out(const Struct* target, const char* field, bwrt_error* error) {
+bwrt_status check_out(const Struct* target, std::size_t oldest_bytes, const char* field,
+                      bwrt_error* error) {
     Struct probe;
-    return copy_in(&probe, target, target->struct_size, sizeof(Struct), field, {error, BWRT_NONE});
+    return copy_in(&probe, target, target->struct_size, oldest_bytes, field, {error, BWRT_NONE});
 }
 
 template <typename Struct>
@@ -92,7 +94,7 @@ bwrt_status bwrt_close(bwrt_runtime* runtime, bwrt_error* error) {
 
 bwrt_status bwrt_get_caps(bwrt_runtime* runtime, bwrt_caps* caps, bwrt_error* error) {
     BWRT_RETURN_IF(need(caps, "caps", error));
-    BWRT_RETURN_IF(check_out(caps, "caps.struct_size", error));
+    BWRT_RETURN_IF(check_out(caps, kCapsBytesMin, "caps.struct_size", error));
     if (runtime == nullptr) {
         bwrt_runtime* probe = nullptr;
         BWRT_RETURN_IF(bwrt_open(nullptr, &probe, error));
@@ -114,7 +116,7 @@ bwrt_status bwrt_get_caps(bwrt_runtime* runtime, bwrt_caps* caps, bwrt_error* er
 bwrt_status bwrt_sample(bwrt_runtime* runtime, bwrt_counters* counters, bwrt_error* error) {
     BWRT_RETURN_IF(enter(runtime, error));
     BWRT_RETURN_IF(need(counters, "counters", error));
-    BWRT_RETURN_IF(check_out(counters, "counters.struct_size", error));
+    BWRT_RETURN_IF(check_out(counters, sizeof *counters, "counters.struct_size", error));
     if (counters->routes != nullptr) {
         BWRT_RETURN_IF(check_array(counters->routes, "counters.routes", counters->route_bytes,
                                    sizeof(bwrt_route), "counters.route_bytes", {error, BWRT_NONE}));
@@ -149,7 +151,7 @@ bwrt_status bwrt_region_add(bwrt_runtime* runtime, const bwrt_region* region,
     BWRT_RETURN_IF(need(region_out, "region_out", error));
     if (info != nullptr) {
         BWRT_RETURN_IF(need(info, "info", error));
-        BWRT_RETURN_IF(check_out(info, "info.struct_size", error));
+        BWRT_RETURN_IF(check_out(info, sizeof *info, "info.struct_size", error));
     }
     const ErrorSink sink{error, BWRT_NONE};
     bwrt_region checked;

@@ -58,6 +58,8 @@ void Runtime::caps(bwrt_caps* caps_out) {
     if (huge_pages_available(caps.huge_pages_reason, sizeof caps.huge_pages_reason)) {
         caps.features |= BWRT_FEATURE_HUGE_PAGES;
     }
+    set(caps.machine, sizeof caps.machine, machine_identity());
+    set(caps.calibration_reason, sizeof caps.calibration_reason, tables_.calibration.reason);
     *caps_out = caps;
 }
 

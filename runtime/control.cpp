@@ -4,6 +4,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -54,6 +55,15 @@ void Runtime::detach(Region* region) noexcept {
     });
 }
 
+// How the device behind the file is best read, where that was measured.
+void Runtime::calibrate(FileState* file) const noexcept {
+    file->io_bytes_max = tables_.limits.io_bytes_max;
+    const Calibration::Device* measured = tables_.calibration.find(file->device);
+    if (measured == nullptr) return;
+    file->io_bytes_max = std::min(file->io_bytes_max, measured->io_bytes);
+    file->stage_from_bytes = measured->stage_from_bytes;
+}
+
 bwrt_status Runtime::add_region(const bwrt_region& description, bwrt_handle* handle_out,
                                 bwrt_region_info* info_out, const ErrorSink& sink) {
     const std::lock_guard<std::mutex> lock(control_);
@@ -64,6 +74,7 @@ bwrt_status Runtime::add_region(const bwrt_region& description, bwrt_handle* han
             tables_.regions.add(description, &slot, &region, reason, sizeof reason, sink)) {
         return status;
     }
+    if (region->is_file()) calibrate(region->file);
     if (const bwrt_status status = attach(region, sink)) {
         tables_.regions.remove(slot);
         return status;

@@ -3,6 +3,7 @@
 #include "runtime/limits.h"
 
 #include <cstdio>
+#include <utility>
 
 #include "runtime/boundary.h"
 
@@ -15,6 +16,7 @@ struct Limit {
     std::uint32_t minimum;
     std::uint32_t maximum;
     std::uint32_t otherwise;
+    std::uint32_t Calibration::Device::*measured = nullptr;
 };
 
 // Defaults admit a wave of 2,048 slots x 160 planes (4,096 slot indices, 160 groups) many
@@ -27,21 +29,28 @@ constexpr Limit kLimits[] = {
     {"layout_count_max", &bwrt_config::layout_count_max, 1, 65535, 64},
     {"plane_count_max", &bwrt_config::plane_count_max, 1, 65536, 4096},
     {"group_count_max", &bwrt_config::group_count_max, 1, 32768, 1024},
-    {"queue_depth", &bwrt_config::queue_depth, 1, 4096, 128},
-    {"io_bytes_max", &bwrt_config::io_bytes_max, 64u << 10, 16u << 20, 1u << 20},
-    {"staging_count", &bwrt_config::staging_count, 1, 256, 16},
+    {"queue_depth", &bwrt_config::queue_depth, 1, 4096, 128, &Calibration::Device::queue_depth},
+    {"io_bytes_max", &bwrt_config::io_bytes_max, 64u << 10, 16u << 20, 1u << 20,
+     &Calibration::Device::io_bytes},
+    {"staging_count", &bwrt_config::staging_count, 1, 256, 16, &Calibration::Device::staging_count},
     {"pool_thread_count", &bwrt_config::pool_thread_count, 1, 64, 4},
 };
 
 }  // namespace
 
 bwrt_status check_config(const bwrt_config* config, bwrt_config* checked_out,
-                         const ErrorSink& sink) noexcept {
+                         Calibration* calibration_out, const ErrorSink& sink) {
     bwrt_config checked = {};
+    Calibration calibration;
     if (config != nullptr) {
-        const bwrt_status status = copy_in(&checked, config, config->struct_size,
-                                           sizeof(bwrt_config), "config.struct_size", sink);
+        const bwrt_status status = copy_in(&checked, config, config->struct_size, kConfigBytesMin,
+                                           "config.struct_size", sink);
         if (status != BWRT_OK) return status;
+    }
+    if (checked.calibration != nullptr) {
+        const bwrt_status status = read_calibration(checked.calibration, &calibration, sink);
+        if (status != BWRT_OK) return status;
+        checked.calibration = nullptr;
     }
     if (checked.progress > BWRT_PROGRESS_CALLER) {
         return fail(sink, BWRT_E_INVAL, "config.progress", "progress %u is not a BWRT_PROGRESS_*",
@@ -56,6 +65,7 @@ bwrt_status check_config(const bwrt_config* config, bwrt_config* checked_out,
     }
     for (const Limit& limit : kLimits) {
         std::uint32_t& value = checked.*limit.field;
+        if (value == 0 && limit.measured != nullptr) value = calibration.most(limit.measured);
         if (value == 0) value = limit.otherwise;
         if (value >= limit.minimum && value <= limit.maximum) continue;
         char field[48];
@@ -70,6 +80,7 @@ bwrt_status check_config(const bwrt_config* config, bwrt_config* checked_out,
     if (checked.spin_ns == 0) checked.spin_ns = 20'000;
     if (checked.spin_ns == BWRT_NONE) checked.spin_ns = 0;
     *checked_out = checked;
+    *calibration_out = std::move(calibration);
     return BWRT_OK;
 }
 

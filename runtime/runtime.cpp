@@ -57,17 +57,18 @@ ForkGuard::ForkGuard() {
 
 ForkGuard::~ForkGuard() { munmap(const_cast<std::uint32_t*>(parent_), 4096); }
 
-Tables::Tables(const bwrt_config& checked, std::uint64_t generation)
+Tables::Tables(const bwrt_config& checked, Calibration measured, std::uint64_t generation)
     : limits(checked),
+      calibration(std::move(measured)),
       regions(checked.region_count_max, generation),
       layouts(checked.layout_count_max, generation),
       waves(checked.wave_count_max, generation),
       pages(page_count(checked)),
       ring(ring_capacity(checked)) {}
 
-Runtime::Runtime(const bwrt_config& checked, const Clock* clock)
+Runtime::Runtime(const bwrt_config& checked, Calibration calibration, const Clock* clock)
     : clock_(clock != nullptr ? *clock : own_clock_),
-      tables_(checked, random_generation()),
+      tables_(checked, std::move(calibration), random_generation()),
       delivery_(&tables_.waves),
       progress_(&tables_, &delivery_, &clock_) {}
 
@@ -78,6 +79,11 @@ bwrt_status Runtime::start(const World& world, const ErrorSink& sink) {
     }
     if (!progress_.report().storage_reason.empty()) {
         log(BWRT_LOG_INFO, progress_.report().storage_reason.c_str());
+    }
+    const Calibration& calibration = tables_.calibration;
+    if (!calibration.reason.empty()) {
+        log(calibration.devices.empty() ? BWRT_LOG_WARNING : BWRT_LOG_INFO,
+            calibration.reason.c_str());
     }
     return BWRT_OK;
 }
@@ -149,8 +155,11 @@ bwrt_status open_runtime(const bwrt_config* config, const World& world, bwrt_run
     return guard(error, [&]() -> bwrt_status {
         const ErrorSink sink{error, BWRT_NONE};
         bwrt_config checked;
-        if (const bwrt_status status = check_config(config, &checked, sink)) return status;
-        auto runtime = std::make_unique<bwrt_runtime>(checked, world.clock);
+        Calibration calibration;
+        if (const bwrt_status status = check_config(config, &checked, &calibration, sink)) {
+            return status;
+        }
+        auto runtime = std::make_unique<bwrt_runtime>(checked, std::move(calibration), world.clock);
         if (const bwrt_status status = runtime->runtime.start(world, sink)) return status;
         *runtime_out = runtime.release();
         return BWRT_OK;

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "include/bwrt.h"
 #include "runtime/calls.h"
@@ -39,7 +40,7 @@ class ForkGuard {
 
 class Runtime {
  public:
-    Runtime(const bwrt_config& checked, const Clock* clock);
+    Runtime(const bwrt_config& checked, Calibration calibration, const Clock* clock);
     Runtime(const Runtime&) = delete;
     Runtime& operator=(const Runtime&) = delete;
 
@@ -72,6 +73,7 @@ class Runtime {
     [[nodiscard]] Progress& progress() noexcept { return progress_; }
 
  private:
+    void calibrate(FileState* file) const noexcept;
     bwrt_status attach(Region* region, const ErrorSink& sink);
     void detach(Region* region) noexcept;
     bwrt_status release_region(Region* region, bwrt_handle handle, const ErrorSink& sink);
@@ -102,8 +104,9 @@ bwrt_status open_runtime(const bwrt_config* config, const World& world, bwrt_run
 }  // namespace bwrt::runtime
 
 struct bwrt_runtime {
-    bwrt_runtime(const bwrt_config& checked, const bwrt::runtime::Clock* clock)
-        : runtime(checked, clock) {}
+    bwrt_runtime(const bwrt_config& checked, bwrt::runtime::Calibration calibration,
+                 const bwrt::runtime::Clock* clock)
+        : runtime(checked, std::move(calibration), clock) {}
 
     bwrt::runtime::Runtime runtime;
 };

@@ -24,6 +24,11 @@ class Staging {
     Staging(std::uint32_t buffer_count, std::uint32_t io_bytes_max,
             std::uint32_t transfer_count = 0);
 
+    // For reads that are staged because that is faster: huge pages, where the system has them,
+    // registered with the backend, where it can.
+    void make_fast(StorageBackend* backend) noexcept;
+    [[nodiscard]] std::int32_t fixed_buffer() const noexcept { return fixed_buffer_; }
+
     // Gives the transfer its buffer; false when none is free.
     [[nodiscard]] bool take_buffer(Transfer* transfer) noexcept;
 
@@ -55,6 +60,7 @@ class Staging {
     std::uint32_t buffer_count_;
     std::size_t buffer_bytes_;
     Mapping memory_;
+    std::int32_t fixed_buffer_ = -1;   // all of them, at the backend
     std::vector<std::uint32_t> free_;  // reserved at open
     std::vector<Edge> edges_;          // at most two a transfer; reserved at open
 };

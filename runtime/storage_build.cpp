@@ -14,13 +14,6 @@ namespace {
 // Large enough that splitting off an unaligned head is worth a request of its own.
 constexpr std::uint64_t kSplitHeadBytes = 64 << 10;
 
-struct FilePiece {
-    std::uint64_t offset;
-    std::uint64_t address;
-    std::uint32_t file_region;
-    std::uint32_t memory_region;
-};
-
 FilePiece orient(const Piece& piece, bool reading) noexcept {
     return reading
                ? FilePiece{piece.source, piece.target, piece.source_region, piece.target_region}
@@ -55,11 +48,24 @@ void StorageLane::build_flush(Wave* wave, Transfer* transfer) noexcept {
     transfer->account_count = 1;
 }
 
+// Whether a direct read that could go straight to its target should not (calibration.h).  Memory
+// of bwrt's own that has its huge pages is as good as the arena.
+bool StorageLane::staging_is_faster(const Piece& piece, const FilePiece& place,
+                                    const Transfer& transfer) const noexcept {
+    const std::uint32_t from_bytes = transfer.region->file->stage_from_bytes;
+    if (from_bytes == 0 || piece.length_bytes < from_bytes || transfer.kind != IoKind::kRead) {
+        return false;
+    }
+    return place.memory_region == kProcessSlot ||
+           (tables_.regions.at(place.memory_region).flags & BWRT_REGION_HUGE) == 0;
+}
+
 // Direct or buffered, plain or staged; returns the most bytes that may be gathered.
-std::uint64_t StorageLane::choose_path(const Piece& piece, std::uint64_t address,
+std::uint64_t StorageLane::choose_path(const Piece& piece, const FilePiece& place,
                                        Transfer* transfer) const noexcept {
     const FileState& file = *transfer->region->file;
-    const std::uint64_t limit = tables_.limits.io_bytes_max;
+    const std::uint64_t address = place.address;
+    const std::uint64_t limit = file.io_bytes_max;
     const std::uint64_t offset = transfer->offset;
     transfer->direct = file.direct_file >= 0 && offset < file.direct_end;
     if (!transfer->direct) return limit;
@@ -68,7 +74,10 @@ std::uint64_t StorageLane::choose_path(const Piece& piece, std::uint64_t address
     const std::uint64_t most = std::min(limit, file.direct_end - offset);
     const bool aligned = offset % unit == 0 && address % file.memory_align_bytes == 0;
     transfer->staged = !aligned || piece.length_bytes < unit;
-    if (!transfer->staged) return most / unit * unit;
+    if (!transfer->staged) {
+        transfer->staged = staging_is_faster(piece, place, *transfer);
+        return most / unit * unit;
+    }
     const bool congruent =
         (address - offset) % std::max<std::uint64_t>(unit, file.memory_align_bytes) == 0;
     if (congruent && offset % unit != 0 && piece.length_bytes >= kSplitHeadBytes) {
@@ -113,7 +122,7 @@ bool StorageLane::build(Wave* wave, Transfer* transfer) noexcept {
     transfer->route = reading ? Route::kRead : Route::kWrite;
     transfer->region = &tables_.regions.at(file_region);
     transfer->offset = place.offset;
-    const std::uint64_t limit = choose_path(*piece, place.address, transfer);
+    const std::uint64_t limit = choose_path(*piece, place, transfer);
     std::uint32_t piece_count = 0;
     do {
         Operation* operation = list.head;

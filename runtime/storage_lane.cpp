@@ -21,6 +21,7 @@ StorageLane::StorageLane(Tables* tables, StorageBackend* backend, const Ledger* 
       staging_(tables->limits.staging_count, tables->limits.io_bytes_max,
                tables->limits.queue_depth),
       transfers_(tables->limits.queue_depth) {
+    if (tables->calibration.stages()) staging_.make_fast(backend);
     for (std::size_t place = transfers_.count(); place > 0; --place) {
         Transfer* transfer = &transfers_[place - 1];
         transfer->tag = static_cast<std::uint32_t>(place - 1);
@@ -179,6 +180,7 @@ void StorageLane::request_staged(Transfer* transfer, IoRequest* io) noexcept {
     const std::uint64_t head = transfer->window_offset - transfer->staged_offset;
     const std::uint64_t tail = head + transfer->window_bytes;
     io->iovec_count = 1;
+    io->fixed_buffer = staging_.fixed_buffer();
     if (transfer->step == Transfer::Step::kHeadEdge) {
         if (head != 0 || (tail % unit != 0 && transfer->staged_bytes == unit)) {
             io->kind = IoKind::kRead;

@@ -34,6 +34,14 @@ class WaveOwner {
     ~WaveOwner() = default;
 };
 
+// A piece as the file and the memory see it.
+struct FilePiece {
+    std::uint64_t offset;
+    std::uint64_t address;
+    std::uint32_t file_region;
+    std::uint32_t memory_region;
+};
+
 class StorageLane {
  public:
     StorageLane(Tables* tables, StorageBackend* backend, const Ledger* ledger, Counters* counters,
@@ -80,8 +88,10 @@ class StorageLane {
     // storage_build.cpp
     bool build(Wave* wave, Transfer* transfer) noexcept;
     void build_flush(Wave* wave, Transfer* transfer) noexcept;
-    [[nodiscard]] std::uint64_t choose_path(const Piece& piece, std::uint64_t address,
+    [[nodiscard]] std::uint64_t choose_path(const Piece& piece, const FilePiece& place,
                                             Transfer* transfer) const noexcept;
+    [[nodiscard]] bool staging_is_faster(const Piece& piece, const FilePiece& place,
+                                         const Transfer& transfer) const noexcept;
     [[nodiscard]] std::uint32_t fitting_bytes(const Piece& piece, std::uint64_t address,
                                               std::uint64_t limit,
                                               const Transfer& transfer) const noexcept;

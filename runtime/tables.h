@@ -6,6 +6,7 @@
 
 #include "ringbuf/command.h"
 #include "ringbuf/doorbell.h"
+#include "runtime/calibration.h"
 #include "runtime/layout.h"
 #include "runtime/page_pool.h"
 #include "runtime/region.h"
@@ -22,9 +23,10 @@ struct LoadEstimate {
 };
 
 struct Tables {
-    Tables(const bwrt_config& checked, std::uint64_t generation);
+    Tables(const bwrt_config& checked, Calibration measured, std::uint64_t generation);
 
     bwrt_config limits;
+    Calibration calibration;
     RegionTable regions;
     LayoutTable layouts;
     WaveTable waves;

@@ -47,7 +47,8 @@ inline bwrt_config small_config() {
 
 inline bwrt_config checked(const bwrt_config& config) {
     bwrt_config result = {};
-    if (runtime::check_config(&config, &result, {}) != BWRT_OK) std::abort();
+    runtime::Calibration none;
+    if (runtime::check_config(&config, &result, &none, {}) != BWRT_OK) std::abort();
     return result;
 }
 
@@ -67,7 +68,7 @@ struct Holdings {
 class TableWorld {
  public:
     explicit TableWorld(const bwrt_config& config = small_config())
-        : tables(checked(config), kGeneration), bytes_(2 * kRegionBytes + 4096) {
+        : tables(checked(config), {}, kGeneration), bytes_(2 * kRegionBytes + 4096) {
         char path[] = "bwrt-test-XXXXXX";
         fd_ = mkstemp(path);
         if (fd_ < 0 || ftruncate(fd_, kRegionBytes) != 0) std::abort();

@@ -45,7 +45,8 @@ struct Space {
     bool is_direct = false;
     bool has_twin = false;
     std::uint32_t offset_align = 1, memory_align = 1;
-    std::vector<BadBlock> bad;  // bytes of the file that cannot be read or written
+    std::uint32_t stage_from_bytes = 0;  // as a calibration table would have it
+    std::vector<BadBlock> bad;           // bytes of the file that cannot be read or written
     std::uint32_t layout_count = 0;
     bool is_quiesced = false;
     std::vector<std::byte> value;

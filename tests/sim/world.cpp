@@ -165,6 +165,7 @@ void Simulation::take_direct(const Space& space, bwrt_handle handle) {
     }
     file.offset_align_bytes = space.offset_align;
     file.memory_align_bytes = space.memory_align;
+    file.stage_from_bytes = space.stage_from_bytes;
     storage_.set_alignment(file.direct_file, space.offset_align, space.memory_align);
 }
 
@@ -202,6 +203,9 @@ void Simulation::make_file(std::uint32_t index) {
     space->offset_align = random_.chance(500) ? 512 : 4096;
     constexpr std::uint32_t kMemoryAligns[] = {4, 512, 4096};
     space->memory_align = std::min(kMemoryAligns[random_.below(3)], space->offset_align);
+    if (space->is_direct && random_.chance(300)) {
+        space->stage_from_bytes = static_cast<std::uint32_t>(1 + random_.below(16 << 10));
+    }
     space->length_bytes = random_.between(96 << 10, kSpaceBytesMax);
     // A buffered file may be shorter than its region: reads past its end are cut,
     // writes extend it.
