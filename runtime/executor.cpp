@@ -25,7 +25,8 @@ Executor::Executor(Tables* tables, StorageBackend* storage, HostBackend* host, c
 
 bool Executor::turn() noexcept {
     now_ns_ = clock_.now_ns();
-    bool more = take_commands();
+    bool more = storage_.unload(now_ns_);
+    more |= take_commands();
     fire_timers();
     more |= storage_.reap(now_ns_);  // also with nothing out: a wake-up is a result, too
     more |= finish_resolved();

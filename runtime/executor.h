@@ -47,7 +47,8 @@ class Executor final : private WaveOwner {
     [[nodiscard]] bool has_requests_out() const noexcept { return storage_.inflight_count() != 0; }
     // Something could be done at once, were turn() called.
     [[nodiscard]] bool has_work_left() const noexcept {
-        return resolved_first_ != nullptr || host_.has_ready() || storage_.can_issue();
+        return resolved_first_ != nullptr || host_.has_ready() || storage_.has_landed() ||
+               storage_.can_issue();
     }
     [[nodiscard]] std::uint32_t live_count() const noexcept { return live_count_; }
     [[nodiscard]] const StorageLane& storage() const noexcept { return storage_; }

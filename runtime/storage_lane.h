@@ -58,6 +58,11 @@ class StorageLane {
     // Takes results in.  True when there were any.
     bool reap(std::uint64_t now_ns) noexcept;
 
+    // Copies what was read into staging memory to where it belongs, a slice at a time: the requests
+    // that follow it are out by then, and the device is busy while we copy.  True while more is
+    // left.
+    bool unload(std::uint64_t now_ns) noexcept;
+
     // The wave is over; an operation of which nothing moves may still have it waiting here.
     void forget(Wave* wave) noexcept { ready_.remove(wave); }
 
@@ -66,6 +71,7 @@ class StorageLane {
 
     [[nodiscard]] std::uint32_t inflight_count() const noexcept { return inflight_count_; }
     [[nodiscard]] bool has_ready() const noexcept { return !ready_.is_empty(); }
+    [[nodiscard]] bool has_landed() const noexcept { return landed_ != nullptr; }
     [[nodiscard]] bool can_issue() const noexcept { return has_ready() && free_ != nullptr; }
     [[nodiscard]] std::uint64_t queued_bytes() const noexcept { return queued_bytes_; }
     [[nodiscard]] std::uint64_t bytes_per_ms() const noexcept { return rate_.bytes_per_ms(); }
@@ -79,7 +85,8 @@ class StorageLane {
     [[nodiscard]] std::uint32_t staging_count() const noexcept { return staging_.buffer_count(); }
 
  private:
-    static constexpr std::uint32_t kTagPlaceBits = 12;  // queue_depth is at most 4,096
+    static constexpr std::uint64_t kUnloadBytes = 256 << 10;  // some 30 us of copying
+    static constexpr std::uint32_t kTagPlaceBits = 12;        // queue_depth is at most 4,096
 
     static std::uint64_t& lane_bytes(Wave* wave) noexcept {
         return wave->lane_bytes[static_cast<std::uint32_t>(Lane::kStorage)];
@@ -112,6 +119,7 @@ class StorageLane {
     void on_flushed(Transfer* transfer, std::int32_t result) noexcept;
     void on_staged(Transfer* transfer, std::uint32_t count) noexcept;
     void on_plain(Transfer* transfer, std::uint32_t count) noexcept;
+    void land(Transfer* transfer) noexcept;
     void go_plain(Transfer* transfer) noexcept;
     void copy_staged(const Transfer& transfer, std::uint32_t bytes, bool into_staging) noexcept;
     void fail_window(Transfer* transfer, const Failure& failure) noexcept;
@@ -130,6 +138,8 @@ class StorageLane {
     Transfer* free_ = nullptr;
     Transfer* parked_ = nullptr;  // oldest first
     Transfer** parked_end_ = &parked_;
+    Transfer* landed_ = nullptr;  // read into staging memory, oldest first
+    Transfer** landed_end_ = &landed_;
     std::uint32_t inflight_count_ = 0;
     std::uint64_t now_ns_ = 0;  // of this turn
     std::uint64_t busy_since_ns_ = 0;

@@ -135,9 +135,12 @@ void StorageLane::on_staged(Transfer* transfer, std::uint32_t count) noexcept {
     const bool reading = transfer->kind == IoKind::kRead;
     if (reading ? good == transfer->window_bytes
                 : transfer->staged_done == transfer->staged_bytes) {
-        if (reading) copy_staged(*transfer, good, false);
         counters_.at(transfer->route).staged_bytes += good;
-        resolve_window(transfer, good, nullptr);
+        if (reading) {
+            land(transfer);
+        } else {
+            resolve_window(transfer, good, nullptr);
+        }
         return;
     }
     if (count != 0 && count % unit == 0) {
@@ -153,6 +156,26 @@ void StorageLane::on_staged(Transfer* transfer, std::uint32_t count) noexcept {
     }
     const Failure failure = {reading ? BWRT_E_TRUNCATED : BWRT_E_NOSPC, 0, BWRT_TIER_DISK, index};
     resolve_window(transfer, good, &failure);
+}
+
+void StorageLane::land(Transfer* transfer) noexcept {
+    transfer->next = nullptr;
+    *landed_end_ = transfer;
+    landed_end_ = &transfer->next;
+}
+
+bool StorageLane::unload(std::uint64_t now_ns) noexcept {
+    now_ns_ = now_ns;
+    std::uint64_t copied_bytes = 0;
+    while (landed_ != nullptr && copied_bytes < kUnloadBytes) {
+        Transfer* transfer = landed_;
+        landed_ = transfer->next;
+        if (landed_ == nullptr) landed_end_ = &landed_;
+        copied_bytes += transfer->window_bytes;
+        copy_staged(*transfer, transfer->window_bytes, false);
+        resolve_window(transfer, transfer->window_bytes, nullptr);
+    }
+    return landed_ != nullptr;
 }
 
 // The rest through the page cache, from the caller's memory.

@@ -70,7 +70,7 @@ struct Transfer {
     std::uint32_t staged_done;
     std::uint64_t staged_offset;
 
-    Transfer* next;  // free, or parked
+    Transfer* next;  // free, parked or landed
 
     Account accounts[kAccountCountMax];
     iovec iovecs[kIovecCountMax];
