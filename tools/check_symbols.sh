@@ -51,9 +51,9 @@ dynamic=$(readelf -dW "$library")
 segments=$(readelf -lW "$library")
 verdict "the soname is libbwrt.so.0" \
     "$(grep -q 'SONAME.*\[libbwrt\.so\.0\]' <<<"$dynamic" || grep SONAME <<<"$dynamic" || echo 'no SONAME')"
-verdict "only libc and the compiler's runtime are needed" \
+verdict "only libc, the compiler's runtime and libcjson are needed" \
     "$(grep NEEDED <<<"$dynamic" |
-        grep -vE '\[(libc\.so\.6|libm\.so\.6|libstdc\+\+\.so\.6|libgcc_s\.so\.1|ld-linux[^]]*)\]')"
+        grep -vE '\[(libc\.so\.6|libm\.so\.6|libstdc\+\+\.so\.6|libgcc_s\.so\.1|libcjson\.so\.1|ld-linux[^]]*)\]')"
 verdict "no path to libraries is built in" "$(grep -E '\((RPATH|RUNPATH)\)' <<<"$dynamic")"
 verdict "it stays loaded once loaded (NODELETE)" \
     "$(grep -q 'FLAGS_1.*NODELETE' <<<"$dynamic" || echo 'FLAGS_1 lacks NODELETE')"

@@ -144,7 +144,7 @@ refuses "exported symbols and their versions are those of the committed list" sy
 build -Wl,-soname,libbwrt.so.1
 refuses "the soname is libbwrt.so.0" symbols
 build -Wl,--no-as-needed -L. -lother
-refuses "only libc and the compiler's runtime are needed" symbols
+refuses "only libc, the compiler's runtime and libcjson are needed" symbols
 build -Wl,-rpath,/opt/lib
 refuses "no path to libraries is built in" symbols
 build -Wl,-z,execstack

@@ -1,0 +1,602 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * bwrt.h — the C interface of bwrt, the movement engine below an inference
+ * engine, and its manual.  What this header does not promise is not promised;
+ * docs/abi.md says how it may grow.
+ *
+ * The model in one paragraph.  Open a runtime.  Add *regions*: memory, files.
+ * Optionally describe paged memory once as a *layout*: slots x planes.  Fill a
+ * *wave*, an array of operations (copy, read, write, flush, signal) with a
+ * deadline, and submit it.  The wave is checked whole and taken whole, or
+ * refused whole.  Exactly one *completion* tells what became of it.
+ *
+ *   bwrt_open -> bwrt_region_add -> bwrt_submit_wave -> bwrt_wait -> bwrt_close
+ *
+ * True of every function below:
+ *
+ *   Errors     A call that can fail returns BWRT_OK or a negative BWRT_E_*.
+ *              On failure its outputs are untouched, nothing has happened, and
+ *              the optional bwrt_error (last argument, may be NULL) says which
+ *              field of which operation was wrong, in a sentence.
+ *   Structs    One that starts with struct_size may grow at its end: zero it,
+ *              set struct_size to its sizeof, fill what you need.  Zero is the
+ *              default of every field.  A longer struct from a later header is
+ *              accepted while the part this library does not know is zero, and
+ *              refused with BWRT_E_ABI otherwise.  Arrays of such elements
+ *              carry the size of one element beside their count.  A struct
+ *              without struct_size never changes size.  Fields named reserved
+ *              must be zero.
+ *   Memory     Pointers passed in are borrowed until the call returns, except
+ *              two things that belong to bwrt from submission until the wave's
+ *              completion can be had, also after a cancel and after a deadline:
+ *              the bytes that its operations name, and its results and groups
+ *              arrays.
+ *   Threads    Any function may be called from any thread at any time, unless
+ *              it says otherwise.  Nothing waits for I/O but bwrt_wait,
+ *              bwrt_shutdown, bwrt_close and, for a quiesce, bwrt_region_set;
+ *              calls that add, release or sample wait for the driver's turn.
+ *              No callback runs on our threads but the log function, which is
+ *              called without locks held.  A write that meets RLIMIT_FSIZE
+ *              fails; in caller mode ignore SIGXFSZ, as for your own writes.
+ *   Fork       A child of fork() gets BWRT_E_FORKED from every call on a
+ *              runtime of its parent; the parent is not disturbed.
+ *   Units      A name ends in its unit: _bytes, _ns, _count, _index.  Times are
+ *              CLOCK_MONOTONIC nanoseconds.  Ranges are half-open.
+ *   Timeouts   int64_t nanoseconds: negative waits for ever, 0 only looks.
+ *
+ * 64-bit Linux, little-endian.  Compiles as C99 to C17 and C++11 to C++20.
+ */
+#ifndef BWRT_H
+#define BWRT_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define BWRT_API __attribute__((visibility("default")))
+#else
+#define BWRT_API
+#endif
+
+/* major << 16 | minor.  Within one major, and one soname, only additions. */
+#define BWRT_ABI_VERSION 0x00000001u
+
+/* ---- Status --------------------------------------------------------------
+ *
+ * One table, used by calls, completions and results alike. */
+
+typedef int32_t bwrt_status;
+
+enum {
+    BWRT_OK = 0,
+
+    /* The caller's. */
+    BWRT_E_INVAL = -1,   /* a field has a value it cannot have */
+    BWRT_E_ABI = -2,     /* a struct this library does not know */
+    BWRT_E_HANDLE = -3,  /* stale, delivered or foreign handle */
+    BWRT_E_RANGE = -4,   /* outside a region, a layout or a table */
+    BWRT_E_OVERLAP = -5, /* two targets, or source and target, share bytes */
+    BWRT_E_BUSY = -6,    /* in use; finish or release that first */
+    BWRT_E_CLOSED = -7,  /* the runtime is shutting down */
+    BWRT_E_FORKED = -8,  /* called in a child of fork() */
+
+    /* The moment's: nothing was taken, try again. */
+    BWRT_E_AGAIN = -20,   /* a bounded table is full, or a region is quiesced */
+    BWRT_E_TIMEOUT = -21, /* the wait ended; what was waited for goes on */
+
+    /* A wave's. */
+    BWRT_E_CANCELLED = -30,
+    BWRT_E_LATE = -31,       /* the deadline passed, or cannot be met */
+    BWRT_E_WINDOW = -32,     /* its window closed */
+    BWRT_E_DEPENDENCY = -33, /* a wave it waited for failed */
+
+    /* A block's.  (No function of this version returns them.) */
+    BWRT_E_MISS = -40,
+    BWRT_E_CORRUPT = -41,
+    BWRT_E_CONFLICT = -42,
+
+    /* The world's. */
+    BWRT_E_IO = -50,        /* os_code has the errno */
+    BWRT_E_TRUNCATED = -51, /* the file ended before the bytes asked for */
+    BWRT_E_NOSPC = -52,     /* no space, quota or file size limit */
+    BWRT_E_NOMEM = -53,
+    BWRT_E_DEVICE = -54,
+    BWRT_E_DEVICE_LOST = -55,
+    BWRT_E_LOCKED = -56,
+    BWRT_E_FORMAT = -57,
+    BWRT_E_PARSE = -58,
+    BWRT_E_UNSUPPORTED = -59, /* not on this machine, or not in this version */
+
+    /* Ours. */
+    BWRT_E_INTERNAL = -99
+};
+
+/* The constant's name without its prefix, "E_INVAL"; "unknown" for others.
+ * Never NULL, static, never freed. */
+BWRT_API const char* bwrt_status_name(bwrt_status status);
+
+#define BWRT_NONE 0xFFFFFFFFu /* no operation; in a slot array: skip this pair */
+
+/* Written only on failure; 256 bytes for ever; needs no initialisation. */
+typedef struct bwrt_error {
+    bwrt_status status;
+    uint32_t operation_index; /* BWRT_NONE when no operation is to blame */
+    int32_t os_code;          /* errno; 0 when the system was not involved */
+    uint32_t reserved;
+    char field[48];    /* "operations[].length_bytes"; empty when none */
+    char message[192]; /* "length_bytes 8192 at offset 4096 passes the region's end 8192" */
+} bwrt_error;
+
+/* ---- Life ------------------------------------------------------------------ */
+
+typedef struct bwrt_runtime bwrt_runtime;
+
+/* 4 bits of kind, 16 of slot, 44 of generation; never 0.  Looked up, never
+ * dereferenced: a stale or foreign one is BWRT_E_HANDLE. */
+typedef uint64_t bwrt_handle;
+
+enum { BWRT_LOG_ERROR = 1, BWRT_LOG_WARNING = 2, BWRT_LOG_INFO = 3 };
+
+/* May run on any thread of bwrt or of the caller; must not call bwrt. */
+typedef void (*bwrt_log_function)(void* user, int32_t level, const char* sentence);
+
+/* Who drives the work. */
+enum {
+    BWRT_PROGRESS_THREAD = 0, /* an executor thread of the runtime's own */
+    BWRT_PROGRESS_CALLER = 1  /* no thread: whoever waits or polls drives all waves */
+};
+
+/* How files are reached. */
+enum {
+    BWRT_STORAGE_AUTO = 0,  /* io_uring where it works, else the pool; caps say why */
+    BWRT_STORAGE_URING = 1, /* io_uring or BWRT_E_UNSUPPORTED */
+    BWRT_STORAGE_POOL = 2   /* threads with preadv and pwritev */
+};
+
+/* Everything is bounded here and allocated here; what is full later says
+ * BWRT_E_AGAIN.  Memory for tables is touched only as it is used. */
+typedef struct bwrt_config {
+    uint32_t struct_size;
+    uint32_t progress;                /* BWRT_PROGRESS_* */
+    uint32_t storage;                 /* BWRT_STORAGE_* */
+    uint32_t wave_count_max;          /* undelivered waves; 1 to 32,768; default 1,024 */
+    uint32_t operation_count_max;     /* operations in all of them; up to 2^22; default 131,072 */
+    uint32_t slot_count_max;          /* slot indices in all of them; up to 2^26; default 1,048,576 */
+    uint32_t region_count_max;        /* 1 to 65,535; default 1,024 */
+    uint32_t layout_count_max;        /* 1 to 65,535; default 64 */
+    uint32_t plane_count_max;         /* planes of one layout; 1 to 65,536; default 4,096 */
+    uint32_t group_count_max;         /* groups of one wave; 1 to 32,768; default 1,024 */
+    uint32_t queue_depth;             /* I/O requests in flight; 1 to 4,096; default 128 */
+    uint32_t io_bytes_max;            /* largest one; 64 KiB to 16 MiB, of 4 KiB; default 1 MiB */
+    uint32_t staging_count;           /* bounce buffers of io_bytes_max; 1 to 256; default 16 */
+    uint32_t pool_thread_count;       /* of the pool; 1 to 64; default 4 */
+    uint32_t spin_ns;                 /* before a thread sleeps; default 20,000; BWRT_NONE: none */
+    uint32_t reserved;
+    bwrt_log_function log;            /* NULL: nothing is logged */
+    void* log_user;
+} bwrt_config;
+
+/* The version of the library, comparable with BWRT_ABI_VERSION. */
+BWRT_API uint32_t bwrt_abi_version(void);
+
+/* Starts a runtime; config NULL takes all defaults.  The caller ends it with
+ * bwrt_shutdown() and bwrt_close().  Runtimes share nothing. */
+BWRT_API bwrt_status bwrt_open(const bwrt_config* config, bwrt_runtime** runtime_out,
+                               bwrt_error* error);
+
+enum {
+    BWRT_SHUTDOWN_DRAIN = 0, /* accepted waves run to their end */
+    BWRT_SHUTDOWN_CANCEL = 1 /* accepted waves are cancelled */
+};
+
+/* From now on submissions get BWRT_E_CLOSED.  Returns BWRT_OK once no wave
+ * runs any more (undelivered completions can still be had), BWRT_E_TIMEOUT while
+ * some still do; may be called again, also with CANCEL after DRAIN. */
+BWRT_API bwrt_status bwrt_shutdown(bwrt_runtime* runtime, uint32_t flags, int64_t timeout_ns,
+                                   bwrt_error* error);
+
+/* Frees the runtime, its regions and undelivered completions.  Call it last
+ * and alone: BWRT_E_BUSY before bwrt_shutdown() returned BWRT_OK or while another
+ * call is seen inside.  NULL is allowed. */
+BWRT_API bwrt_status bwrt_close(bwrt_runtime* runtime, bwrt_error* error);
+
+/* ---- Memory: regions ---------------------------------------------------------
+ *
+ * Every address is (region, offset, length), so every operation is checked
+ * before anything happens, and what kind of transfer it is follows. */
+
+/* Any host memory of this process; the offset is the pointer as an integer.
+ * Nothing can check its bounds: prefer a region. */
+#define BWRT_PROCESS_MEMORY (~(uint64_t)0)
+
+enum {
+    BWRT_REGION_HOST = 1,      /* memory of the caller, [address, address + length_bytes) */
+    BWRT_REGION_ALLOCATED = 2, /* memory bwrt allocates, zeroed, on 2 MiB bounds, and frees */
+    BWRT_REGION_FILE = 3       /* a regular file or block device, given as an fd */
+};
+
+enum {
+    BWRT_REGION_READ_ONLY = 1u << 0, /* may not be a target */
+    BWRT_REGION_DIRECT = 1u << 1,    /* FILE: past the page cache where the file system can */
+    BWRT_REGION_HUGE = 1u << 2,      /* ALLOCATED: huge pages where the system has them */
+    BWRT_REGION_PREFAULT = 1u << 3,  /* ALLOCATED: touch every page now, not in the first wave */
+    BWRT_REGION_EXPORT = 1u << 4     /* ALLOCATED: a memfd another process can map */
+};
+
+typedef struct bwrt_region {
+    uint32_t struct_size;
+    uint32_t kind;   /* BWRT_REGION_HOST, _ALLOCATED or _FILE; 0 is refused */
+    uint32_t flags;  /* BWRT_REGION_* */
+    int32_t fd;      /* FILE: reopened at once; closing it stays the caller's */
+    void* address;   /* HOST */
+    uint64_t length_bytes; /* FILE: 0 means the file's length now */
+} bwrt_region;
+
+/* What was made of it; also for a region that could not be all it asked for. */
+typedef struct bwrt_region_info {
+    uint32_t struct_size;
+    uint32_t flags;        /* those in force: DIRECT, HUGE and EXPORT only where they hold */
+    void* address;         /* HOST, ALLOCATED; stays valid until release */
+    uint64_t length_bytes;
+    int32_t fd;            /* EXPORT: the memfd, bwrt's own: dup it to keep it; else -1 */
+    uint32_t registered;   /* 1 when the ring has the memory as a fixed buffer */
+    uint32_t memory_align_bytes; /* DIRECT: what I/O without a bounce needs, of the address */
+    uint32_t offset_align_bytes; /*         and of the offset and length */
+    char reason[160];      /* why something asked for is not in force; empty when all is */
+} bwrt_region_info;
+
+/* Adds a region.  info may be NULL.
+ *
+ * Files.  The description behind fd is reopened, so the caller's flags and position
+ * never change; it must be readable, and writable unless READ_ONLY.  What passes the
+ * region's length is refused at submission (BWRT_E_RANGE); a read past the file's end, in
+ * a region that is longer or a file that was cut, is BWRT_E_TRUNCATED with the bytes done.
+ * A write past it extends the file by its bytes, as pwrite() does; with DIRECT the file
+ * must already be as long as the region (BWRT_E_RANGE), for a direct write moves whole
+ * blocks.  Offsets, lengths and addresses need no alignment in either case: what is not
+ * aligned goes through bounce memory, exactly.  Do not use one file through a DIRECT
+ * region and otherwise at once.
+ *
+ * A file whose flush failed is not believed again: every later operation on
+ * the region fails with BWRT_E_IO. */
+BWRT_API bwrt_status bwrt_region_add(bwrt_runtime* runtime, const bwrt_region* region,
+                                     bwrt_handle* region_out, bwrt_region_info* info,
+                                     bwrt_error* error);
+
+enum {
+    BWRT_REGION_QUIESCE = 1, /* returns once no wave uses the region; new ones get E_AGAIN */
+    BWRT_REGION_RESUME = 2
+};
+
+/* For an engine that unmaps its memory while it sleeps.  A quiesce that times
+ * out is undone. */
+BWRT_API bwrt_status bwrt_region_set(bwrt_runtime* runtime, bwrt_handle region, uint32_t action,
+                                     int64_t timeout_ns, bwrt_error* error);
+
+/* ---- Memory: layouts ---------------------------------------------------------
+ *
+ * Paged KV described once.  A *block* is the unit of movement, block_bytes long;
+ * its image is cut into planes (for each layer, K and V, say), and each plane
+ * keeps its part of every block in one slot of a strided array:
+ *
+ *   plane p of slot s, row r, is `length_bytes` at
+ *       memory or file:  offset_bytes + s * slot_stride_bytes + r * row_stride_bytes
+ *       block image:     block_offset_bytes + r * block_row_stride_bytes
+ *
+ * The planes tile the image: every byte of it belongs to exactly one. */
+
+typedef struct bwrt_plane {
+    bwrt_handle region;
+    uint64_t offset_bytes;         /* of slot 0, row 0, in the region */
+    int64_t slot_stride_bytes;     /* may be negative; 0: rows packed */
+    int64_t row_stride_bytes;      /* may be negative; 0: packed, length_bytes */
+    uint64_t length_bytes;         /* of one row */
+    uint32_t row_count;            /* 0: one */
+    uint32_t group;                /* the layer, say; see Groups */
+    uint64_t block_offset_bytes;   /* where row 0 lies in the block's image */
+    uint64_t block_row_stride_bytes; /* 0: packed, length_bytes */
+} bwrt_plane;
+
+typedef struct bwrt_layout {
+    uint32_t struct_size;
+    uint32_t slot_count;    /* slots 0 to slot_count - 1 exist, and no other is touched */
+    uint64_t block_bytes;
+    const bwrt_plane* planes; /* all in memory or all in files; BWRT_PROCESS_MEMORY allowed */
+    uint32_t plane_count;
+    uint32_t plane_bytes;   /* sizeof(bwrt_plane) */
+} bwrt_layout;
+
+/* Its regions are in use until it is released. */
+BWRT_API bwrt_status bwrt_layout_add(bwrt_runtime* runtime, const bwrt_layout* layout,
+                                     bwrt_handle* layout_out, bwrt_error* error);
+
+/* Releases a region or a layout.  BWRT_E_BUSY while a wave or layout uses it. */
+BWRT_API bwrt_status bwrt_release(bwrt_runtime* runtime, bwrt_handle handle, bwrt_error* error);
+
+/* ---- Work: operations ---------------------------------------------------------
+ *
+ * Five forms, told apart by the kind and by which fields are not zero:
+ *
+ *   flat      length_bytes from source + source_offset to target + target_offset
+ *   2-D       row_count rows of length_bytes, the strides apart on either side
+ *   indexed   a side is a layout: slot_count pairs of slots, all planes of each
+ *             block, or planes [plane_first, plane_first + plane_count), or (never
+ *             both) bytes [image_offset_bytes, + length_bytes) of the block image.
+ *             A layout side has its array of slots, in any order, BWRT_NONE in
+ *             either skipping the pair; on a region side pair i's block lies at
+ *             offset + i * block_bytes.  Two layouts must have the same block side.
+ *   signal    a target of 4 or 8 bytes and two values
+ *   flush     a target and nothing else
+ *
+ * Operations of a wave are unordered.  Targets whose overlap can be proved from
+ * bounds and strides are refused; the rest is the caller's duty (the same slot
+ * twice in an array, say, or rows of different strides that interleave). */
+
+enum {
+    BWRT_OP_COPY = 1,  /* memory to memory */
+    BWRT_OP_READ = 2,  /* file to memory */
+    BWRT_OP_WRITE = 3, /* memory to file */
+    BWRT_OP_FLUSH = 4, /* fdatasync of target; covers what was complete when the wave started */
+    BWRT_OP_SIGNAL = 5 /* target: 4 or 8 aligned bytes (length_bytes) become value_done when all
+                          bytes of the group are visible, or value_failed; one of them always */
+};
+
+typedef struct bwrt_operation {
+    uint32_t kind;  /* BWRT_OP_*; 0 is refused */
+    uint32_t flags; /* none yet */
+    bwrt_handle source; /* region or layout; 0 for FLUSH and SIGNAL */
+    bwrt_handle target;
+    uint64_t source_offset_bytes; /* 0 on a layout side */
+    uint64_t target_offset_bytes;
+    uint64_t length_bytes; /* of one row; indexed: 0 means to the image's end; FLUSH: 0 */
+    uint32_t group;        /* indexed: added to each plane's */
+    uint32_t row_count;    /* 0: one */
+    int64_t source_stride_bytes; /* may be negative; 0: packed */
+    int64_t target_stride_bytes;
+    const uint32_t* source_slots; /* slot_count of them on a layout side, else NULL */
+    const uint32_t* target_slots;
+    uint32_t slot_count;
+    uint32_t plane_first;
+    uint32_t plane_count; /* 0: all from plane_first on */
+    uint32_t reserved;
+    uint64_t image_offset_bytes;
+    uint64_t value_done; /* SIGNAL; the two differ */
+    uint64_t value_failed;
+} bwrt_operation;
+
+/* ---- Work: waves ------------------------------------------------------------
+ *
+ * Groups.  Every operation, or plane of an indexed one, belongs to a group, a
+ * layer say.  Groups are served in ascending order, so that layer 0 does not
+ * arrive with the last block (from files in bands of at least 64 KiB where a
+ * block's groups lie together), and each is accounted and signalled by itself.
+ *
+ * Order between waves.  Up to four waves can be waited for, and a BARRIER waits
+ * for everything accepted before it.  Ready waves are served by priority; within
+ * one, earliest deadline first; a wave without a deadline, or with a later one,
+ * counts as due a second after submission, and lower priorities keep a sixteenth
+ * of the requests, so that nothing starves.
+ *
+ * Entries.  One per flat or 2-D operation, FLUSH or SIGNAL, one per slot pair of an
+ * indexed operation, in operation order.  results has one element per entry (a SIGNAL's has
+ * the status of its group), and a prefix is a count of leading entries that are right. */
+
+enum { BWRT_PRIORITY_NORMAL = 0, BWRT_PRIORITY_URGENT = 1, BWRT_PRIORITY_BACKGROUND = 2 };
+
+enum {
+    BWRT_DELIVER_WAIT = 0,    /* to bwrt_wait() only */
+    BWRT_DELIVER_QUEUE = 1,   /* to bwrt_poll() and the event fd only */
+    BWRT_DELIVER_DETACHED = 2 /* to nobody: counted in bwrt_sample(); no results, no groups */
+};
+
+/* What the deadline means; ABORT and REFUSE need one. */
+enum {
+    BWRT_LATE_FINISH = 0, /* order only: finishes, flagged late */
+    BWRT_LATE_ABORT = 1,  /* ends at the deadline with BWRT_E_LATE and its valid prefix */
+    BWRT_LATE_REFUSE = 2  /* as ABORT, and submission says BWRT_E_LATE when the measured
+                             rates say the deadline cannot be met */
+};
+
+enum {
+    BWRT_WAVE_BARRIER = 1u << 0,
+    BWRT_WAVE_DEADLINE_RELATIVE = 1u << 1, /* deadline_ns counts from submission; not 0 */
+    BWRT_WAVE_WINDOW_ABORT = 1u << 2       /* the window's end aborts a running wave too */
+};
+
+/* Window: the wave starts inside [window_start, window_end) or ends with
+ * BWRT_E_WINDOW; window_end 0: open.  The unit is the window's: nanoseconds of
+ * CLOCK_MONOTONIC for TIME. */
+enum { BWRT_WINDOW_NONE = 0, BWRT_WINDOW_TIME = 1 };
+
+typedef struct bwrt_result {
+    bwrt_status status;
+    uint32_t flags;   /* none yet */
+    uint64_t bytes;   /* done */
+    uint64_t address; /* 0 in this version */
+    uint32_t tier;    /* BWRT_TIER_* that the status speaks of */
+    int32_t os_code;
+} bwrt_result;
+
+typedef struct bwrt_group_result {
+    bwrt_status status;    /* the group's first failure */
+    uint32_t prefix_count; /* leading entries right in this group; those without a part count */
+    uint64_t bytes;
+} bwrt_group_result;
+
+typedef struct bwrt_wave {
+    uint32_t struct_size;
+    uint32_t flags; /* BWRT_WAVE_* */
+    const bwrt_operation* operations;
+    uint32_t operation_count; /* not 0 */
+    uint32_t operation_bytes; /* sizeof(bwrt_operation) */
+    uint32_t priority;        /* BWRT_PRIORITY_* */
+    uint32_t delivery;        /* BWRT_DELIVER_* */
+    uint32_t late;            /* BWRT_LATE_* */
+    uint32_t window;          /* BWRT_WINDOW_* */
+    uint64_t deadline_ns;     /* 0: none */
+    uint64_t window_start;
+    uint64_t window_end;
+    uint64_t user_data;       /* returned, unread, in the completion */
+    bwrt_handle wait_for[4];  /* undelivered waves, 0 for none; a failed one fails this one */
+    bwrt_result* results;     /* NULL, or written before the completion can be had */
+    bwrt_group_result* groups;
+    uint32_t result_count;    /* capacity of results: at least the wave's entries */
+    uint32_t result_bytes;    /* sizeof(bwrt_result) */
+    uint32_t group_count;     /* capacity of groups: at least the highest group + 1 */
+    uint32_t group_bytes;     /* sizeof(bwrt_group_result) */
+} bwrt_wave;
+
+/* Takes the wave whole, or refuses it whole with the first fault found.  The
+ * wave and its arrays but results and groups are the caller's again on return. */
+BWRT_API bwrt_status bwrt_submit_wave(bwrt_runtime* runtime, const bwrt_wave* wave,
+                                      bwrt_handle* wave_out, bwrt_error* error);
+
+/* ---- Work: completions --------------------------------------------------------- */
+
+enum { BWRT_TIER_NONE = 0, BWRT_TIER_DEVICE = 1, BWRT_TIER_HOST = 2, BWRT_TIER_DISK = 3 };
+
+enum {
+    BWRT_VERDICT_LOADED = 1,   /* all bytes are right */
+    BWRT_VERDICT_PARTIAL = 2,  /* the leading prefix_count entries are right */
+    BWRT_VERDICT_RECOMPUTE = 3 /* not even the first is */
+};
+
+enum { BWRT_COMPLETION_LATE = 1u << 0 }; /* ended after its deadline */
+
+/* 128 bytes for ever. */
+typedef struct bwrt_completion {
+    bwrt_handle wave;
+    uint64_t user_data;
+    bwrt_status status;       /* BWRT_OK, or the first failure of the wave */
+    uint32_t verdict;         /* BWRT_VERDICT_* */
+    uint32_t operation_index; /* that failed first; BWRT_NONE when none or the wave itself */
+    uint32_t tier;            /* that failed */
+    int32_t os_code;          /* errno behind status, or 0 */
+    uint32_t flags;           /* BWRT_COMPLETION_* */
+    uint64_t bytes;           /* moved and right */
+    uint64_t prefix_count;    /* leading entries right in all groups */
+    uint64_t submitted_ns;
+    uint64_t finished_ns;
+    uint64_t reserved[7];
+} bwrt_completion;
+
+/* Waits for a DELIVER_WAIT wave.  BWRT_OK: it is over, the outcome is
+ * completion_out->status, and its handle is dead; of two waiters one gets it, the other
+ * BWRT_E_HANDLE.  BWRT_E_TIMEOUT consumes nothing.  In caller mode it drives. */
+BWRT_API bwrt_status bwrt_wait(bwrt_runtime* runtime, bwrt_handle wave, int64_t timeout_ns,
+                               bwrt_completion* completion_out, bwrt_error* error);
+
+/* Takes up to capacity completions of DELIVER_QUEUE waves, in the order they
+ * ended; BWRT_OK with *count_out 0 when there is none.  In caller mode it drives. */
+BWRT_API bwrt_status bwrt_poll(bwrt_runtime* runtime, bwrt_completion* completions,
+                               uint32_t capacity, uint32_t* count_out, bwrt_error* error);
+
+/* Asks a wave to end.  It still completes, once, with BWRT_E_CANCELLED or, when it
+ * was quicker, its own outcome; its memory is the caller's after that and not
+ * before.  BWRT_E_HANDLE for a delivered wave. */
+BWRT_API bwrt_status bwrt_cancel(bwrt_runtime* runtime, bwrt_handle wave, bwrt_error* error);
+
+/* An fd for poll(), epoll, asyncio: readable while bwrt_poll() has something to
+ * do.  Level-triggered, owned by the runtime: never read or close it.  In caller
+ * mode it also becomes readable when waves need driving: call bwrt_poll(). */
+BWRT_API bwrt_status bwrt_event_fd(bwrt_runtime* runtime, int32_t* fd_out, bwrt_error* error);
+
+/* ---- Asking ----------------------------------------------------------------- */
+
+enum {
+    BWRT_FEATURE_URING = 1u << 0,         /* files go through io_uring */
+    BWRT_FEATURE_FIXED_BUFFERS = 1u << 1, /* ALLOCATED regions are registered with it */
+    BWRT_FEATURE_FIXED_FILES = 1u << 2,
+    BWRT_FEATURE_HUGE_PAGES = 1u << 3,
+    BWRT_FEATURE_DIRECT = 1u << 4 /* statx() reports direct I/O alignment */
+};
+
+/* What was found, what was not, and why not. */
+typedef struct bwrt_caps {
+    uint32_t struct_size;
+    uint32_t abi_version;
+    char version[32];  /* "0.1.0" */
+    uint32_t features; /* BWRT_FEATURE_* */
+    uint32_t progress; /* BWRT_PROGRESS_* */
+    uint32_t storage;  /* BWRT_STORAGE_URING or _POOL */
+    uint32_t wave_count_max; /* the limits in force, as in bwrt_config */
+    uint32_t operation_count_max;
+    uint32_t slot_count_max;
+    uint32_t region_count_max;
+    uint32_t layout_count_max;
+    uint32_t plane_count_max;
+    uint32_t group_count_max;
+    uint32_t queue_depth;
+    uint32_t io_bytes_max;
+    uint32_t staging_count;
+    uint32_t pool_thread_count; /* those that could be started */
+    uint32_t spin_ns;
+    uint32_t reserved;
+    char storage_reason[256];      /* each step of the ladder not taken, and why */
+    char fixed_buffers_reason[128];
+    char fixed_files_reason[128];
+    char huge_pages_reason[128];
+} bwrt_caps;
+
+/* Fills *caps up to its struct_size.  runtime NULL: what bwrt_open(NULL) would find. */
+BWRT_API bwrt_status bwrt_get_caps(bwrt_runtime* runtime, bwrt_caps* caps, bwrt_error* error);
+
+/* Latencies are counted in log-linear buckets: below 16 ns one bucket a
+ * nanosecond; above, 16 to an octave, so a bucket's middle is within 3.2 % of any
+ * value in it.  Bucket 16 + 16 * e + m, m in [0, 16), begins at (16 + m) << e ns. */
+#define BWRT_LATENCY_BUCKET_COUNT 592u /* up to 2^40 ns; later ones count in the last */
+
+/* One pair of tiers.  Latency is per request to the backend, queueing there included. */
+typedef struct bwrt_route {
+    uint32_t source_tier;
+    uint32_t target_tier; /* equal DISK tiers: flushes */
+    uint64_t request_count; /* finished, after merging and splitting */
+    uint64_t piece_count;   /* before it */
+    uint64_t bytes;
+    uint64_t error_count;
+    uint64_t resubmit_count; /* after a short read or write, EINTR or EAGAIN */
+    uint64_t staged_bytes;   /* of bytes, through bounce memory */
+    uint64_t inflight_count; /* now */
+    uint64_t latency_sum_ns;
+    uint64_t latency_buckets[BWRT_LATENCY_BUCKET_COUNT];
+} bwrt_route;
+
+/* A consistent snapshot: waves_accepted = waves_pending + the outcomes. */
+typedef struct bwrt_counters {
+    uint32_t struct_size;
+    uint32_t route_capacity; /* in: elements at routes; 4 are enough in this version */
+    bwrt_route* routes;      /* in: or NULL */
+    uint32_t route_bytes;    /* in: sizeof(bwrt_route) */
+    uint32_t route_count;    /* out: routes there are; min(capacity, this) were written */
+    uint64_t time_ns;
+    uint64_t waves_accepted;
+    uint64_t waves_refused; /* by bwrt_submit_wave, for whatever reason */
+    uint64_t waves_pending; /* accepted and not over */
+    uint64_t waves_ok;
+    uint64_t waves_cancelled;
+    uint64_t waves_late;
+    uint64_t waves_window;
+    uint64_t waves_dependency;
+    uint64_t waves_failed; /* otherwise */
+    uint64_t waves_overdue; /* of all outcomes, those after their deadline */
+    uint64_t undelivered;   /* over, and not yet waited for or polled */
+    uint64_t ring_occupancy;
+    uint64_t ring_capacity;
+    uint64_t queued_bytes;   /* accepted, not yet handed to a backend */
+    uint64_t inflight_count; /* requests at the storage backend */
+    uint64_t sleeps;         /* times the driver went to sleep */
+    uint64_t wakes;          /* times a submitter had to wake it */
+    uint64_t unknown_completions; /* a backend answered what was not asked: 0 */
+} bwrt_counters;
+
+BWRT_API bwrt_status bwrt_sample(bwrt_runtime* runtime, bwrt_counters* counters,
+                                 bwrt_error* error);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* BWRT_H */
