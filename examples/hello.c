@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hello FILE: reads the first 4 KiB of a file in a wave that has 50 ms for it. */
+/* hello FILE: reads the first 4 KiB of a file, or what it has, in a wave that has 50 ms for it. */
 #include <bwrt.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +16,7 @@ static void must(bwrt_status status) {
 int main(int argc, char** argv) {
     static char page[4096];
     bwrt_region file = {.struct_size = sizeof(file), .kind = BWRT_REGION_FILE};
+    bwrt_region_info info = {.struct_size = sizeof(info)};
     bwrt_region memory = {.struct_size = sizeof(memory), .kind = BWRT_REGION_HOST};
     bwrt_operation load = {.kind = BWRT_OP_READ, .length_bytes = sizeof(page)};
     bwrt_wave wave = {.struct_size = sizeof(wave), .operations = &load, .operation_count = 1};
@@ -25,6 +26,10 @@ int main(int argc, char** argv) {
 
     file.flags = BWRT_REGION_READ_ONLY;
     file.fd = open(argv[argc > 1], O_RDONLY); /* without FILE: this program */
+    if (file.fd < 0) {
+        perror(argv[argc > 1]);
+        return EXIT_FAILURE;
+    }
     memory.address = page;
     memory.length_bytes = sizeof(page);
     wave.operation_bytes = sizeof(load);
@@ -33,7 +38,8 @@ int main(int argc, char** argv) {
     wave.late = BWRT_LATE_ABORT;
 
     must(bwrt_open(NULL, &runtime, &error));
-    must(bwrt_region_add(runtime, &file, &load.source, NULL, &error));
+    must(bwrt_region_add(runtime, &file, &load.source, &info, &error));
+    if (info.length_bytes < load.length_bytes) load.length_bytes = info.length_bytes;
     must(bwrt_region_add(runtime, &memory, &load.target, NULL, &error));
     must(bwrt_submit_wave(runtime, &wave, &handle, &error));
     must(bwrt_wait(runtime, handle, -1, &done, &error));

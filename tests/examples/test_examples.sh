@@ -53,14 +53,19 @@ hello_reads_a_file() {
     head -c 5000 /dev/urandom >file
     "$examples/hello" file >said
     grep -q '^loaded: 4096 bytes in ' said
+    printf 'short' >file
+    "$examples/hello" file >said
+    grep -q '^loaded: 5 bytes in ' said
 }
 
 hello_says_what_is_wrong() {
-    printf 'short' >file
-    ! "$examples/hello" file 2>said || fail "5 bytes were enough"
-    grep -q '^E_RANGE: .*4096' said || fail "$(cat said)"
+    : >file
+    ! "$examples/hello" file 2>said || fail "read an empty file"
+    grep -q '^E_INVAL: .*the file is empty' said || fail "$(cat said)"
     ! "$examples/hello" missing 2>said || fail "read a missing file"
-    grep -q '^E_[A-Z]*: ..*' said || fail "$(cat said)"
+    grep -q '^missing: No such file or directory' said || fail "$(cat said)"
+    ! "$examples/hello" /dev/null 2>said || fail "read a device"
+    grep -q '^E_INVAL: ..*' said || fail "$(cat said)"
 }
 
 epoll_loop_reads_a_whole_file() {

@@ -177,6 +177,15 @@ caps_says_why_not() {
     ! grep -Eq '^[a-z_ /IO]+ no *$' said || fail "$(cat said)"
 }
 
+the_version_is_that_of_caps() {
+    "$bwrt" --version >said
+    grep -Eqx 'bwrt [0-9]+\.[0-9]+\.[0-9]+, ABI [0-9]+\.[0-9]+' said || fail "$(cat said)"
+    "$bwrt" caps | head -n 1 | cmp - said
+    "$bwrt" --help | grep -qE -- '--version +Print the version'
+    "$bwrt" --version --json | python3 -m json.tool >found
+    grep -q "\"version\": \"$(sed 's/bwrt //; s/,.*//' said)\"" found || fail "$(cat found)"
+}
+
 a_copy_that_reads_back_wrong_is_refused() {
     bytes 100000 source
     printf 'as before' >target
