@@ -1,0 +1,3 @@
+module bwrt
+
+go 1.19

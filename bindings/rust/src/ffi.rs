@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! ffi.rs — bwrt.h as Rust declares it, by hand and without another crate.
+//!
+//! The names are the header's, which is also the manual.  What is declared here is listed by the
+//! same macros: examples/layout.rs prints sizes, offsets and values, and tools/check_bindings.sh
+//! compares them with what the C compiler makes of the header.
+//!
+//! Every struct is made by `default()`, all zero, as the header asks; set `struct_size` in those
+//! that have it.
+
+#![allow(non_camel_case_types)]
+
+use crate::constants::BWRT_LATENCY_BUCKET_COUNT;
+use std::os::raw::{c_char, c_void};
+
+pub type bwrt_status = i32;
+pub type bwrt_handle = u64;
+pub type bwrt_log_function = extern "C" fn(user: *mut c_void, level: i32, sentence: *const c_char);
+
+/// Opaque: seen through a pointer only.
+#[repr(C)]
+pub struct bwrt_runtime {
+    _private: [u8; 0],
+}
+
+structs! {
+    bwrt_error {
+        status: bwrt_status,
+        operation_index: u32,
+        os_code: i32,
+        reserved: u32,
+        field: [c_char; 48],
+        message: [c_char; 192],
+    }
+    bwrt_config {
+        struct_size: u32,
+        progress: u32,
+        storage: u32,
+        wave_count_max: u32,
+        operation_count_max: u32,
+        slot_count_max: u32,
+        region_count_max: u32,
+        layout_count_max: u32,
+        plane_count_max: u32,
+        group_count_max: u32,
+        queue_depth: u32,
+        io_bytes_max: u32,
+        staging_count: u32,
+        pool_thread_count: u32,
+        spin_ns: u32,
+        reserved: u32,
+        log: Option<bwrt_log_function>,
+        log_user: *mut c_void,
+        calibration: *const c_char,
+    }
+    bwrt_region {
+        struct_size: u32,
+        kind: u32,
+        flags: u32,
+        fd: i32,
+        address: *mut c_void,
+        length_bytes: u64,
+    }
+    bwrt_region_info {
+        struct_size: u32,
+        flags: u32,
+        address: *mut c_void,
+        length_bytes: u64,
+        fd: i32,
+        registered: u32,
+        memory_align_bytes: u32,
+        offset_align_bytes: u32,
+        reason: [c_char; 160],
+    }
+    bwrt_plane {
+        region: bwrt_handle,
+        offset_bytes: u64,
+        slot_stride_bytes: i64,
+        row_stride_bytes: i64,
+        length_bytes: u64,
+        row_count: u32,
+        group: u32,
+        block_offset_bytes: u64,
+        block_row_stride_bytes: u64,
+    }
+    bwrt_layout {
+        struct_size: u32,
+        slot_count: u32,
+        block_bytes: u64,
+        planes: *const bwrt_plane,
+        plane_count: u32,
+        plane_bytes: u32,
+    }
+    bwrt_operation {
+        kind: u32,
+        flags: u32,
+        source: bwrt_handle,
+        target: bwrt_handle,
+        source_offset_bytes: u64,
+        target_offset_bytes: u64,
+        length_bytes: u64,
+        group: u32,
+        row_count: u32,
+        source_stride_bytes: i64,
+        target_stride_bytes: i64,
+        source_slots: *const u32,
+        target_slots: *const u32,
+        slot_count: u32,
+        plane_first: u32,
+        plane_count: u32,
+        reserved: u32,
+        image_offset_bytes: u64,
+        value_done: u64,
+        value_failed: u64,
+    }
+    bwrt_result {
+        status: bwrt_status,
+        flags: u32,
+        bytes: u64,
+        address: u64,
+        tier: u32,
+        os_code: i32,
+    }
+    bwrt_group_result {
+        status: bwrt_status,
+        prefix_count: u32,
+        bytes: u64,
+    }
+    bwrt_wave {
+        struct_size: u32,
+        flags: u32,
+        operations: *const bwrt_operation,
+        operation_count: u32,
+        operation_bytes: u32,
+        priority: u32,
+        delivery: u32,
+        late: u32,
+        window: u32,
+        deadline_ns: u64,
+        window_start: u64,
+        window_end: u64,
+        user_data: u64,
+        wait_for: [bwrt_handle; 4],
+        results: *mut bwrt_result,
+        groups: *mut bwrt_group_result,
+        result_count: u32,
+        result_bytes: u32,
+        group_count: u32,
+        group_bytes: u32,
+    }
+    bwrt_completion {
+        wave: bwrt_handle,
+        user_data: u64,
+        status: bwrt_status,
+        verdict: u32,
+        operation_index: u32,
+        tier: u32,
+        os_code: i32,
+        flags: u32,
+        bytes: u64,
+        prefix_count: u64,
+        submitted_ns: u64,
+        finished_ns: u64,
+        reserved: [u64; 7],
+    }
+    bwrt_caps {
+        struct_size: u32,
+        abi_version: u32,
+        version: [c_char; 32],
+        features: u32,
+        progress: u32,
+        storage: u32,
+        wave_count_max: u32,
+        operation_count_max: u32,
+        slot_count_max: u32,
+        region_count_max: u32,
+        layout_count_max: u32,
+        plane_count_max: u32,
+        group_count_max: u32,
+        queue_depth: u32,
+        io_bytes_max: u32,
+        staging_count: u32,
+        pool_thread_count: u32,
+        spin_ns: u32,
+        reserved: u32,
+        storage_reason: [c_char; 256],
+        fixed_buffers_reason: [c_char; 128],
+        fixed_files_reason: [c_char; 128],
+        huge_pages_reason: [c_char; 128],
+        machine: [c_char; 128],
+        calibration_reason: [c_char; 256],
+    }
+    bwrt_route {
+        source_tier: u32,
+        target_tier: u32,
+        request_count: u64,
+        piece_count: u64,
+        bytes: u64,
+        error_count: u64,
+        resubmit_count: u64,
+        staged_bytes: u64,
+        inflight_count: u64,
+        latency_sum_ns: u64,
+        latency_buckets: [u64; BWRT_LATENCY_BUCKET_COUNT as usize],
+    }
+    bwrt_counters {
+        struct_size: u32,
+        route_capacity: u32,
+        routes: *mut bwrt_route,
+        route_bytes: u32,
+        route_count: u32,
+        time_ns: u64,
+        waves_accepted: u64,
+        waves_refused: u64,
+        waves_pending: u64,
+        waves_ok: u64,
+        waves_cancelled: u64,
+        waves_late: u64,
+        waves_window: u64,
+        waves_dependency: u64,
+        waves_failed: u64,
+        waves_overdue: u64,
+        undelivered: u64,
+        ring_occupancy: u64,
+        ring_capacity: u64,
+        queued_bytes: u64,
+        inflight_count: u64,
+        sleeps: u64,
+        wakes: u64,
+        unknown_completions: u64,
+    }
+}
+
+functions! {
+    fn bwrt_status_name(status: bwrt_status) -> *const c_char;
+    fn bwrt_abi_version() -> u32;
+    fn bwrt_open(
+        config: *const bwrt_config, runtime_out: *mut *mut bwrt_runtime, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_shutdown(
+        runtime: *mut bwrt_runtime, flags: u32, timeout_ns: i64, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_close(runtime: *mut bwrt_runtime, error: *mut bwrt_error) -> bwrt_status;
+    fn bwrt_region_add(
+        runtime: *mut bwrt_runtime, region: *const bwrt_region, region_out: *mut bwrt_handle,
+        info: *mut bwrt_region_info, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_region_set(
+        runtime: *mut bwrt_runtime, region: bwrt_handle, action: u32, timeout_ns: i64,
+        error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_layout_add(
+        runtime: *mut bwrt_runtime, layout: *const bwrt_layout, layout_out: *mut bwrt_handle,
+        error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_release(
+        runtime: *mut bwrt_runtime, handle: bwrt_handle, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_submit_wave(
+        runtime: *mut bwrt_runtime, wave: *const bwrt_wave, wave_out: *mut bwrt_handle,
+        error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_wait(
+        runtime: *mut bwrt_runtime, wave: bwrt_handle, timeout_ns: i64,
+        completion_out: *mut bwrt_completion, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_poll(
+        runtime: *mut bwrt_runtime, completions: *mut bwrt_completion, capacity: u32,
+        count_out: *mut u32, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_cancel(
+        runtime: *mut bwrt_runtime, wave: bwrt_handle, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_event_fd(
+        runtime: *mut bwrt_runtime, fd_out: *mut i32, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_get_caps(
+        runtime: *mut bwrt_runtime, caps: *mut bwrt_caps, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_sample(
+        runtime: *mut bwrt_runtime, counters: *mut bwrt_counters, error: *mut bwrt_error
+    ) -> bwrt_status;
+}
