@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""bwrt, the movement engine below an inference engine.
+
+  with bwrt.Runtime() as runtime:
+      file = runtime.file("weights")
+      page = runtime.memory(bytearray(4096))
+      wave = runtime.submit([bwrt.read(file, page, 4096)], deadline_s=0.05)
+      print(wave.wait())
+
+Regions are memory and files, layouts describe paged memory, a wave is a list of operations with a
+deadline, and exactly one completion tells what became of it.  include/bwrt.h is the manual; here
+the names are the same, times in seconds say so (timeout, deadline_s), and what a wave touches is
+kept alive until it is over.
+"""
+
+from . import _abi
+from .aio import as_finished
+from .aio import wait as wait_async
+from .completion import Completion, Delivery, Late, Priority, Verdict
+from .counters import Caps, Counters, Feature, Histogram, Route, Tier, caps
+from .errors import (AgainError, BlockError, BusyError, CallerError, CancelledError, ClosedError,
+                     DependencyError, Error, ForkedError, InternalError, LateError, MomentError,
+                     Status, TimeoutError, TruncatedError, UnsupportedError, WaveError, WindowError,
+                     WorldError)
+from .layout import Layout, Plane
+from .memory import Region, RegionInfo
+from .operations import Operation, copy, flush, read, signal, write
+from .runtime import Progress, Runtime, Storage
+from .wave import Wave
+
+__version__ = "0.1.0"
+
+NONE = _abi.BWRT_NONE
+"""In an array of slots: skip this pair."""
+
+PROCESS_MEMORY = _abi.BWRT_PROCESS_MEMORY
+"""Any memory of this process; the offset is the address, and nothing checks it."""
+
+__all__ = [
+    "AgainError", "BlockError", "BusyError", "CallerError", "CancelledError", "Caps",
+    "ClosedError", "Completion", "Counters", "Delivery", "DependencyError", "Error", "Feature",
+    "ForkedError", "Histogram", "InternalError", "Late", "LateError", "Layout", "MomentError",
+    "NONE", "Operation", "PROCESS_MEMORY", "Plane", "Priority", "Progress", "Region",
+    "RegionInfo", "Route", "Runtime", "Status", "Storage", "Tier", "TimeoutError",
+    "TruncatedError", "UnsupportedError", "Verdict", "Wave", "WaveError", "WindowError",
+    "WorldError", "as_finished", "caps", "copy", "flush", "read", "signal", "wait_async",
+    "write",
+]

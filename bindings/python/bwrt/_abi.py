@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The binary interface of bwrt.h: its structs and constants, under their C names.
+
+Written by hand from include/bwrt.h and compared with what a C compiler makes of it, field by
+field and value by value, by tests/python/test_abi.py (through bindings/abi_layout.c).  Nothing
+here knows of the library; what a field means stands in bwrt.h.
+"""
+
+from ctypes import CFUNCTYPE, POINTER, Structure, c_char, c_char_p, c_int32, c_int64, c_uint32
+from ctypes import c_uint64, c_void_p
+
+BWRT_ABI_VERSION = 0x00000002
+
+# Status.
+BWRT_OK = 0
+BWRT_E_INVAL, BWRT_E_ABI, BWRT_E_HANDLE, BWRT_E_RANGE = -1, -2, -3, -4
+BWRT_E_OVERLAP, BWRT_E_BUSY, BWRT_E_CLOSED, BWRT_E_FORKED = -5, -6, -7, -8
+BWRT_E_AGAIN, BWRT_E_TIMEOUT = -20, -21
+BWRT_E_CANCELLED, BWRT_E_LATE, BWRT_E_WINDOW, BWRT_E_DEPENDENCY = -30, -31, -32, -33
+BWRT_E_MISS, BWRT_E_CORRUPT, BWRT_E_CONFLICT = -40, -41, -42
+BWRT_E_IO, BWRT_E_TRUNCATED, BWRT_E_NOSPC, BWRT_E_NOMEM, BWRT_E_DEVICE = -50, -51, -52, -53, -54
+BWRT_E_DEVICE_LOST, BWRT_E_LOCKED, BWRT_E_FORMAT, BWRT_E_PARSE = -55, -56, -57, -58
+BWRT_E_UNSUPPORTED = -59
+BWRT_E_INTERNAL = -99
+
+BWRT_NONE = 0xFFFFFFFF
+BWRT_LOG_ERROR, BWRT_LOG_WARNING, BWRT_LOG_INFO = 1, 2, 3
+BWRT_PROGRESS_THREAD, BWRT_PROGRESS_CALLER = 0, 1
+BWRT_STORAGE_AUTO, BWRT_STORAGE_URING, BWRT_STORAGE_POOL = 0, 1, 2
+BWRT_SHUTDOWN_DRAIN, BWRT_SHUTDOWN_CANCEL = 0, 1
+BWRT_PROCESS_MEMORY = 0xFFFFFFFFFFFFFFFF
+BWRT_REGION_HOST, BWRT_REGION_ALLOCATED, BWRT_REGION_FILE = 1, 2, 3
+BWRT_REGION_READ_ONLY, BWRT_REGION_DIRECT, BWRT_REGION_HUGE = 1, 2, 4
+BWRT_REGION_PREFAULT, BWRT_REGION_EXPORT = 8, 16
+BWRT_REGION_QUIESCE, BWRT_REGION_RESUME = 1, 2
+BWRT_OP_COPY, BWRT_OP_READ, BWRT_OP_WRITE, BWRT_OP_FLUSH, BWRT_OP_SIGNAL = 1, 2, 3, 4, 5
+BWRT_PRIORITY_NORMAL, BWRT_PRIORITY_URGENT, BWRT_PRIORITY_BACKGROUND = 0, 1, 2
+BWRT_DELIVER_WAIT, BWRT_DELIVER_QUEUE, BWRT_DELIVER_DETACHED = 0, 1, 2
+BWRT_LATE_FINISH, BWRT_LATE_ABORT, BWRT_LATE_REFUSE = 0, 1, 2
+BWRT_WAVE_BARRIER, BWRT_WAVE_DEADLINE_RELATIVE, BWRT_WAVE_WINDOW_ABORT = 1, 2, 4
+BWRT_WINDOW_NONE, BWRT_WINDOW_TIME = 0, 1
+BWRT_TIER_NONE, BWRT_TIER_DEVICE, BWRT_TIER_HOST, BWRT_TIER_DISK = 0, 1, 2, 3
+BWRT_VERDICT_LOADED, BWRT_VERDICT_PARTIAL, BWRT_VERDICT_RECOMPUTE = 1, 2, 3
+BWRT_COMPLETION_LATE = 1
+BWRT_FEATURE_URING, BWRT_FEATURE_FIXED_BUFFERS, BWRT_FEATURE_FIXED_FILES = 1, 2, 4
+BWRT_FEATURE_HUGE_PAGES, BWRT_FEATURE_DIRECT = 8, 16
+BWRT_LATENCY_BUCKET_COUNT = 592
+
+bwrt_log_function = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
+
+
+class bwrt_error(Structure):
+    _fields_ = [("status", c_int32), ("operation_index", c_uint32), ("os_code", c_int32),
+                ("reserved", c_uint32), ("field", c_char * 48), ("message", c_char * 192)]
+
+
+class bwrt_config(Structure):
+    _fields_ = [("struct_size", c_uint32), ("progress", c_uint32), ("storage", c_uint32),
+                ("wave_count_max", c_uint32), ("operation_count_max", c_uint32),
+                ("slot_count_max", c_uint32), ("region_count_max", c_uint32),
+                ("layout_count_max", c_uint32), ("plane_count_max", c_uint32),
+                ("group_count_max", c_uint32), ("queue_depth", c_uint32),
+                ("io_bytes_max", c_uint32), ("staging_count", c_uint32),
+                ("pool_thread_count", c_uint32), ("spin_ns", c_uint32), ("reserved", c_uint32),
+                ("log", bwrt_log_function), ("log_user", c_void_p), ("calibration", c_char_p)]
+
+
+class bwrt_region(Structure):
+    _fields_ = [("struct_size", c_uint32), ("kind", c_uint32), ("flags", c_uint32),
+                ("fd", c_int32), ("address", c_void_p), ("length_bytes", c_uint64)]
+
+
+class bwrt_region_info(Structure):
+    _fields_ = [("struct_size", c_uint32), ("flags", c_uint32), ("address", c_void_p),
+                ("length_bytes", c_uint64), ("fd", c_int32), ("registered", c_uint32),
+                ("memory_align_bytes", c_uint32), ("offset_align_bytes", c_uint32),
+                ("reason", c_char * 160)]
+
+
+class bwrt_plane(Structure):
+    _fields_ = [("region", c_uint64), ("offset_bytes", c_uint64), ("slot_stride_bytes", c_int64),
+                ("row_stride_bytes", c_int64), ("length_bytes", c_uint64),
+                ("row_count", c_uint32), ("group", c_uint32), ("block_offset_bytes", c_uint64),
+                ("block_row_stride_bytes", c_uint64)]
+
+
+class bwrt_layout(Structure):
+    _fields_ = [("struct_size", c_uint32), ("slot_count", c_uint32), ("block_bytes", c_uint64),
+                ("planes", POINTER(bwrt_plane)), ("plane_count", c_uint32),
+                ("plane_bytes", c_uint32)]
+
+
+class bwrt_operation(Structure):
+    _fields_ = [("kind", c_uint32), ("flags", c_uint32), ("source", c_uint64),
+                ("target", c_uint64), ("source_offset_bytes", c_uint64),
+                ("target_offset_bytes", c_uint64), ("length_bytes", c_uint64),
+                ("group", c_uint32), ("row_count", c_uint32), ("source_stride_bytes", c_int64),
+                ("target_stride_bytes", c_int64), ("source_slots", c_void_p),
+                ("target_slots", c_void_p), ("slot_count", c_uint32), ("plane_first", c_uint32),
+                ("plane_count", c_uint32), ("reserved", c_uint32),
+                ("image_offset_bytes", c_uint64), ("value_done", c_uint64),
+                ("value_failed", c_uint64)]
+
+
+class bwrt_result(Structure):
+    _fields_ = [("status", c_int32), ("flags", c_uint32), ("bytes", c_uint64),
+                ("address", c_uint64), ("tier", c_uint32), ("os_code", c_int32)]
+
+
+class bwrt_group_result(Structure):
+    _fields_ = [("status", c_int32), ("prefix_count", c_uint32), ("bytes", c_uint64)]
+
+
+class bwrt_wave(Structure):
+    _fields_ = [("struct_size", c_uint32), ("flags", c_uint32),
+                ("operations", POINTER(bwrt_operation)), ("operation_count", c_uint32),
+                ("operation_bytes", c_uint32), ("priority", c_uint32), ("delivery", c_uint32),
+                ("late", c_uint32), ("window", c_uint32), ("deadline_ns", c_uint64),
+                ("window_start", c_uint64), ("window_end", c_uint64), ("user_data", c_uint64),
+                ("wait_for", c_uint64 * 4), ("results", POINTER(bwrt_result)),
+                ("groups", POINTER(bwrt_group_result)), ("result_count", c_uint32),
+                ("result_bytes", c_uint32), ("group_count", c_uint32), ("group_bytes", c_uint32)]
+
+
+class bwrt_completion(Structure):
+    _fields_ = [("wave", c_uint64), ("user_data", c_uint64), ("status", c_int32),
+                ("verdict", c_uint32), ("operation_index", c_uint32), ("tier", c_uint32),
+                ("os_code", c_int32), ("flags", c_uint32), ("bytes", c_uint64),
+                ("prefix_count", c_uint64), ("submitted_ns", c_uint64),
+                ("finished_ns", c_uint64), ("reserved", c_uint64 * 7)]
+
+
+class bwrt_caps(Structure):
+    _fields_ = [("struct_size", c_uint32), ("abi_version", c_uint32), ("version", c_char * 32),
+                ("features", c_uint32), ("progress", c_uint32), ("storage", c_uint32),
+                ("wave_count_max", c_uint32), ("operation_count_max", c_uint32),
+                ("slot_count_max", c_uint32), ("region_count_max", c_uint32),
+                ("layout_count_max", c_uint32), ("plane_count_max", c_uint32),
+                ("group_count_max", c_uint32), ("queue_depth", c_uint32),
+                ("io_bytes_max", c_uint32), ("staging_count", c_uint32),
+                ("pool_thread_count", c_uint32), ("spin_ns", c_uint32), ("reserved", c_uint32),
+                ("storage_reason", c_char * 256), ("fixed_buffers_reason", c_char * 128),
+                ("fixed_files_reason", c_char * 128), ("huge_pages_reason", c_char * 128),
+                ("machine", c_char * 128), ("calibration_reason", c_char * 256)]
+
+
+class bwrt_route(Structure):
+    _fields_ = [("source_tier", c_uint32), ("target_tier", c_uint32),
+                ("request_count", c_uint64), ("piece_count", c_uint64), ("bytes", c_uint64),
+                ("error_count", c_uint64), ("resubmit_count", c_uint64),
+                ("staged_bytes", c_uint64), ("inflight_count", c_uint64),
+                ("latency_sum_ns", c_uint64),
+                ("latency_buckets", c_uint64 * BWRT_LATENCY_BUCKET_COUNT)]
+
+
+class bwrt_counters(Structure):
+    _fields_ = [("struct_size", c_uint32), ("route_capacity", c_uint32),
+                ("routes", POINTER(bwrt_route)), ("route_bytes", c_uint32),
+                ("route_count", c_uint32), ("time_ns", c_uint64), ("waves_accepted", c_uint64),
+                ("waves_refused", c_uint64), ("waves_pending", c_uint64),
+                ("waves_ok", c_uint64), ("waves_cancelled", c_uint64), ("waves_late", c_uint64),
+                ("waves_window", c_uint64), ("waves_dependency", c_uint64),
+                ("waves_failed", c_uint64), ("waves_overdue", c_uint64),
+                ("undelivered", c_uint64), ("ring_occupancy", c_uint64),
+                ("ring_capacity", c_uint64), ("queued_bytes", c_uint64),
+                ("inflight_count", c_uint64), ("sleeps", c_uint64), ("wakes", c_uint64),
+                ("unknown_completions", c_uint64)]

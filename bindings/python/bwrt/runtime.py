@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The runtime: what a program opens, and makes everything else with."""
+
+import os
+import weakref
+from ctypes import byref, c_int32, c_uint32
+from enum import IntEnum
+from typing import Any, Callable, Iterable, List, Optional, Sequence, Union
+
+from . import _abi
+from ._checks import unsigned
+from ._core import Core
+from .completion import Completion, Delivery, Late, Priority
+from .counters import Caps, Counters
+from .counters import caps as caps_of
+from .counters import sample
+from .layout import Layout, Plane, layout_of_arrays
+from .memory import Region, add_file, add_memory
+from .operations import Operation
+from .wave import Wave
+
+
+class Progress(IntEnum):
+    """Who drives the work: a thread of the runtime's own, or whoever waits or polls."""
+
+    THREAD, CALLER = 0, 1
+
+
+class Storage(IntEnum):
+    """How files are reached: io_uring where it works, io_uring or not at all, threads."""
+
+    AUTO, URING, POOL = 0, 1, 2
+
+
+class Runtime(Core):
+    """Starts a runtime; end it with `with`, or with close().
+
+    The arguments are the fields of bwrt_config, where 0 stands for the default:
+
+      wave_count_max       undelivered waves; 1 to 32,768; 1,024
+      operation_count_max  operations in all of them; up to 2^22; 131,072
+      slot_count_max       slot indices in all of them; up to 2^26; 1,048,576
+      region_count_max     1 to 65,535; 1,024
+      layout_count_max     1 to 65,535; 64
+      plane_count_max      planes of one layout; 1 to 65,536; 4,096
+      group_count_max      groups of one wave; 1 to 32,768; 1,024
+      queue_depth          I/O requests in flight; 1 to 4,096; 128
+      io_bytes_max         the largest one; 64 KiB to 16 MiB, of 4 KiB; 1 MiB
+      staging_count        bounce buffers of io_bytes_max; 1 to 256; 16
+      pool_thread_count    of the pool; 1 to 64; 4
+      spin_ns              before a thread sleeps; 20,000; bwrt.NONE: none
+      calibration          path of a table by `bwrt calibrate`; None: none
+      log                  called with (level, sentence), on any thread; must not use bwrt
+
+    All methods may be called from any thread.  A child of fork() gets ForkedError.
+    """
+
+    def __init__(self, *, progress: int = Progress.THREAD, storage: int = Storage.AUTO,
+                 wave_count_max: int = 0, operation_count_max: int = 0, slot_count_max: int = 0,
+                 region_count_max: int = 0, layout_count_max: int = 0, plane_count_max: int = 0,
+                 group_count_max: int = 0, queue_depth: int = 0, io_bytes_max: int = 0,
+                 staging_count: int = 0, pool_thread_count: int = 0, spin_ns: int = 0,
+                 calibration: Optional[Union[str, bytes, "os.PathLike[str]"]] = None,
+                 log: Optional[Callable[[int, str], Any]] = None):
+        limits = dict(wave_count_max=wave_count_max, operation_count_max=operation_count_max,
+                      slot_count_max=slot_count_max, region_count_max=region_count_max,
+                      layout_count_max=layout_count_max, plane_count_max=plane_count_max,
+                      group_count_max=group_count_max, queue_depth=queue_depth,
+                      io_bytes_max=io_bytes_max, staging_count=staging_count,
+                      pool_thread_count=pool_thread_count, spin_ns=spin_ns)
+        config = _abi.bwrt_config(progress=Progress(progress), storage=Storage(storage), **{
+            name: unsigned(value, 32, name) for name, value in limits.items()})
+        if calibration is not None:
+            config.calibration = os.fsencode(calibration)
+        self._memory: List["weakref.ref[Region]"] = []
+        self._watchers: Any = weakref.WeakKeyDictionary()
+        self._event_fd = -1
+        super().__init__(config, log)
+        self._submit = self._quick.submit_wave
+
+    def __repr__(self) -> str:
+        return f"<bwrt.Runtime{', closed' if self.closed else ''}>"
+
+    # ---- memory
+
+    def memory(self, buffer: Any, length_bytes: Optional[int] = None, *,
+               read_only: Optional[bool] = None, owner: Any = None) -> Region:
+        """A region of the caller's memory.
+
+        buffer: anything with the buffer protocol that lies without gaps (bytearray, memoryview,
+        mmap, array, a numpy array), or an address with length_bytes.  A buffer is pinned until the
+        region is released or dropped and no wave uses it; an address is only as good as its
+        owner, which is kept as long as the region object.
+        read_only: it may not be a target; so is what cannot be written to.
+        """
+        region = add_memory(self, buffer, length_bytes, read_only, owner)
+        return self._remember(region)
+
+    def allocate(self, length_bytes: int, *, huge: bool = False, prefault: bool = False,
+                 export: bool = False) -> Region:
+        """A region of memory that bwrt allocates, zeroed and on 2 MiB bounds; see Region.view.
+
+        huge: huge pages where there are some.  prefault: touches every page now.
+        export: a memfd that another process can map; see Region.info.fd.
+        """
+        region = _abi.bwrt_region(kind=_abi.BWRT_REGION_ALLOCATED)
+        region.length_bytes = unsigned(length_bytes, 64, "length_bytes")
+        region.flags = ((_abi.BWRT_REGION_HUGE if huge else 0) |
+                        (_abi.BWRT_REGION_PREFAULT if prefault else 0) |
+                        (_abi.BWRT_REGION_EXPORT if export else 0))
+        return self._remember(Region(self, region))
+
+    def file(self, file: Any, *, writable: Optional[bool] = None, direct: bool = False,
+             length_bytes: int = 0) -> Region:
+        """A region of a regular file or block device; see bwrt_region_add().
+
+        file: a path, a file object or an fd, which stays the caller's to close.
+        writable: None takes an open file as it was opened, and a path read-only.
+        direct: past the page cache where the file system can.
+        length_bytes: 0 is the file's length now.
+        """
+        return add_file(self, file, writable, direct, length_bytes)
+
+    def _remember(self, region: Region) -> Region:
+        self._memory = [known for known in self._memory if known() is not None]
+        self._memory.append(weakref.ref(region))
+        return region
+
+    def layout(self, parts: Sequence[Any], *, slot_axis: int = 0,
+               layer_axis: Optional[int] = None, split_axes: Union[int, Sequence[int]] = (),
+               groups: Optional[Sequence[int]] = None, slot_count: Optional[int] = None,
+               block_bytes: Optional[int] = None) -> Layout:
+        """Describes paged memory once.
+
+        parts: arrays (strides are theirs), each of which lies in a region or becomes one, or
+        bwrt.Plane objects with slot_count.
+        slot_axis: its indices are the slots.  layer_axis: each index is a plane, in the group of
+        that number.  split_axes: each index is a plane as well, K and V say.
+        groups: one for each array, added to the layer; for lists with an array a layer.
+        """
+        if parts and all(isinstance(part, Plane) for part in parts):
+            if slot_count is None:
+                raise TypeError("planes need slot_count")
+            return Layout(self, parts, slot_count, block_bytes)
+        if not parts or slot_count is not None or block_bytes is not None:
+            raise TypeError("slot_count and block_bytes go with planes, arrays have their own")
+        return layout_of_arrays(self, parts, slot_axis, layer_axis, split_axes, groups)
+
+    # ---- work
+
+    def prepare(self, operations: Iterable[Operation], *, deadline_s: Optional[float] = None,
+                deadline_ns: Optional[int] = None, late: int = Late.FINISH,
+                priority: int = Priority.NORMAL, delivery: int = Delivery.WAIT,
+                barrier: bool = False, window_ns: Optional[Sequence[int]] = None,
+                window_abort: bool = False, results: bool = False,
+                groups: Union[bool, int] = False, user_data: Any = None) -> Wave:
+        """A wave to submit() again and again, each time with one call into the library.
+
+        deadline_s: seconds from submission; deadline_ns: a time of time.monotonic_ns().
+        late: what the deadline means.  barrier: waits for all waves accepted before it.
+        window_ns: (start, end) of time.monotonic_ns(), end 0 is open: the wave starts inside or
+        ends with WindowError; window_abort: the end aborts it while it runs, too.
+        results, groups: one result for each entry or group; see Wave.
+        """
+        return Wave(self, operations, deadline_s=deadline_s, deadline_ns=deadline_ns, late=late,
+                    priority=priority, delivery=delivery, barrier=barrier, window_ns=window_ns,
+                    window_abort=window_abort, results=results, groups=groups,
+                    user_data=user_data)
+
+    def submit(self, operations: Iterable[Operation], *, wait_for: Iterable[Wave] = (),
+               **options: Any) -> Wave:
+        """Prepares a wave, with the options of prepare(), and submits it."""
+        return self.prepare(operations, **options).submit(wait_for=wait_for)
+
+    def poll(self, capacity: int = 64) -> List[Wave]:
+        """Up to `capacity` waves of Delivery.QUEUE that have ended, in that order.
+
+        In caller mode it drives."""
+        completions = (Completion * unsigned(capacity, 16, "capacity"))()
+        count = c_uint32()
+        self._call(self._looking.poll, byref(completions), capacity, byref(count))
+        ended = []
+        for completion in completions[: count.value]:
+            wave = self._queued.pop(completion.user_data)
+            wave._finish(Completion.from_buffer_copy(completion))
+            ended.append(wave)
+        return ended
+
+    def event_fd(self) -> int:
+        """An fd for poll() and event loops, readable while poll() has something to do.  It is the
+        runtime's: never read or close it.  asyncio needs it not: await a wave."""
+        if self._event_fd < 0:
+            fd = c_int32()
+            self._call(self._quick.event_fd, byref(fd))
+            self._event_fd = fd.value
+        return self._event_fd
+
+    # ---- asking
+
+    def caps(self) -> Caps:
+        """What this runtime found, and why not the rest."""
+        return caps_of(self)
+
+    def counters(self) -> Counters:
+        """A consistent snapshot of what it has done."""
+        return sample(self)
