@@ -9,6 +9,7 @@
 #include "runtime/check.h"
 #include "runtime/status.h"
 #include "runtime/storage_lane.h"
+#include "runtime/stream_copy.h"
 
 namespace bwrt::runtime {
 
@@ -196,7 +197,11 @@ void StorageLane::copy_staged(const Transfer& transfer, std::uint32_t bytes,
         const Account& account = transfer.accounts[i];
         const std::uint32_t run = std::min(account.bytes, bytes);
         auto* memory = reinterpret_cast<std::byte*>(account.address);
-        std::memcpy(into_staging ? staged : memory, into_staging ? memory : staged, run);
+        if (into_staging) {
+            std::memcpy(staged, memory, run);
+        } else {
+            stream_copy(memory, staged, run);
+        }
         staged += run;
         bytes -= run;
     }
