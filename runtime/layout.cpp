@@ -16,8 +16,6 @@ __extension__ typedef __int128 Wide;  // products of counts and strides cannot o
 // Rows of all planes of a layout: each is looked at when it is added.
 constexpr std::uint64_t kRowCountMax = 1 << 22;
 
-unsigned long long ull(std::uint64_t value) { return value; }
-
 // Lowest and highest byte (exclusive) of all rows of all slots, relative to offset_bytes.
 struct Extent {
     Wide low;

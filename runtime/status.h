@@ -20,6 +20,9 @@ struct ErrorSink {
     std::uint32_t operation_index = BWRT_NONE;
 };
 
+// For %llu in a sentence.
+constexpr unsigned long long ull(std::uint64_t value) { return value; }
+
 // Fills sink.error when there is one; returns `status`.
 [[gnu::format(printf, 4, 5)]] bwrt_status fail(const ErrorSink& sink, bwrt_status status,
                                                const char* field, const char* format, ...) noexcept;

@@ -12,8 +12,6 @@
 namespace bwrt::runtime {
 namespace {
 
-unsigned long long ull(std::uint64_t value) { return value; }
-
 bwrt_status refuse(const ErrorSink& sink, const char* field, std::uint64_t value,
                    const char* what) {
     const char* name = std::strchr(field, '.') + 1;

@@ -43,6 +43,9 @@ class WaveBuilder {
         std::uint16_t region_slot = 0;
     };
 
+    static const char* side_field(bool is_target) {
+        return is_target ? "operations[].target" : "operations[].source";
+    }
     bwrt_status read_operation(const bwrt_operation& given);
     bwrt_status read_transfer(const bwrt_operation& given, Operation* operation);
     bwrt_status read_flush(const bwrt_operation& given, Operation* operation);

@@ -14,8 +14,6 @@
 namespace bwrt::runtime {
 namespace {
 
-unsigned long long ull(std::uint64_t value) { return value; }
-
 bool same_block_side(const Layout& a, const Layout& b) {
     return a.block_bytes == b.block_bytes && a.block_side.size() == b.block_side.size() &&
            std::memcmp(a.block_side.data(), b.block_side.data(),

@@ -62,6 +62,28 @@ class Uring final : public StorageBackend {
  private:
     friend struct UringPeer;  // a test forges through it what no kernel does on request
 
+    // What user_data says: generation | index | kind.
+    enum : std::uint64_t { kKindRequest = 0, kKindCancel = 1, kKindWake = 2 };
+    static constexpr unsigned kIndexShift = 2;
+    static constexpr std::uint64_t kKindMask = 3;
+
+    enum : std::uint32_t {
+        kSlotBusy = 1u << 0,          // its result is owed to the executor
+        kSlotCancelWanted = 1u << 1,  // in the backlog
+        kSlotCancelSent = 1u << 2,    // its answer is owed to us
+        kSlotCancelKnown = 1u << 3    // its answer came before the result
+    };
+
+    static std::uint64_t pack(std::uint32_t generation, std::uint32_t index, std::uint64_t kind) {
+        return std::uint64_t{generation} << 32 | std::uint64_t{index} << kIndexShift | kind;
+    }
+    static std::uint32_t generation_of(std::uint64_t user_data) {
+        return static_cast<std::uint32_t>(user_data >> 32);
+    }
+    static std::uint32_t index_of(std::uint64_t user_data) {
+        return static_cast<std::uint32_t>(user_data) >> kIndexShift;
+    }
+
     // A request's place from start() until both its result and the answer to its cancel are in.
     struct Slot {
         std::uint32_t tag;
@@ -102,7 +124,11 @@ class Uring final : public StorageBackend {
 
     bool finish_request(const io_uring_cqe& completion, IoResult* result_out) noexcept;
     void finish_cancel(std::uint64_t user_data) noexcept;
-    void free_slot(std::uint32_t index) noexcept;
+    void free_slot(std::uint32_t index) noexcept {
+        ++slots_[index].generation;
+        slots_[index].state = 0;
+        free_slots_[free_count_++] = index;
+    }
     void want_cancel(std::uint32_t index) noexcept;
     void issue_cancels() noexcept;
 
