@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// bwrt.cpp — the bwrt command: what this machine can do, and a verified copy.
+// bwrt.cpp — the bwrt command: what this machine can do, how fast, and a verified copy.
 //
 // Exit status: 0 done, 1 not done, 2 a wrong command line, 130 interrupted.
 
@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     bwrt::tools::add_caps(&app, &json);
     bwrt::tools::add_copy(&app, &json);
+    bwrt::tools::add_bench(&app, &json);
 
     try {
         app.parse(argc, argv);

@@ -59,7 +59,8 @@ verdict "liburing is known to backends only" \
         grep -E ':<liburing[^>]*>' | grep -vE '^runtime/backend/')"
 never "nothing we ship includes a test" runtime 'tests/[^>"]*'
 ours_only "tests of the promise include bwrt.h only" tests/abi 'bwrt\.h|bindings/layout\.def|tests/(abi|support)/[^"]*'
-ours_only "the bwrt command includes bwrt.h and its own files only" tools 'bwrt\.h|tools/[^"]*'
+ours_only "the bwrt command includes bwrt.h, its own files and bench's loops only" tools \
+    'bwrt\.h|(tools|bench)/[^"]*'
 ours_only "examples include bwrt.h and each other only" examples '[^"/]*'
 ours_only "bindings include bwrt.h only" bindings 'bwrt\.h|bindings/[^"]*'
 verdict "the public header includes <stdint.h> only" \

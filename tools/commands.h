@@ -14,5 +14,6 @@ namespace bwrt::tools {
 // `json` outlives the parse; it is set before a command runs.
 void add_caps(CLI::App* app, const bool* json);
 void add_copy(CLI::App* app, const bool* json);
+void add_bench(CLI::App* app, const bool* json);
 
 }  // namespace bwrt::tools

@@ -17,6 +17,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace bwrt::tools {
 
@@ -58,6 +59,11 @@ class JsonObject {
     void add(const char* name, bool value) { cJSON_AddBoolToObject(object_.get(), name, value); }
     void add(const char* name, JsonObject value) {
         cJSON_AddItemToObject(object_.get(), name, value.object_.release());
+    }
+
+    void add(const char* name, std::vector<JsonObject> values) {
+        cJSON* const array = cJSON_AddArrayToObject(object_.get(), name);
+        for (JsonObject& value : values) cJSON_AddItemToArray(array, value.object_.release());
     }
 
     // On standard output, with a newline.

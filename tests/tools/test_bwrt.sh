@@ -28,7 +28,7 @@ refused() {
 
 nothing_left_behind() {
     local left
-    left=$(find . -name '.bwrt-copy-*')
+    left=$(find . -name '.bwrt-copy-*' -o -name '.bwrt-bench-*')
     [ -z "$left" ] || fail "left behind: $left"
 }
 
@@ -192,6 +192,92 @@ a_copy_that_reads_back_wrong_is_refused() {
     refused 1 'does not read back as it was written' \
         env LD_PRELOAD="$damaging_library" "$bwrt" copy source target
     [ "$(cat target)" = 'as before' ] || fail "the target changed"
+    nothing_left_behind
+}
+
+# Long enough for every loop to be entered, too short for a figure.
+short_io=(--bytes 32m --seconds 0.01 --sizes 4k,256k --depth 4)
+
+bench_io_measures_and_leaves_nothing_behind() {
+    local pages
+    for pages in '' --caller-pages; do
+        "$bwrt" bench io . "${short_io[@]}" $pages >said
+        [ "$(grep -cE '^(read|write) ' said)" -eq 4 ] || fail "$(cat said)"
+    done
+    "$bwrt" bench io named "${short_io[@]}" --reads >said
+    [ "$(grep -c '^read ' said)" -eq 2 ] || fail "$(cat said)"
+    ! grep -q '^write ' said || fail "$(cat said)"
+    [ ! -e named ] || fail "the file is still there"
+    nothing_left_behind
+}
+
+bench_io_speaks_json() {
+    "$bwrt" bench io . "${short_io[@]}" --writes --json >said
+    python3 -c '
+import json
+said = json.load(open("said"))
+assert said["file_bytes"] == 32 << 20 and said["depth"] == 4 and said["memory"] == "own"
+assert [one["block_bytes"] for one in said["results"]] == [4096, 256 << 10]
+for one in said["results"]:
+    assert one["direction"] == "write"
+    assert one["gb_per_s"] > 0 and one["cpu_ms_per_gb"] >= 0
+    assert 0 < one["latency_p50_us"] <= one["latency_p99_us"]
+'
+}
+
+bench_io_refuses_an_existing_file() {
+    printf 'as before' >mine
+    refused 1 'File exists' "$bwrt" bench io mine "${short_io[@]}"
+    [ "$(cat mine)" = 'as before' ] || fail "the file changed"
+    refused 1 'No such file or directory' "$bwrt" bench io none/file "${short_io[@]}"
+}
+
+a_wrong_bench_command_line_is_refused() {
+    refused 2 'subcommand' "$bwrt" bench
+    refused 2 'PLACE' "$bwrt" bench io
+    refused 2 '--sizes' "$bwrt" bench io . --sizes 5000
+    refused 2 '--bytes' "$bwrt" bench io . --bytes 5000
+    refused 2 '--bytes is less' "$bwrt" bench io . --bytes 1m --sizes 64k --depth 17
+    refused 2 'memory' "$bwrt" bench io . --bytes 100g --sizes 1g --depth 32
+    refused 2 '--reads' "$bwrt" bench io . --reads --writes
+    nothing_left_behind
+}
+
+# A limit on the size of files stands for a disk that is full.
+a_bench_without_space_leaves_nothing_behind() {
+    (
+        ulimit -f 100
+        refused 1 'File too large' "$bwrt" bench io . "${short_io[@]}"
+    )
+    nothing_left_behind
+}
+
+an_interrupted_bench_leaves_nothing_behind() {
+    local status=0 bench
+    "$bwrt" bench io . --bytes 32m --seconds 60 --sizes 64k >said &
+    bench=$!
+    until [ -s said ] || compgen -G '.bwrt-bench-*' >/dev/null; do
+        kill -0 "$bench" || fail "it ended by itself"
+        sleep 0.01
+    done
+    kill -INT "$bench"
+    wait "$bench" || status=$?
+    [ "$status" -eq 130 ] || fail "status $status"
+    nothing_left_behind
+}
+
+bench_ring_and_overhead_speak_json() {
+    "$bwrt" bench ring --rounds 1 --commands 1000 --json | python3 -m json.tool >said
+    grep -q '"producers_4_ns"' said
+    "$bwrt" bench overhead . --rounds 1 --waves 200 --json | python3 -m json.tool >said
+    grep -q '"read_merged_cpu_ns"' said
+    nothing_left_behind
+}
+
+# One wave after the other, so that no block is written again, and rightly, after the damage.
+a_bench_of_wrong_bytes_fails() {
+    refused 1 'wrong bytes' env LD_PRELOAD="$damaging_library" \
+        "$bwrt" bench io . --bytes 256m --sizes 1m --depth 1 --seconds 0.001 --writes
     nothing_left_behind
 }
 
