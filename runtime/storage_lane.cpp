@@ -69,7 +69,8 @@ void StorageLane::drop_failed(Wave* wave) noexcept {
 void StorageLane::launch(Transfer* transfer) noexcept {
     transfer->started_ns = now_ns_;
     transfer->next = nullptr;
-    if (inflight_count_++ == 0) busy_since_ns_ = now_ns_;
+    ++inflight_count_;
+    if (transfer->route != Route::kFlush && moving_count_++ == 0) busy_since_ns_ = now_ns_;
     ++transfer->wave->inflight_count;
     counters_.request_started(transfer->route);
     open_window(transfer, 0, transfer->account_count);

@@ -141,9 +141,10 @@ class StorageLane {
     Transfer* landed_ = nullptr;  // read into staging memory, oldest first
     Transfer** landed_end_ = &landed_;
     std::uint32_t inflight_count_ = 0;
-    std::uint64_t now_ns_ = 0;  // of this turn
-    std::uint64_t busy_since_ns_ = 0;
-    std::uint64_t measured_ns_ = 0;  // when rate_ last learnt
+    std::uint32_t moving_count_ = 0;   // of these, what moves bytes: all but flushes
+    std::uint64_t now_ns_ = 0;         // of this turn
+    std::uint64_t busy_since_ns_ = 0;  // bytes are being moved, and none arrived
+    std::uint64_t measured_ns_ = 0;    // when rate_ last learnt
     std::uint64_t unknown_count_ = 0;
     std::uint64_t queued_bytes_ = 0;  // of running waves, not resolved
     planner::RateEstimate rate_;

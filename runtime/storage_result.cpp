@@ -259,11 +259,14 @@ void StorageLane::finish(Transfer* transfer) noexcept {
     counters_.request_finished(transfer->route, transfer->bytes, now_ns_ - transfer->started_ns,
                                false);
     // A flush says nothing about the rate of bytes, and neither does a failure.
-    if (transfer->route != Route::kFlush && wave->completion.status == BWRT_OK) {
-        rate_.add(transfer->bytes, now_ns_ - busy_since_ns_);
-        measured_ns_ = now_ns_;
+    if (transfer->route != Route::kFlush) {
+        if (wave->completion.status == BWRT_OK) {
+            rate_.add(transfer->bytes, now_ns_ - busy_since_ns_);
+            measured_ns_ = now_ns_;
+        }
+        busy_since_ns_ = now_ns_;
+        --moving_count_;
     }
-    busy_since_ns_ = now_ns_;
     queued_bytes_ -= transfer->bytes;
     transfer->next = free_;
     free_ = transfer;

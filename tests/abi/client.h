@@ -51,9 +51,9 @@ static inline int client_setup(void** state) {
 /* A runtime that a test has confused does not end, and fails it here. */
 static inline int client_teardown(void** state) {
     client* self = *state;
-    const int64_t ten_seconds_ns = 10000000000;
+    const int64_t a_minute_ns = 60000000000;
 
-    if (bwrt_shutdown(self->runtime, BWRT_SHUTDOWN_CANCEL, ten_seconds_ns, NULL) != BWRT_OK ||
+    if (bwrt_shutdown(self->runtime, BWRT_SHUTDOWN_CANCEL, a_minute_ns, NULL) != BWRT_OK ||
         bwrt_close(self->runtime, NULL) != BWRT_OK) {
         return -1;
     }

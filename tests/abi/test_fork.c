@@ -156,7 +156,7 @@ static void a_child_is_refused_by_every_function_and_its_parent_is_not_disturbed
     assert_int_equal(bwrt_submit_wave(self->runtime, &wave, &running, NULL), BWRT_OK);
     const pid_t child = fork();
     if (child == 0) {
-        alarm(20); /* a call that hangs is one that was not refused */
+        alarm(100); /* a call that hangs is one that was not refused */
         _exit(first_call_not_refused(self, running));
     }
     assert_true(child > 0);
@@ -210,7 +210,7 @@ static void a_child_can_open_a_runtime_of_its_own(void** state) {
 
     const pid_t child = fork();
     if (child == 0) {
-        alarm(20);
+        alarm(100);
         _exit(first_thing_wrong_with_a_runtime_of_ones_own());
     }
     assert_true(child > 0);

@@ -230,6 +230,78 @@ static uint64_t test_seed(void) {
     return seed;
 }
 
+/* No generation is 0, but what was never used looks like it: a slot that holds a region, one that
+ * never held anything, the last one. */
+static void a_made_up_handle_without_a_generation_is_none(void** state) {
+    client* self = *state;
+    const uint32_t actions[2] = {BWRT_REGION_QUIESCE, BWRT_REGION_RESUME};
+    const uint64_t slots[4] = {0, 1, 500, 1023};
+    bwrt_plane plane;
+    bwrt_layout layout;
+    bwrt_completion completion;
+    bwrt_handle handle = 77;
+
+    memset(&plane, 0, sizeof(plane));
+    plane.slot_stride_bytes = 1024;
+    plane.length_bytes = 1024;
+    memset(&layout, 0, sizeof(layout));
+    layout.struct_size = sizeof(layout);
+    layout.slot_count = 4;
+    layout.block_bytes = 1024;
+    layout.planes = &plane;
+    layout.plane_count = 1;
+    layout.plane_bytes = sizeof(plane);
+    mark_untouched(&completion, sizeof(completion));
+    for (uint64_t kind = 1; kind <= 3; ++kind) { /* a region, a layout, a wave */
+        for (int s = 0; s < 4; ++s) {
+            const bwrt_handle made_up = kind << 60 | slots[s] << 44;
+            const uint32_t slot = 0;
+            bwrt_operation operation = copy_operation(self);
+            bwrt_wave wave = wave_of(&operation, 1);
+
+            for (int i = 0; i < 2; ++i) {
+                assert_int_equal(
+                    bwrt_region_set(self->runtime, made_up, actions[i], 0, &self->error),
+                    BWRT_E_HANDLE);
+                assert_blames(&self->error, BWRT_E_HANDLE, "region");
+            }
+            assert_int_equal(bwrt_release(self->runtime, made_up, &self->error), BWRT_E_HANDLE);
+            assert_blames(&self->error, BWRT_E_HANDLE, "handle");
+            assert_int_equal(bwrt_wait(self->runtime, made_up, 0, &completion, NULL),
+                             BWRT_E_HANDLE);
+            assert_int_equal(bwrt_cancel(self->runtime, made_up, NULL), BWRT_E_HANDLE);
+            plane.region = made_up;
+            assert_int_equal(bwrt_layout_add(self->runtime, &layout, &handle, &self->error),
+                             BWRT_E_HANDLE);
+            assert_blames(&self->error, BWRT_E_HANDLE, "planes[].region");
+
+            wave.wait_for[0] = made_up;
+            assert_int_equal(bwrt_submit_wave(self->runtime, &wave, &handle, NULL), BWRT_E_HANDLE);
+            wave.wait_for[0] = 0;
+            operation.source = made_up;
+            assert_int_equal(bwrt_submit_wave(self->runtime, &wave, &handle, NULL), BWRT_E_HANDLE);
+            operation.target_slots = &slot; /* as a layout's would be */
+            operation.slot_count = 1;
+            operation.length_bytes = 0;
+            operation.source = self->source;
+            operation.target = made_up;
+            assert_int_equal(bwrt_submit_wave(self->runtime, &wave, &handle, NULL), BWRT_E_HANDLE);
+        }
+    }
+    assert_int_equal(handle, 77);
+    assert_true(is_untouched(&completion, sizeof(completion)));
+
+    /* None of it was believed: a region can be added where there was none, and used. */
+    bwrt_operation operation = copy_operation(self);
+    const bwrt_wave wave = wave_of(&operation, 1);
+    const bwrt_region region = host_region(self->target_bytes, CLIENT_BYTES);
+
+    assert_int_equal(bwrt_region_add(self->runtime, &region, &operation.target, NULL, NULL), 0);
+    assert_int_equal(bwrt_submit_wave(self->runtime, &wave, &handle, NULL), BWRT_OK);
+    assert_int_equal(bwrt_wait(self->runtime, handle, -1, &completion, NULL), BWRT_OK);
+    assert_int_equal(completion.status, BWRT_OK);
+}
+
 static void a_guessed_handle_is_none(void** state) {
     client* self = *state;
     uint64_t random = test_seed() | 1;
@@ -268,6 +340,7 @@ int main(void) {
         TEST(a_released_region_is_no_plane_and_is_not_set),
         TEST(a_handle_of_another_kind_is_none),
         TEST(a_handle_of_another_runtime_is_none),
+        TEST(a_made_up_handle_without_a_generation_is_none),
         TEST(a_guessed_handle_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

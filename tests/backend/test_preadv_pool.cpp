@@ -200,6 +200,9 @@ void a_pipe_is_refused_rather_than_blocking_a_worker(void** state) {
 int main() {
     using namespace bwrt::test;
     const CMUnitTest tests[] = {
+        // First: a joined worker of another test's may stand in /proc a moment longer.
+        cmocka_unit_test_setup_teardown(workers_block_every_signal_that_can_be_blocked,
+                                        create_world, destroy_world),
         cmocka_unit_test_setup_teardown(
             a_queued_request_is_cancelled_at_once_though_all_workers_are_busy,
             create_world_of_one_worker, destroy_world),
@@ -207,8 +210,6 @@ int main() {
                                         create_world_of_one_worker, destroy_world),
         cmocka_unit_test_setup_teardown(the_end_waits_for_what_is_running,
                                         create_world_of_one_worker, destroy_world),
-        cmocka_unit_test_setup_teardown(workers_block_every_signal_that_can_be_blocked,
-                                        create_world, destroy_world),
         cmocka_unit_test_setup_teardown(a_pipe_is_refused_rather_than_blocking_a_worker,
                                         create_world, destroy_world),
     };

@@ -128,7 +128,8 @@ class ScriptedStorage final : public runtime::StorageBackend {
             if (repeats) own_.insert(own_.end(), fresh, fresh + got);
         }
         for (; stranger_count != 0 && !own_.empty(); --stranger_count) {
-            own_.push_back({static_cast<std::uint32_t>(next_random(&random)), 4096});
+            // The highest bit comes with the half millionth request of one place: not here.
+            own_.push_back({static_cast<std::uint32_t>(next_random(&random)) | 1u << 31, 4096});
         }
         if (shuffles && own_.size() > 1) {
             for (std::size_t i = own_.size() - 1; i > 0; --i) {
@@ -189,11 +190,37 @@ class ScriptedStorage final : public runtime::StorageBackend {
     std::atomic<std::uint64_t> counts_[3] = {};
 };
 
-// A runtime over a scripted backend, with the usual regions.
+// The system's clock, until a test sets it forward or stops it: an hour that a deadline leaves is
+// more than any machine takes, and over when the test says so.
+class MovableClock final : public runtime::Clock {
+ public:
+    [[nodiscard]] std::uint64_t now_ns() const noexcept override {
+        const std::uint64_t stopped_ns = stopped_ns_.load();
+        return forward_ns_.load() + (stopped_ns != 0 ? stopped_ns : monotonic_ns());
+    }
+    // For good: from now on no wait ends by its time.
+    void stop() { stopped_ns_.store(monotonic_ns()); }
+    // The driver sees it when it next looks.
+    void set_forward(std::uint64_t by_ns) { forward_ns_.fetch_add(by_ns); }
+
+ private:
+    std::atomic<std::uint64_t> forward_ns_{0}, stopped_ns_{0};
+};
+
+// A runtime over a scripted backend and a clock that can be set, with the usual regions.
 struct ScriptedWorld {
     faults base;  // first: a test's state is also a faults
     ScriptedStorage* storage;
+    MovableClock* clock;
 };
+
+// All that is over by then has been told to the driver when this returns.
+inline void let_time_pass(ScriptedWorld* world, std::uint64_t by_ns) {
+    world->clock->set_forward(by_ns);
+    world->storage->wake();
+    // A call runs in the middle of a turn, so the second runs behind a whole one.
+    for (int i = 0; i < 2; ++i) static_cast<void>(counters_of(world->base.runtime));
+}
 
 inline std::uint32_t queue_depth_to_open = 0;  // 0: the default
 
@@ -201,12 +228,14 @@ inline int scripted_setup(void** state) {
     auto* world = static_cast<ScriptedWorld*>(std::calloc(1, sizeof(ScriptedWorld)));
     *state = world;
     world->base.fd = -1;
+    world->clock = new MovableClock;
     world->storage = new ScriptedStorage(fault_mode_now->storage);
     if (!world->storage->is_made()) return -1;
     bwrt_config config = config_of_mode();
     config.queue_depth = queue_depth_to_open;
     runtime::World seams;
     seams.storage = world->storage;
+    seams.clock = world->clock;
     if (runtime::open_runtime(&config, seams, &world->base.runtime, &world->base.error) != 0) {
         return -1;
     }
@@ -218,6 +247,7 @@ inline int scripted_teardown(void** state) {
     world->storage->let_go();
     const int failed = faults_close(&world->base);
     delete world->storage;
+    delete world->clock;
     std::free(world);
     return failed;
 }

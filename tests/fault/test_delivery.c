@@ -137,9 +137,15 @@ static void the_event_fd_is_readable_while_there_is_something_to_poll(void** sta
         assert_int_equal(bwrt_poll(self->runtime, &completion, 1, &count, NULL), BWRT_OK);
         taken += count;
     }
+    /* Who made it readable may have come after what it was for was taken: then once more, in vain.
+     */
+    for (int look = 0; is_readable(fd, 0); ++look) {
+        assert_int_equal(bwrt_poll(self->runtime, &completion, 1, &count, NULL), BWRT_OK);
+        assert_int_equal(count, 0);
+        assert_true(look < 10);
+    }
     assert_int_equal(bwrt_poll(self->runtime, &completion, 1, &count, NULL), BWRT_OK);
     assert_int_equal(count, 0);
-    assert_false(is_readable(fd, 0));
 }
 
 /* An event loop that only ever polls when it is told to must see every wave, many times over. */
@@ -163,7 +169,7 @@ static void an_event_loop_misses_nothing(void** state) {
     }
 }
 
-/* More copying than one poll does: the fd says that there is more to do. */
+/* More copying than one poll does, one after the other: the fd says that there is more to do. */
 static void an_event_loop_finishes_what_one_poll_does_not(void** state) {
     faults* self = *state;
     enum { COPIES = 200 };
@@ -178,6 +184,7 @@ static void an_event_loop_finishes_what_one_poll_does_not(void** state) {
         bwrt_handle handle = 0;
 
         wave.delivery = BWRT_DELIVER_QUEUE;
+        wave.flags = BWRT_WAVE_BARRIER; /* all write the same bytes */
         assert_int_equal(bwrt_submit_wave(self->runtime, &wave, &handle, NULL), BWRT_OK);
     }
     while (taken < COPIES) {

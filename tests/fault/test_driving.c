@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whoever drives, everyone is served: a control call beside a waiter that holds the baton, a
- * waiter whose driver leaves content, an idle runtime that goes to sleep and stays so, an event fd
- * that is readable only while there is something to do.
+ * Whoever drives, everyone is served: a control call beside a waiter that holds the baton or
+ * puts it down, a waiter whose driver leaves content, an idle runtime that goes to sleep and stays
+ * so, an event fd that is readable only while there is something to do.
  *
  * A wave that has not begun is one whose window opens later. */
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include "tests/fault/faults.h"
+#include "tests/support/steps.h"
 
 typedef struct waiter {
     bwrt_runtime* runtime;
@@ -73,6 +75,63 @@ static void control_calls_are_answered_while_a_waiter_drives(void** state) {
     assert_int_equal(driver.status, BWRT_OK);
     assert_int_equal(driver.completion.status, BWRT_E_CANCELLED);
 }
+
+#ifdef HAS_STEPS
+
+static void* drive_and_leave(void* argument) {
+    waiter* self = argument;
+
+    steps_begin();
+    self->status = bwrt_wait(self->runtime, self->handle, 0, &self->completion, NULL);
+    steps_end();
+    return NULL;
+}
+
+/* Asked while a driver who will leave is held up before its instruction `number`: something that
+ * costs him few, should he come to it. */
+static void ask_beside_a_leaver(faults* self, bwrt_handle pending, uint32_t number) {
+    waiter leaver = {.runtime = self->runtime, .handle = pending};
+    const bwrt_region region = host_region_of(&leaver, sizeof(leaver));
+    bwrt_handle handle = 0;
+    pthread_t thread;
+
+    steps_arm(number);
+    pthread_create(&thread, NULL, drive_and_leave, &leaver);
+    steps_wait();
+    steps_let_go();
+    assert_int_equal(bwrt_region_add(self->runtime, &region, &handle, NULL, NULL), BWRT_OK);
+    assert_int_equal(bwrt_release(self->runtime, handle, NULL), BWRT_OK);
+    pthread_join(thread, NULL);
+    assert_int_equal(leaver.status, BWRT_E_TIMEOUT);
+}
+
+/* What was asked of a driver that left before he came to it is done by the one who asked.  A call
+ * that hangs is ended by an alarm. */
+static void control_calls_are_answered_though_the_driver_leaves(void** state) {
+    faults* self = *state;
+    const bwrt_handle pending = submit_later(self, monotonic_ns() + 3600000000000u, 0);
+
+    alarm(100);
+    ask_beside_a_leaver(self, pending, 0); /* the first call is longer: it is being linked */
+    ask_beside_a_leaver(self, pending, UINT32_MAX);
+    const uint32_t taken = steps_taken();
+
+    print_message("%u instructions\n", taken);
+    for (uint32_t place = 0; place < steps_place_count(taken); ++place) {
+        ask_beside_a_leaver(self, pending, steps_place(place, taken));
+    }
+    alarm(0);
+}
+
+#else
+
+static void control_calls_are_answered_though_the_driver_leaves(void** state) {
+    (void)state;
+    print_message("skipped: no thread can be held up here (steps.h)\n");
+    skip();
+}
+
+#endif
 
 /* The first to wait drives; its wave and the second's end in one turn, and the third, whose wave
  * is due later, must not be left asleep with nobody driving. */
@@ -156,6 +215,7 @@ static void the_event_fd_is_quiet_when_there_is_nothing_to_do(void** state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_WORLD(control_calls_are_answered_while_a_waiter_drives),
+        IN_WORLD(control_calls_are_answered_though_the_driver_leaves),
         IN_WORLD(a_waiter_is_not_forgotten_when_the_others_leave_content),
         IN_WORLD(an_idle_runtime_sleeps_and_stays_asleep),
         IN_WORLD(the_event_fd_is_quiet_when_there_is_nothing_to_do),

@@ -8,12 +8,14 @@
 
 #include "tests/fault/child.h"
 
-enum { NOBODY_ELSE = 61235, WAVES_MAX = 16 };
+enum { WAVES_MAX = 16 };
 
 static uint32_t threads_allowed;
 
-/* Linux counts a user's threads; root's are not limited, and a user nobody else is has one. */
+/* Linux counts a user's threads; root's are not limited, and a user nobody else is has one.  Each
+ * child is another, for two may run at once. */
 static int with_few_threads(void) {
+    const uid_t nobody_else = 20000 + (uid_t)getpid() % 40000;
     const struct rlimit limit = {1 + threads_allowed, 1 + threads_allowed};
     const uint32_t needed = fault_mode_now->progress == BWRT_PROGRESS_THREAD ? 1 : 0;
     bwrt_config config = config_of_mode();
@@ -27,7 +29,7 @@ static int with_few_threads(void) {
         return CHILD_SKIPS;
     }
     EXPECT(setrlimit(RLIMIT_NPROC, &limit) == 0);
-    EXPECT(setresuid(NOBODY_ELSE, NOBODY_ELSE, NOBODY_ELSE) == 0);
+    EXPECT(setresuid(nobody_else, nobody_else, nobody_else) == 0);
     if (threads_allowed <= needed) {
         memset(&error, 0, sizeof(error));
         const bwrt_status status = bwrt_open(&config, &untouched, &error);

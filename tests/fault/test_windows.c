@@ -12,15 +12,19 @@ static void a_wave_does_not_start_before_its_window(void** state) {
     const bwrt_operation operation = read_of(self, 0, 0, BYTES);
     bwrt_wave wave = wave_of(&operation, 1);
     bwrt_completion completion;
+    uint64_t delay_ns = 20000000;
 
     wave.window = BWRT_WINDOW_TIME;
-    wave.window_start = monotonic_ns() + 20000000;
+    do { /* again when the machine was so busy that the window was open by then */
+        wave.window_start = monotonic_ns() + delay_ns;
+        memset(self->memory, 0, BYTES);
 
-    assert_int_equal(run_wave(self, &wave, &completion), BWRT_OK);
+        assert_int_equal(run_wave(self, &wave, &completion), BWRT_OK);
 
-    assert_true(completion.finished_ns >= wave.window_start);
-    assert_true(completion.submitted_ns < wave.window_start);
-    assert_true(has_pattern(self->memory, 0, BYTES));
+        assert_true(completion.finished_ns >= wave.window_start);
+        assert_true(has_pattern(self->memory, 0, BYTES));
+        delay_ns *= 2;
+    } while (completion.submitted_ns >= wave.window_start);
 }
 
 static void a_wave_after_its_window_ends_without_a_byte_moved(void** state) {
@@ -122,18 +126,28 @@ static void a_deadline_that_can_be_met_changes_nothing(void** state) {
 static void what_cannot_be_met_is_refused_at_submission(void** state) {
     faults* self = *state;
     const bwrt_operation operation = read_of(self, 0, 0, FAULTS_BYTES);
-    bwrt_wave wave = wave_of(&operation, 1);
+    const bwrt_wave measuring = wave_of(&operation, 1);
+    bwrt_wave wave = measuring;
     bwrt_completion completion;
     bwrt_handle handle = 77;
+    bwrt_status status = BWRT_OK;
 
-    /* A rate is one of milliseconds. */
-    for (int i = 0; i < 100; ++i) assert_int_equal(run_wave(self, &wave, &completion), BWRT_OK);
     wave.late = BWRT_LATE_REFUSE;
     wave.flags = BWRT_WAVE_DEADLINE_RELATIVE;
     wave.deadline_ns = 1000;
+    /* A rate is one of milliseconds; and it is believed for a second, which a busy machine may let
+     * pass: then once more. */
+    for (int round = 0; status == BWRT_OK && round < 10; ++round) {
+        for (int i = 0; i < 100; ++i) {
+            assert_int_equal(run_wave(self, &measuring, &completion), BWRT_OK);
+        }
+        handle = 77;
+        status = bwrt_submit_wave(self->runtime, &wave, &handle, &self->error);
+        if (status != BWRT_OK) break;
+        assert_int_equal(bwrt_wait(self->runtime, handle, kPatienceNs, &completion, NULL), 0);
+    }
 
-    assert_int_equal(bwrt_submit_wave(self->runtime, &wave, &handle, &self->error), BWRT_E_LATE);
-
+    assert_int_equal(status, BWRT_E_LATE);
     assert_refused(&self->error, BWRT_E_LATE, "wave.deadline_ns", BWRT_NONE);
     assert_int_equal(handle, 77);
     assert_still_works(self);

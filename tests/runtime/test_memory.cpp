@@ -5,20 +5,23 @@
 
 #include "runtime/memory.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <thread>
-#include <vector>
 
 #include "include/bwrt.h"
 #include "runtime/calls.h"
 #include "tests/support/cmocka.h"
+#include "tests/support/random.h"
 
 namespace {
 
@@ -153,18 +156,72 @@ void a_call_counts_while_it_lasts(void**) {
     assert_int_equal(calls.count(), 0);
 }
 
-void calls_of_all_threads_are_counted(void**) {
+// Where a thread is counted depends on where its stack lies, so these have stacks of many sizes;
+// and all of them are alive at once, or they would take turns on one.
+void calls_of_all_threads_are_counted_wherever_that_is(void**) {
+    constexpr std::uint32_t kThreads = 64;
+    constexpr std::uint32_t kRounds = 4;
+    bwrt::test::Random random(bwrt::test::test_seed());
     CallCount calls;
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 8; ++i) {
-        threads.emplace_back([&] {
-            for (int k = 0; k < 2000; ++k) const Call call(&calls);
-            static_cast<void>(calls.enter());  // and stays inside
-        });
-    }
-    for (std::thread& thread : threads) thread.join();
+    std::set<std::uintptr_t> places;
+    for (std::uint32_t round = 1; round <= kRounds; ++round) {
+        struct Caller {
+            CallCount* calls;
+            pthread_barrier_t* all_here;
+            std::uintptr_t place;
+        } callers[kThreads];
+        pthread_barrier_t all_here;
+        pthread_t threads[kThreads];
+        pthread_barrier_init(&all_here, nullptr, kThreads);
+        for (std::uint32_t i = 0; i < kThreads; ++i) {
+            callers[i] = {&calls, &all_here, 0};
+            pthread_attr_t attributes;
+            pthread_attr_init(&attributes);
+            pthread_attr_setstacksize(&attributes, random.between(64, 256) * 4096);
+            const auto call = [](void* argument) -> void* {
+                auto* caller = static_cast<Caller*>(argument);
+                { const Call once(caller->calls); }
+                // And again, to stay inside.
+                caller->place = reinterpret_cast<std::uintptr_t>(&caller->calls->enter());
+                pthread_barrier_wait(caller->all_here);
+                return nullptr;
+            };
+            if (pthread_create(&threads[i], &attributes, call, &callers[i]) != 0) std::abort();
+            pthread_attr_destroy(&attributes);
+        }
+        for (const pthread_t thread : threads) pthread_join(thread, nullptr);
+        pthread_barrier_destroy(&all_here);
+        for (const Caller& caller : callers) places.insert(caller.place);
 
-    assert_int_equal(calls.count(), 8);
+        assert_int_equal(calls.count(), round * kThreads);
+    }
+    // Not one place for all, and each on a line of its own.
+    print_message("%zu places\n", places.size());
+    assert_in_range(places.size(), 2, 16);
+    for (const std::uintptr_t place : places) {
+        assert_int_equal((place - *places.begin()) % 64, 0);
+    }
+}
+
+// What a call did is done for whoever counts nobody inside.  Nothing else orders the two here,
+// which the thread sanitizer sees.
+void who_counts_nobody_inside_sees_what_the_calls_did(void**) {
+    for (int round = 0; round < 200; ++round) {
+        CallCount calls;
+        std::atomic<bool> inside{false};
+        int done = 0;
+        std::thread caller([&] {
+            const Call call(&calls);
+            inside.store(true, std::memory_order_relaxed);
+            done = 1;
+        });
+        while (!inside.load(std::memory_order_relaxed)) std::this_thread::yield();
+        while (calls.count() != 0) std::this_thread::yield();
+        const int seen = done;
+        caller.join();
+
+        assert_int_equal(seen, 1);
+    }
 }
 
 }  // namespace
@@ -180,7 +237,8 @@ int main() {
         cmocka_unit_test(memory_that_cannot_be_had_is_an_errno_and_no_memory),
         cmocka_unit_test(a_child_does_not_have_allocated_memory),
         cmocka_unit_test(a_call_counts_while_it_lasts),
-        cmocka_unit_test(calls_of_all_threads_are_counted),
+        cmocka_unit_test(calls_of_all_threads_are_counted_wherever_that_is),
+        cmocka_unit_test(who_counts_nobody_inside_sees_what_the_calls_did),
     };
     return cmocka_run_group_tests_name("runtime/memory.cpp, calls.h", tests, nullptr, nullptr);
 }

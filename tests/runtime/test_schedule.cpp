@@ -146,6 +146,39 @@ void without_a_deadline_a_wave_is_due_a_second_after_submission(void**) {
     assert_ptr_equal(queue.take(), distant);
 }
 
+// Deadlines of the machine's first nanoseconds do not come before everyone who has none.
+void a_deadline_that_has_passed_is_due_at_submission_and_no_earlier(void**) {
+    constexpr std::uint64_t kSecond = 1'000'000'000;
+    Queue queue;
+    Wave* patient = queue.add(BWRT_PRIORITY_NORMAL, kNeverNs, kSecond);
+    Wave* past_later = queue.add(BWRT_PRIORITY_NORMAL, 1, 2 * kSecond + 1);
+    Wave* past = queue.add(BWRT_PRIORITY_NORMAL, 1, 2 * kSecond - 1);
+    Wave* past_at_once = queue.add(BWRT_PRIORITY_NORMAL, 1, 2 * kSecond);
+
+    assert_ptr_equal(queue.take(), past);
+    assert_ptr_equal(queue.take(), patient);  // a second after its submission it is its turn
+    assert_ptr_equal(queue.take(), past_at_once);
+    assert_ptr_equal(queue.take(), past_later);
+}
+
+void a_stream_of_past_deadlines_does_not_starve_a_patient_wave(void**) {
+    constexpr std::uint64_t kSecond = 1'000'000'000;
+    Queue queue;
+    Wave* patient = queue.add(BWRT_PRIORITY_NORMAL, kNeverNs, kSecond);
+    int served_before = 0;
+
+    // One always waits, and every hundredth of a second another comes.
+    for (std::uint64_t now_ns = kSecond; served_before < 1000; now_ns += kSecond / 100) {
+        queue.add(BWRT_PRIORITY_NORMAL, 1, now_ns);
+        const Wave* next = queue.ready.pick();
+        if (next == patient) break;
+        queue.waves.put_back(queue.take());
+        ++served_before;
+    }
+
+    assert_int_equal(served_before, 100);
+}
+
 void every_16th_pick_goes_to_a_lower_priority(void**) {
     Queue queue;
     Wave* urgent = queue.add(BWRT_PRIORITY_URGENT, 1);
@@ -204,6 +237,8 @@ int main() {
         cmocka_unit_test(urgent_goes_before_normal_and_normal_before_background),
         cmocka_unit_test(a_picked_wave_stays_in_the_queue),
         cmocka_unit_test(without_a_deadline_a_wave_is_due_a_second_after_submission),
+        cmocka_unit_test(a_deadline_that_has_passed_is_due_at_submission_and_no_earlier),
+        cmocka_unit_test(a_stream_of_past_deadlines_does_not_starve_a_patient_wave),
         cmocka_unit_test(every_16th_pick_goes_to_a_lower_priority),
         cmocka_unit_test(the_lower_priorities_take_turns),
         cmocka_unit_test(the_lowest_priority_alone_gets_every_pick),

@@ -251,6 +251,68 @@ void many_regions_of_one_wave_are_each_given_back_once(void**) {
     assert_int_equal(world.holdings().busy_gates, 11);
 }
 
+// Memory of the whole address space: nothing is moved here, so nothing has to be there.
+bwrt_operation copy_of_half_of_everything(std::uint64_t target_offset, std::uint64_t length) {
+    bwrt_operation op = {};
+    op.kind = BWRT_OP_COPY;
+    op.source = op.target = BWRT_PROCESS_MEMORY;
+    op.source_offset_bytes = 4096;
+    op.target_offset_bytes = target_offset;
+    op.length_bytes = length;
+    return op;
+}
+
+void the_bytes_of_a_wave_are_counted_up_to_the_last_of_63_bits(void**) {
+    constexpr std::uint64_t kQuarter = std::uint64_t{1} << 62;
+    TableWorld world;
+    bwrt_operation operations[2] = {copy_of_half_of_everything(2 * kQuarter, kQuarter),
+                                    copy_of_half_of_everything(3 * kQuarter, kQuarter)};
+    expect_refusal(&world, wave_of(operations, 2), BWRT_E_RANGE, "operations[].length_bytes", 1);
+
+    operations[1].length_bytes = kQuarter / 2;
+    operations[1].row_count = 2;
+    expect_refusal(&world, wave_of(operations, 2), BWRT_E_RANGE, "operations[].length_bytes", 1);
+
+    operations[1].length_bytes = kQuarter - 1;
+    operations[1].row_count = 1;
+    const Wave* taken = world.accept(wave_of(operations, 2));
+    assert_true(taken->bytes_total == static_cast<std::uint64_t>(INT64_MAX));
+}
+
+// Blocks of 2^61 bytes: three are fewer than 2^63, and so is one, but not all four.
+void the_bytes_of_indexed_operations_are_counted_up_to_the_last_of_63_bits(void**) {
+    constexpr std::uint64_t kBlockBytes = std::uint64_t{1} << 61;
+    TableWorld world;
+    bwrt_plane plane = {};
+    plane.region = BWRT_PROCESS_MEMORY;
+    plane.offset_bytes = 4 * kBlockBytes;
+    plane.length_bytes = kBlockBytes;
+    bwrt_layout layout = {};
+    layout.struct_size = sizeof layout;
+    layout.slot_count = 4;
+    layout.block_bytes = kBlockBytes;
+    layout.planes = &plane;
+    layout.plane_count = 1;
+    layout.plane_bytes = sizeof plane;
+    bwrt_handle handle = 0;
+    assert_int_equal(world.tables.layouts.add(layout, world.tables.regions, 8, &handle, {}), 0);
+    const std::uint32_t slots[] = {0, 1, 2, 3};
+    bwrt_operation operations[2] = {};
+    for (std::uint32_t i = 0; i < 2; ++i) {
+        operations[i].kind = BWRT_OP_COPY;
+        operations[i].source = BWRT_PROCESS_MEMORY;
+        operations[i].source_offset_bytes = 4096;
+        operations[i].target = handle;
+        operations[i].target_slots = &slots[3 * i];
+        operations[i].slot_count = i == 0 ? 3 : 1;
+    }
+    expect_refusal(&world, wave_of(operations, 2), BWRT_E_RANGE, "operations[].length_bytes", 1);
+
+    operations[1].length_bytes = kBlockBytes - 1;
+    const Wave* taken = world.accept(wave_of(operations, 2));
+    assert_true(taken->bytes_total == static_cast<std::uint64_t>(INT64_MAX));
+}
+
 }  // namespace
 
 int main() {
@@ -263,6 +325,8 @@ int main() {
         cmocka_unit_test(a_quiesced_region_says_again_and_a_freed_one_is_stale),
         cmocka_unit_test(a_longer_operation_is_taken_while_its_unknown_tail_is_zero),
         cmocka_unit_test(many_regions_of_one_wave_are_each_given_back_once),
+        cmocka_unit_test(the_bytes_of_a_wave_are_counted_up_to_the_last_of_63_bits),
+        cmocka_unit_test(the_bytes_of_indexed_operations_are_counted_up_to_the_last_of_63_bits),
     };
     return cmocka_run_group_tests_name("runtime/validate.cpp", tests, nullptr, nullptr);
 }

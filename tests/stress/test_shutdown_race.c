@@ -2,14 +2,15 @@
  *
  * Eight threads submit while another shuts the runtime down.  Each submission is either refused,
  * CLOSED or AGAIN, or its wave completes exactly once; after the shutdown nothing is accepted and
- * nothing runs. */
+ * nothing runs.  And a shutdown ends by its timeout, whoever storms or waits meanwhile. */
 
 #include <pthread.h>
 #include <sched.h>
 
 #include "tests/fault/faults.h"
+#include "tests/support/steps.h"
 
-enum { SUBMITTERS = 8, ROUNDS = 12, WAVES_MAX = 1024, BYTES = 64 };
+enum { SUBMITTERS = 8, ROUNDS = 12, WAVES_MAX = 1024, BYTES = 64, STORMERS = 16, WAITERS = 4 };
 
 typedef struct submitter {
     faults* base;
@@ -111,11 +112,190 @@ static void each_submission_is_refused_or_completes_once(void** state) {
     assert_true(accepted_total > 0);
 }
 
+typedef struct storm {
+    faults base;
+    bwrt_handle pending[WAITERS];
+    bwrt_status waited[WAITERS];
+    bwrt_completion completions[WAITERS];
+    uint32_t refused_count, wrong_count;
+    int over;
+} storm;
+
+typedef struct stormer {
+    storm* world;
+    uint32_t index;
+} stormer;
+
+static void* submit_all_the_same(void* argument) {
+    storm* world = ((stormer*)argument)->world;
+    const bwrt_operation operation = copy_of(&world->base, 0, FAULTS_BYTES / 2, BYTES);
+    const bwrt_wave wave = wave_of(&operation, 1);
+    bwrt_handle handle = 0;
+
+    while (!__atomic_load_n(&world->over, __ATOMIC_RELAXED)) {
+        const bwrt_status status = bwrt_submit_wave(world->base.runtime, &wave, &handle, NULL);
+
+        __atomic_fetch_add(status == BWRT_E_CLOSED ? &world->refused_count : &world->wrong_count, 1,
+                           __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+static void* wait_for_the_end(void* argument) {
+    const stormer* self = argument;
+    storm* world = self->world;
+
+    world->waited[self->index] = bwrt_wait(world->base.runtime, world->pending[self->index],
+                                           kPatienceNs, &world->completions[self->index], NULL);
+    return NULL;
+}
+
+/* Those who are turned away come back at once, and there are more of them than cores, so that some
+ * are always on their way in or out; others sit in a wait.  Neither holds up a shutdown beyond its
+ * timeout.  What would hang is ended by an alarm. */
+static void a_shutdown_in_a_storm_ends_by_its_timeout(void** state) {
+    static storm world;
+    const bwrt_config config = config_of_mode();
+    pthread_t submitting[STORMERS], waiting[WAITERS];
+    stormer stormers[STORMERS], waiters[WAITERS];
+
+    (void)state;
+    memset(&world, 0, sizeof(world));
+    assert_int_equal(faults_open(&world.base, &config), 0);
+    for (uint32_t i = 0; i < WAITERS; ++i) {
+        const bwrt_operation operation = copy_of(&world.base, 0, (1 + i) * 4096, BYTES);
+        bwrt_wave wave = wave_of(&operation, 1);
+
+        wave.window = BWRT_WINDOW_TIME;
+        wave.window_start = monotonic_ns() + 3600000000000u;
+        assert_int_equal(bwrt_submit_wave(world.base.runtime, &wave, &world.pending[i], NULL), 0);
+    }
+    assert_int_equal(bwrt_shutdown(world.base.runtime, BWRT_SHUTDOWN_DRAIN, 0, NULL),
+                     BWRT_E_TIMEOUT); /* from here on all are turned away */
+    alarm(100);
+    for (uint32_t i = 0; i < WAITERS; ++i) {
+        waiters[i] = (stormer){&world, i};
+        pthread_create(&waiting[i], NULL, wait_for_the_end, &waiters[i]);
+    }
+    for (uint32_t i = 0; i < STORMERS; ++i) {
+        stormers[i] = (stormer){&world, i};
+        pthread_create(&submitting[i], NULL, submit_all_the_same, &stormers[i]);
+    }
+    while (__atomic_load_n(&world.refused_count, __ATOMIC_RELAXED) < 10 * STORMERS) sched_yield();
+    for (int i = 0; i < 2; ++i) {
+        if (bwrt_shutdown(world.base.runtime, BWRT_SHUTDOWN_DRAIN, 1000000, NULL) !=
+            BWRT_E_TIMEOUT) {
+            __atomic_fetch_add(&world.wrong_count, 1, __ATOMIC_RELAXED);
+        }
+    }
+    const bwrt_status status =
+        bwrt_shutdown(world.base.runtime, BWRT_SHUTDOWN_CANCEL, kPatienceNs, NULL);
+
+    __atomic_store_n(&world.over, 1, __ATOMIC_RELAXED);
+    for (uint32_t i = 0; i < STORMERS; ++i) pthread_join(submitting[i], NULL);
+    for (uint32_t i = 0; i < WAITERS; ++i) pthread_join(waiting[i], NULL);
+    alarm(0);
+    print_message("%u turned away\n", world.refused_count);
+    assert_int_equal(status, BWRT_OK);
+    assert_int_equal(world.wrong_count, 0);
+    for (uint32_t i = 0; i < WAITERS; ++i) {
+        assert_int_equal(world.waited[i], BWRT_OK);
+        assert_int_equal(world.completions[i].status, BWRT_E_CANCELLED);
+    }
+    assert_int_equal(faults_close(&world.base), 0);
+}
+
+#ifdef HAS_STEPS
+
+typedef struct held_submitter {
+    bwrt_runtime* runtime;
+    unsigned char source[BYTES], target[BYTES];
+    bwrt_status status;
+    bwrt_handle handle;
+} held_submitter;
+
+static void* submit_in_steps(void* argument) {
+    held_submitter* self = argument;
+    bwrt_operation operation;
+    const bwrt_wave wave = wave_of(&operation, 1);
+
+    memset(&operation, 0, sizeof(operation));
+    operation.kind = BWRT_OP_COPY;
+    operation.source = operation.target = BWRT_PROCESS_MEMORY;
+    operation.source_offset_bytes = (uintptr_t)self->source;
+    operation.target_offset_bytes = (uintptr_t)self->target;
+    operation.length_bytes = BYTES;
+    steps_begin();
+    self->status = bwrt_submit_wave(self->runtime, &wave, &self->handle, NULL);
+    steps_end();
+    return NULL;
+}
+
+/* A shutdown while a submission is held up before its instruction `number`. */
+static void shut_down_beside_a_held_up_submission(uint32_t number) {
+    bwrt_config config = config_of_mode();
+    held_submitter held = {.runtime = NULL, .source = {7}};
+    pthread_t thread;
+    bwrt_completion completion;
+
+    config.wave_count_max = config.operation_count_max = config.pool_thread_count = 1;
+    assert_int_equal(bwrt_open(&config, &held.runtime, NULL), BWRT_OK);
+    steps_arm(number);
+    pthread_create(&thread, NULL, submit_in_steps, &held);
+    steps_wait();
+
+    steps_let_go();
+    const bwrt_status status = bwrt_shutdown(held.runtime, BWRT_SHUTDOWN_DRAIN, kPatienceNs, NULL);
+
+    steps_need_not_wait();
+    pthread_join(thread, NULL);
+    assert_int_equal(status, BWRT_OK);
+    assert_int_equal(counters_of(held.runtime).waves_pending, 0); /* asking drives nothing */
+    if (held.status == BWRT_OK) {                                 /* then it was drained */
+        assert_int_equal(bwrt_wait(held.runtime, held.handle, 0, &completion, NULL), BWRT_OK);
+        assert_int_equal(completion.status, BWRT_OK);
+        assert_int_equal(held.target[0], 7);
+    } else {
+        assert_int_equal(held.status, BWRT_E_CLOSED);
+    }
+    assert_int_equal(bwrt_close(held.runtime, NULL), BWRT_OK);
+}
+
+static void a_submission_that_is_held_up_is_drained_or_refused(void** state) {
+    (void)state;
+    shut_down_beside_a_held_up_submission(0); /* the first call is longer: it is being linked */
+    shut_down_beside_a_held_up_submission(UINT32_MAX);
+    const uint32_t taken = steps_taken();
+
+    print_message("%u instructions\n", taken);
+    assert_true(taken > 100);
+    for (uint32_t place = 0; place < steps_place_count(taken); ++place) {
+        shut_down_beside_a_held_up_submission(steps_place(place, taken));
+    }
+}
+
+#else
+
+static void a_submission_that_is_held_up_is_drained_or_refused(void** state) {
+    (void)state;
+    print_message("skipped: no thread can be held up here (steps.h)\n");
+    skip();
+}
+
+#endif
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_submission_is_refused_or_completes_once),
+        cmocka_unit_test(a_shutdown_in_a_storm_ends_by_its_timeout),
+    };
+    const struct CMUnitTest once[] = {
+        cmocka_unit_test(a_submission_that_is_held_up_is_drained_or_refused),
     };
     int failures = 0;
+
+    fault_mode_now = &kModes[1]; /* nobody drives but the one who ends it */
+    failures += cmocka_run_group_tests(once, NULL, NULL);
 
     RUN_IN_ALL_MODES(tests, failures)
     return failures;
