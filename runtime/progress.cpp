@@ -44,7 +44,9 @@ bool Progress::make_world(const World& world) {
         options.file_count_max = 2 * limits.region_count_max;  // a direct and a buffered one each
         options.buffer_count_max = limits.region_count_max;
         options.pool_thread_count = limits.pool_thread_count;
-        own_storage_ = make_storage(options, &report_);
+        options.log = limits.log;
+        options.log_user = limits.log_user;
+        own_storage_ = open_storage(options, &report_);
         storage_ = own_storage_.get();
     }
     if (storage_ == nullptr) return false;
@@ -81,7 +83,7 @@ bwrt_status Progress::start(const World& world, const ErrorSink& sink) {
     if (made) return BWRT_OK;
     stop();
     if (report_.storage_reason.empty()) return fail(sink, BWRT_E_NOMEM, "", "out of memory");
-    return fail(sink, BWRT_E_UNSUPPORTED, "config.storage", "%s", report_.storage_reason.c_str());
+    return fail(sink, report_.refusal, report_.refusal_field, "%s", report_.storage_reason.c_str());
 }
 
 void* Progress::thread_main(void* self) {

@@ -5,8 +5,9 @@
 #
 #   ringbuf  <--  runtime  -->  planner        backends know the seam and leaf headers only;
 #                    |                         the planner has no clock, no thread and no I/O;
-#                    v                         clients (tests/abi, examples, bindings) know bwrt.h
-#                 backend
+#                    v                         clients (tests/abi, examples, bindings) know bwrt.h;
+#                 backend  <--  faulty         nobody knows the fault-injecting world;
+#                                              bench measures through bwrt.h, and ringbuf itself
 #
 # Each rule says what the files of a folder may include; all else is named with its line.
 # Prints one line "ok" or "not ok" for each rule; the status is 0 when all are ok.
@@ -45,7 +46,7 @@ never() {
     verdict "$1" "$(includes "$2" | grep -E "^[^:]+:[0-9]+:[<\"]($3)[>\"]")"
 }
 
-for folder in ringbuf planner runtime/backend include tests/abi; do
+for folder in ringbuf planner runtime/backend runtime/faulty include tests/abi; do
     [ -n "$(includes "$folder")" ] || { echo "not ok $folder has sources to look at"; failed=1; }
 done
 ours_only "ringbuf includes nothing of ours but itself" ringbuf 'ringbuf/[^"]*'
@@ -54,11 +55,20 @@ never "planner has no clock, no thread and no I/O" planner \
     'thread|mutex|shared_mutex|condition_variable|future|semaphore|latch|barrier|stop_token|pthread\.h|chrono|ctime|time\.h|fstream|iostream|filesystem|unistd\.h|fcntl\.h|poll\.h|liburing\.h|sys/[^>"]*|linux/[^>"]*'
 ours_only "a backend includes the seam, ringbuf and leaf headers only" runtime/backend \
     '(include/)?bwrt\.h|ringbuf/[^"]*|runtime/backend/[^"]*\.h|runtime/(check|status|memory)\.h'
+ours_only "the fault-injecting world includes the seam and leaf headers only" runtime/faulty \
+    '(include/)?bwrt\.h|runtime/backend/backend\.h|runtime/faulty/[^"]*|runtime/(check|status|memory)\.h'
+verdict "the fault-injecting world is known to itself and to tests only" \
+    "$(for folder in ringbuf planner runtime bench tools; do includes "$folder"; done |
+        grep -E ':["<]runtime/faulty/' | grep -vE '^runtime/faulty/')"
 verdict "liburing is known to backends only" \
     "$(for folder in ringbuf planner runtime; do includes "$folder"; done |
         grep -E ':<liburing[^>]*>' | grep -vE '^runtime/backend/')"
 never "nothing we ship includes a test" runtime 'tests/[^>"]*'
 ours_only "tests of the promise include bwrt.h only" tests/abi 'bwrt\.h|bindings/layout\.def|tests/(abi|support)/[^"]*'
+ours_only "bench includes bwrt.h, its own files and ringbuf only" bench \
+    'bwrt\.h|(bench|ringbuf)/[^"]*'
+verdict "of bench only the ring's benchmark knows ringbuf" \
+    "$(includes bench | grep -E ':["<]ringbuf/' | grep -vE '^bench/ring[^/]*:[0-9]+:')"
 ours_only "the bwrt command includes bwrt.h, its own files and bench's loops only" tools \
     'bwrt\.h|(tools|bench)/[^"]*'
 ours_only "examples include bwrt.h and each other only" examples '[^"/]*'

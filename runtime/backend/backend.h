@@ -28,6 +28,8 @@
 #include <memory>
 #include <string>
 
+#include "include/bwrt.h"
+
 namespace bwrt::runtime {
 
 enum class IoKind : std::uint8_t { kRead, kWrite, kFlush };
@@ -94,6 +96,8 @@ struct StorageOptions {
     std::uint32_t file_count_max = 1024;
     std::uint32_t buffer_count_max = 1024;
     std::uint32_t pool_thread_count = 4;
+    bwrt_log_function log = nullptr;  // for what a backend has to say beside its report
+    void* log_user = nullptr;
 };
 
 struct StorageReport {
@@ -104,11 +108,18 @@ struct StorageReport {
     std::string storage_reason;  // steps not taken, and why; empty when the first held
     std::string fixed_files_reason;
     std::string fixed_buffers_reason;
+    bwrt_status refusal = BWRT_E_UNSUPPORTED;  // when there is no backend: what bwrt_open() says,
+    const char* refusal_field = "config.storage";  // and of which field
 };
 
 // Null when nothing works; the report then says why.  Called on the thread that will drive
 // when single_driver is set.
 [[nodiscard]] std::unique_ptr<StorageBackend> make_storage(const StorageOptions& options,
+                                                           StorageReport* report);
+
+// What a runtime stands on: make_storage(), or, in the library that is linked with runtime/faulty
+// in its place, that with faults around it.
+[[nodiscard]] std::unique_ptr<StorageBackend> open_storage(const StorageOptions& options,
                                                            StorageReport* report);
 
 // Host copies.  A seam only so that the simulated world can stand behind it.

@@ -43,15 +43,19 @@ refuses() {
 
 plant_layers() {
     rm -rf tree
-    mkdir -p tree/{include,ringbuf,planner,runtime/backend,tests/abi,bindings,examples,tools}
+    mkdir -p tree/{include,ringbuf,planner,runtime/{backend,faulty},tests/abi,bindings,examples,bench,tools}
     echo '#include <stdint.h>' >tree/include/bwrt.h
     echo '#include "ringbuf/command.h"' >tree/ringbuf/ring.h
     echo '#include <cstdio>' >tree/planner/predict.cpp
     echo '#include "runtime/backend/backend.h"' >tree/runtime/backend/uring.cpp
     echo '#include <liburing.h>' >>tree/runtime/backend/uring.cpp
+    echo '#include "runtime/faulty/plan.h"' >tree/runtime/faulty/seam.cpp
     echo '#include "planner/predict.h"' >tree/runtime/submit.cpp
     echo '#include "bwrt.h"' >tree/tests/abi/test_status.c
     printf '#include <bwrt.h>\n#include "trace.h"\n' >tree/examples/hello.c
+    printf '#include <bwrt.h>\n#include "bench/measure.h"\n' >tree/bench/io.cpp
+    echo '#include "ringbuf/command.h"' >tree/bench/ring_own.cpp
+    printf '#include "bench/measure.h"\n#include "tools/output.h"\n' >tree/tools/bwrt.cpp
 }
 
 # breaks_layers RULE FILE INCLUDE
@@ -72,10 +76,20 @@ breaks_layers "planner has no clock, no thread and no I/O" planner/predict.cpp '
 breaks_layers "planner has no clock, no thread and no I/O" planner/predict.cpp '#include <unistd.h>'
 breaks_layers "a backend includes the seam, ringbuf and leaf headers only" \
     runtime/backend/uring.cpp '#include "runtime/executor.h"'
+breaks_layers "the fault-injecting world includes the seam and leaf headers only" \
+    runtime/faulty/seam.cpp '#include "runtime/backend/uring.h"'
+breaks_layers "the fault-injecting world is known to itself and to tests only" \
+    runtime/submit.cpp '#include "runtime/faulty/plan.h"'
 breaks_layers "liburing is known to backends only" runtime/submit.cpp '#include <liburing.h>'
 breaks_layers "nothing we ship includes a test" runtime/submit.cpp '#include "tests/support/seed.h"'
 breaks_layers "tests of the promise include bwrt.h only" tests/abi/test_status.c '#include "runtime/status.h"'
-breaks_layers "the bwrt command includes bwrt.h, its own files and bench's loops only" tools/bwrt.cpp '#include "runtime/status.h"'
+breaks_layers "bench includes bwrt.h, its own files and ringbuf only" bench/io.cpp '#include "runtime/status.h"'
+breaks_layers "bench includes bwrt.h, its own files and ringbuf only" bench/ring_own.cpp '#include "tools/output.h"'
+breaks_layers "of bench only the ring's benchmark knows ringbuf" bench/io.cpp '#include "ringbuf/command.h"'
+breaks_layers "the bwrt command includes bwrt.h, its own files and bench's loops only" \
+    tools/bwrt.cpp '#include "runtime/status.h"'
+breaks_layers "the bwrt command includes bwrt.h, its own files and bench's loops only" \
+    tools/bwrt.cpp '#include "ringbuf/command.h"'
 breaks_layers "examples include bwrt.h and each other only" examples/hello.c '#include "runtime/status.h"'
 breaks_layers "bindings include bwrt.h only" bindings/abi_layout.c '#include "runtime/status.h"'
 breaks_layers "the public header includes <stdint.h> only" include/bwrt.h '#include <stdbool.h>'

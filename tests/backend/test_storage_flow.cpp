@@ -94,7 +94,7 @@ void a_cancelled_request_reports_once_with_either_outcome(void** state) {
     for (int round = 0; round < 500; ++round) {
         for (std::uint32_t i = 0; i < kDepth; ++i) {
             parts[i] = {&bytes[i], 1};
-            assert_true(world->storage->start(read_of(world->file, &parts[i], i, i)));
+            start_soon(world->storage.get(), read_of(world->file, &parts[i], i, i));
             if (random() % 3 == 0) world->storage->submit();
             if (random() % 3 == 0)
                 world->storage->cancel(static_cast<std::uint32_t>(random() % 16));
@@ -332,8 +332,7 @@ void a_storm_of_signals_is_invisible_and_never_reaches_our_threads(void** state)
         pthread_sigmask(round % 4 == 0 ? SIG_BLOCK : SIG_UNBLOCK, &alarms, nullptr);
         for (std::uint32_t i = 0; i < kDepth; ++i) {
             parts[i] = {&bytes[i * std::size_t{4096}], 4096};
-            all_right =
-                all_right && world->storage->start(read_of(world->file, &parts[i], i * 5000ul, i));
+            start_soon(world->storage.get(), read_of(world->file, &parts[i], i * 5000ul, i));
         }
         for (const IoResult& result : take(world->storage.get(), kDepth)) {
             all_right = all_right && result.result == 4096;
