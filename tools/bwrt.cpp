@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
     bwrt::tools::add_caps(&app, &json);
     bwrt::tools::add_copy(&app, &json);
     bwrt::tools::add_bench(&app, &json);
+    bwrt::tools::add_calibrate(&app, &json);
 
     try {
         app.parse(argc, argv);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // cmd_caps.cpp — `bwrt caps`: what was found on this machine, what was not and why not,
-// and the limits in force.  It shows what bwrt_open() with all defaults would give.
+// and the limits in force.  It shows what bwrt_open() with all defaults would give, or with a
+// calibration table and otherwise all defaults.
 
 #include <cstdint>
 #include <cstdio>
 #include <iterator>
 
+#include "tools/calibration.h"
 #include "tools/commands.h"
 #include "tools/output.h"
 
@@ -35,8 +37,11 @@ void print_text(const bwrt_caps& caps, const Feature* features, std::size_t feat
     }
     std::printf("%-22s %s\n", "files go through",
                 caps.storage == BWRT_STORAGE_URING ? "io_uring" : "a pool of threads");
-    std::printf("%-22s %s\n\n", "driven by",
+    std::printf("%-22s %s\n", "driven by",
                 caps.progress == BWRT_PROGRESS_CALLER ? "the caller" : "a thread of its own");
+    std::printf("%-22s %s\n", "machine", caps.machine);
+    std::printf("%-22s %s\n\n", "calibration",
+                caps.calibration_reason[0] == '\0' ? "none" : caps.calibration_reason);
     for (std::size_t i = 0; i < limit_count; i++)
         std::printf("%-22s %10u\n", limits[i].name, limits[i].value);
 }
@@ -48,6 +53,8 @@ void print_json(const bwrt_caps& caps, const Feature* features, std::size_t feat
     object.add("abi_version", caps.abi_version);
     object.add("storage", caps.storage == BWRT_STORAGE_URING ? "io_uring" : "pool");
     object.add("progress", caps.progress == BWRT_PROGRESS_CALLER ? "caller" : "thread");
+    object.add("machine", caps.machine);
+    object.add("calibration_reason", caps.calibration_reason);
     JsonObject found;
     for (std::size_t i = 0; i < feature_count; i++) {
         JsonObject feature;
@@ -62,12 +69,8 @@ void print_json(const bwrt_caps& caps, const Feature* features, std::size_t feat
     object.print();
 }
 
-void run_caps(bool json) {
-    bwrt_caps caps{};
-    bwrt_error error{};
-    caps.struct_size = sizeof(caps);
-    must(bwrt_get_caps(nullptr, &caps, &error), error);
-
+void run_caps(const std::string& table, bool json) {
+    const bwrt_caps caps = caps_with(table.empty() ? nullptr : table.c_str());
     const auto has = [&](std::uint32_t feature) { return (caps.features & feature) != 0; };
     const Feature features[] = {
         {"io_uring", "io_uring", has(BWRT_FEATURE_URING), caps.storage_reason},
@@ -99,9 +102,11 @@ void run_caps(bool json) {
 }  // namespace
 
 void add_caps(CLI::App* app, const bool* json) {
+    const auto table = std::make_shared<std::string>();
     CLI::App* command = app->add_subcommand(
         "caps", "Show what was found on this machine, and the reason for what was not");
-    command->callback([json] { run_caps(*json); });
+    command->add_option("--calibration", *table, "With this table by bwrt calibrate");
+    command->callback([table, json] { run_caps(*table, *json); });
 }
 
 }  // namespace bwrt::tools

@@ -15,5 +15,6 @@ namespace bwrt::tools {
 void add_caps(CLI::App* app, const bool* json);
 void add_copy(CLI::App* app, const bool* json);
 void add_bench(CLI::App* app, const bool* json);
+void add_calibrate(CLI::App* app, const bool* json);
 
 }  // namespace bwrt::tools

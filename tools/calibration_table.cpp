@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// calibration_table.cpp — the file that bwrt_config.calibration names, written: one entry a device,
+// the measurements beside the choices for whoever wonders why.  What the library reads of it and in
+// which ranges is said in docs/operations.md.
+//
+// What an operator has is kept: what is no table is refused and stays, and a new one is a draft
+// beside the old until the whole of it is on the disk.
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "tools/calibration.h"
+#include "tools/output.h"
+
+namespace bwrt::tools {
+namespace {
+
+constexpr int kFormat = 1;
+constexpr std::uintmax_t kTableBytesMax = 1 << 20;
+
+std::string now_utc() {
+    const std::time_t now = std::time(nullptr);
+    std::tm parts = {};
+    gmtime_r(&now, &parts);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    return text;
+}
+
+cJSON* entry_of(const std::string& device, const std::string& directory,
+                const DeviceChoices& choices) {
+    cJSON* entry = cJSON_CreateObject();
+    cJSON_AddStringToObject(entry, "device", device.c_str());
+    cJSON_AddStringToObject(entry, "directory", directory.c_str());
+    cJSON_AddStringToObject(entry, "made", now_utc().c_str());
+    cJSON_AddNumberToObject(entry, "queue_depth", choices.queue_depth);
+    cJSON_AddNumberToObject(entry, "io_bytes", choices.io_bytes);
+    cJSON_AddNumberToObject(entry, "staging_count", choices.staging_count);
+    cJSON_AddNumberToObject(entry, "stage_from_bytes", choices.stage_from_bytes);
+    cJSON* rows = cJSON_AddArrayToObject(entry, "measured");
+    for (const Measurement& row : choices.measured) {
+        cJSON* json = cJSON_CreateObject();
+        cJSON_AddStringToObject(json, "what", row.what.c_str());
+        cJSON_AddNumberToObject(json, "block_bytes", static_cast<double>(row.block_bytes));
+        cJSON_AddNumberToObject(json, "depth", row.depth);
+        cJSON_AddNumberToObject(json, "io_bytes", row.io_bytes);
+        cJSON_AddNumberToObject(json, "gb_per_s", row.gb_per_s);
+        cJSON_AddNumberToObject(json, "cpu_ms_per_gb", row.cpu_ms_per_gb);
+        cJSON_AddItemToArray(rows, json);
+    }
+    return entry;
+}
+
+// What is at `path`; empty when nothing is.  A pipe or a device is not looked into, nor replaced.
+std::string text_at(const std::string& path) {
+    struct stat stat = {};
+    if (::stat(path.c_str(), &stat) != 0) {
+        if (errno == ENOENT) return {};
+        fail_system(path, errno);
+    }
+    if (!S_ISREG(stat.st_mode)) throw Failure("E_INVAL", path + " is not a regular file");
+    std::ifstream file(path);
+    if (!file) fail_system(path, errno);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// Null when the text is no table.
+Json parse(const std::string& text) {
+    Json table(nullptr, cJSON_Delete);
+    if (text.size() > kTableBytesMax) return table;
+    table.reset(cJSON_ParseWithLengthOpts(text.c_str(), text.size() + 1, nullptr, 1));
+    const cJSON* format = cJSON_GetObjectItemCaseSensitive(table.get(), "bwrt_calibration");
+    if (!cJSON_IsNumber(format) || format->valuedouble != kFormat ||
+        !cJSON_IsString(cJSON_GetObjectItemCaseSensitive(table.get(), "machine")) ||
+        !cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(table.get(), "devices"))) {
+        table.reset();
+    }
+    return table;
+}
+
+Json new_table(const std::string& machine) {
+    Json table(cJSON_CreateObject(), cJSON_Delete);
+    cJSON_AddNumberToObject(table.get(), "bwrt_calibration", kFormat);
+    cJSON_AddStringToObject(table.get(), "machine", machine.c_str());
+    cJSON_AddArrayToObject(table.get(), "devices");
+    return table;
+}
+
+// Returns errno, or 0.
+int write_all(int fd, const std::string& bytes) {
+    for (std::size_t done = 0; done < bytes.size();) {
+        const ssize_t count = write(fd, bytes.data() + done, bytes.size() - done);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return count < 0 ? errno : ENOSPC;
+        done += static_cast<std::size_t>(count);
+    }
+    return 0;
+}
+
+// A new file beside `path`, behind symbolic links, which takes its place or does not outlive this.
+class Draft {
+ public:
+    explicit Draft(const std::string& path) : path_(path), target_(path) {
+        struct stat stat = {};
+        if (::stat(path.c_str(), &stat) == 0) {
+            target_ = std::filesystem::canonical(path);
+        } else if (lstat(path.c_str(), &stat) == 0) {
+            throw Failure("E_INVAL", path + " is a symbolic link to nothing");
+        }
+        name_ = target_ + ".XXXXXX";
+        fd_ = mkostemp(name_.data(), O_CLOEXEC);
+        if (fd_ < 0) fail_system(path, errno);
+    }
+    ~Draft() {
+        close(fd_);
+        if (!name_.empty()) unlink(name_.c_str());
+    }
+    Draft(const Draft&) = delete;
+    Draft& operator=(const Draft&) = delete;
+
+    void take_place(const std::string& bytes) {
+        int os_code = write_all(fd_, bytes);
+        if (os_code == 0 && (fchmod(fd_, 0644) != 0 || fsync(fd_) != 0)) os_code = errno;
+        if (os_code == 0 && rename(name_.c_str(), target_.c_str()) != 0) os_code = errno;
+        if (os_code != 0) fail_system(path_, os_code);
+        name_.clear();
+    }
+
+ private:
+    std::string path_;  // as the caller named it
+    std::string target_;
+    std::string name_;
+    int fd_;
+};
+
+}  // namespace
+
+PrivateTable::PrivateTable(const cJSON* table)
+    : fd_(memfd_create("bwrt-calibration", MFD_CLOEXEC)),
+      path_("/proc/self/fd/" + std::to_string(fd_)) {
+    if (fd_ < 0) fail_system("memfd_create", errno);
+    const int os_code = write_all(fd_, text_of(table));
+    if (os_code == 0) return;
+    close(fd_);
+    fail_system("the private table", os_code);
+}
+
+PrivateTable::~PrivateTable() { close(fd_); }
+
+std::string text_of(const cJSON* table) {
+    const std::unique_ptr<char, void (*)(void*)> text(cJSON_Print(table), cJSON_free);
+    if (text == nullptr) throw Failure("E_NOMEM", "out of memory");
+    return std::string(text.get()) + "\n";
+}
+
+std::string device_of(int fd) {
+    struct stat stat = {};
+    if (fstat(fd, &stat) != 0) fail_system("fstat", errno);
+    return std::to_string(major(stat.st_dev)) + ":" + std::to_string(minor(stat.st_dev));
+}
+
+bwrt_caps caps_with(const char* table) {
+    bwrt_config config = {};
+    config.struct_size = sizeof config;
+    config.calibration = table;
+    bwrt_caps caps = {};
+    caps.struct_size = sizeof caps;
+    bwrt_runtime* runtime = nullptr;
+    bwrt_error error = {};
+    must(bwrt_open(&config, &runtime, &error), error);
+    const bwrt_status status = bwrt_get_caps(runtime, &caps, &error);
+    bwrt_shutdown(runtime, BWRT_SHUTDOWN_CANCEL, -1, nullptr);
+    bwrt_close(runtime, nullptr);
+    must(status, error);
+    return caps;
+}
+
+Json table_with(const std::string& path, const std::string& machine, const std::string& device,
+                const std::string& directory, const DeviceChoices& choices) {
+    const std::string text = path.empty() ? std::string() : text_at(path);
+    Json table = text.empty() ? new_table(machine) : parse(text);
+    if (table == nullptr) {
+        throw Failure("E_FORMAT", path +
+                                      " is not a calibration table and stays as it is: remove it "
+                                      "or choose another --output");
+    }
+    const char* made_on =
+        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(table.get(), "machine"));
+    if (machine != made_on) table = new_table(machine);
+    cJSON* devices = cJSON_GetObjectItemCaseSensitive(table.get(), "devices");
+    for (int i = cJSON_GetArraySize(devices) - 1; i >= 0; --i) {
+        const char* name = cJSON_GetStringValue(
+            cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(devices, i), "device"));
+        if (name != nullptr && device == name) cJSON_DeleteItemFromArray(devices, i);
+    }
+    cJSON_AddItemToArray(devices, entry_of(device, directory, choices));
+    return table;
+}
+
+void check_output(const std::string& path, const std::string& machine) {
+    static_cast<void>(table_with(path, machine, "", "", {}));
+    // An empty file is no table yet.
+    if (!text_at(path).empty()) static_cast<void>(caps_with(path.c_str()));
+    const Draft draft(path);
+}
+
+void write_table(const std::string& path, const cJSON* table) {
+    Draft(path).take_place(text_of(table));
+}
+
+}  // namespace bwrt::tools
