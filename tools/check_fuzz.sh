@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# check_fuzz.sh BUILD_FOLDER SECONDS — the fuzzer of the C interface, built and run for a while.
+#
+# Prints one line "ok", "not ok" or "skip" for each check; the status is 0 when none failed.
+set -uo pipefail
+
+folder=${1:?usage: check_fuzz.sh BUILD_FOLDER SECONDS}
+seconds=${2:?usage: check_fuzz.sh BUILD_FOLDER SECONDS}
+case $folder in /*) ;; *) folder=$PWD/$folder ;; esac
+cd -- "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
+
+probe=$(mktemp -d)
+trap 'rm -rf "$probe"' EXIT
+echo 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }' \
+    >"$probe/probe.cpp"
+if ! clang++ -fsanitize=fuzzer,address "$probe/probe.cpp" -o "$probe/probe" >/dev/null 2>&1 ||
+    ! "$probe/probe" -runs=1 >/dev/null 2>&1; then
+    echo "skip the fuzzer: a program built with clang++ -fsanitize=fuzzer,address does not run here"
+    exit 0
+fi
+
+BWRT_BUILD_DIR=$folder tools/fuzz "$seconds" >"$probe/said" 2>&1
+case $? in
+    0)
+        count=$(sed -nE 's/^stat::number_of_executed_units: *([0-9]+)$/\1/p' "$probe/said")
+        if [ "${count:-0}" -gt 0 ]; then
+            echo "ok sequences of calls: $count in $seconds s, no finding"
+            exit 0
+        fi
+        echo "not ok the fuzzer has run" ;;
+    1) echo "not ok sequences of calls: a finding" ;;
+    *) echo "not ok the fuzzer is built" ;;
+esac
+sed 's/^/    /' "$probe/said"
+exit 1
