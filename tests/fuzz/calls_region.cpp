@@ -2,8 +2,8 @@
 //
 // calls_region.cpp — regions: added, quiesced, released, and a file that is cut.
 //
-// A HOST region lies in the arena or is refused.  An ALLOCATED one is small, or so large that it
-// is refused or given back at once: nobody shall pin or touch gigabytes.
+// A HOST region lies in the arena or is refused.  An ALLOCATED one is small, or larger than there
+// are addresses: nobody shall pin or touch gigabytes.
 
 #include <unistd.h>
 
@@ -17,7 +17,7 @@
 namespace bwrt::fuzz {
 namespace {
 
-constexpr std::uint64_t kHugeBytes = std::uint64_t{1} << 41;
+constexpr std::uint64_t kHugeBytes = std::uint64_t{1} << 47;  // more than there are addresses
 
 std::uint32_t flag_if(bool set, std::uint32_t flag) { return set ? flag : 0; }
 
