@@ -179,6 +179,18 @@ std::uint32_t Calibration::most(std::uint32_t Device::*choice) const noexcept {
     return value;
 }
 
+// Not the largest count times the largest request: they may be different devices', and the arena is
+// resident from the start.
+std::uint32_t Calibration::staging_count(std::uint32_t io_bytes_max) const noexcept {
+    std::uint64_t bytes = 0;
+    for (const Device& device : devices) {
+        if (device.stage_from_bytes == 0) continue;
+        bytes = std::max(bytes, std::uint64_t{device.staging_count} * device.io_bytes);
+    }
+    if (bytes == 0) return 0;
+    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(bytes / io_bytes_max, 2, 256));
+}
+
 std::string machine_identity() {
     utsname system = {};
     unsigned release = 0, patch = 0;

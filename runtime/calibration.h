@@ -50,6 +50,8 @@ struct Calibration {
     [[nodiscard]] bool stages() const noexcept;
     // The largest that any of its devices wants; 0 without one.
     [[nodiscard]] std::uint32_t most(std::uint32_t Device::*choice) const noexcept;
+    // Buffers of io_bytes_max that hold as much as any device wants to have staged; 0: none does.
+    [[nodiscard]] std::uint32_t staging_count(std::uint32_t io_bytes_max) const noexcept;
 };
 
 // "<processor>, <count> cores, Linux <major.minor>": what the measurements depend on.

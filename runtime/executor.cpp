@@ -25,7 +25,11 @@ Executor::Executor(Tables* tables, StorageBackend* storage, HostBackend* host, c
 
 bool Executor::turn() noexcept {
     now_ns_ = clock_.now_ns();
-    bool more = storage_.unload(now_ns_);
+    bool more = false;
+    if (storage_.has_landed()) {
+        more = storage_.unload(now_ns_);
+        now_ns_ = clock_.now_ns();  // a slice takes its time
+    }
     more |= take_commands();
     fire_timers();
     more |= storage_.reap(now_ns_);  // also with nothing out: a wake-up is a result, too

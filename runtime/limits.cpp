@@ -32,7 +32,7 @@ constexpr Limit kLimits[] = {
     {"queue_depth", &bwrt_config::queue_depth, 1, 4096, 128, &Calibration::Device::queue_depth},
     {"io_bytes_max", &bwrt_config::io_bytes_max, 64u << 10, 16u << 20, 1u << 20,
      &Calibration::Device::io_bytes},
-    {"staging_count", &bwrt_config::staging_count, 1, 256, 16, &Calibration::Device::staging_count},
+    {"staging_count", &bwrt_config::staging_count, 1, 256, 16},
     {"pool_thread_count", &bwrt_config::pool_thread_count, 1, 64, 4},
 };
 
@@ -66,6 +66,9 @@ bwrt_status check_config(const bwrt_config* config, bwrt_config* checked_out,
     for (const Limit& limit : kLimits) {
         std::uint32_t& value = checked.*limit.field;
         if (value == 0 && limit.measured != nullptr) value = calibration.most(limit.measured);
+        if (value == 0 && limit.field == &bwrt_config::staging_count) {
+            value = calibration.staging_count(checked.io_bytes_max);  // checked before it
+        }
         if (value == 0) value = limit.otherwise;
         if (value >= limit.minimum && value <= limit.maximum) continue;
         char field[48];

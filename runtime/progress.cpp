@@ -15,6 +15,7 @@ namespace bwrt::runtime {
 namespace {
 
 // How soon a call of the control plane tries the baton again: the time of two wake-ups.
+constexpr std::uint32_t kArenaPieceCountMax = 8;
 constexpr std::int64_t kBatonLookNs = 50'000;
 
 }  // namespace
@@ -42,7 +43,9 @@ bool Progress::make_world(const World& world) {
         options.single_driver = !caller_mode_;
         options.queue_depth = limits.queue_depth;
         options.file_count_max = 2 * limits.region_count_max;  // a direct and a buffered one each
-        options.buffer_count_max = limits.region_count_max;
+        // Besides the regions' the staging arena, which may be several pieces of 1 GiB.
+        options.buffer_count_max =
+            limits.region_count_max + (tables_.calibration.stages() ? kArenaPieceCountMax : 0);
         options.pool_thread_count = limits.pool_thread_count;
         options.log = limits.log;
         options.log_user = limits.log_user;

@@ -102,6 +102,19 @@ void a_table_of_this_machine_is_taken(void**) {
     assert_non_null(std::strstr(calibration.reason.c_str(), "nothing staged"));
 }
 
+// Of two devices, one large and few, one small and many, the arena holds what either wants.
+void the_arena_is_as_large_as_the_device_that_wants_most_and_no_larger(void**) {
+    Calibration calibration;
+    calibration.devices = {{1, 8, 4u << 20, 16, 65536}, {2, 128, 256u << 10, 200, 65536}};
+    assert_int_equal(calibration.staging_count(4u << 20), 16);
+    assert_int_equal(calibration.staging_count(16u << 20), 4);
+    assert_int_equal(calibration.staging_count(256u << 10), 256);
+    calibration.devices[0].stage_from_bytes = 0;
+    assert_int_equal(calibration.staging_count(4u << 20), 12);
+    calibration.devices[1].stage_from_bytes = 0;
+    assert_int_equal(calibration.staging_count(4u << 20), 0);
+}
+
 void a_table_of_another_machine_is_not_used_and_says_so(void**) {
     const File file(table_of(kDevice, "a typewriter"));
     Calibration calibration;
@@ -317,6 +330,7 @@ void what_the_caller_set_stands_and_what_he_left_open_is_the_tables(void**) {
 int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(a_table_of_this_machine_is_taken),
+        cmocka_unit_test(the_arena_is_as_large_as_the_device_that_wants_most_and_no_larger),
         cmocka_unit_test(a_table_of_another_machine_is_not_used_and_says_so),
         cmocka_unit_test(a_damaged_table_is_refused),
         cmocka_unit_test(a_choice_out_of_its_range_is_refused_by_name),
