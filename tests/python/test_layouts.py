@@ -2,6 +2,7 @@
 """Layouts from multi-dimensional buffers (memoryviews here, test_numpy.py has the rest): their
 planes, and the bytes that move through them compared with plain indexing."""
 
+import ctypes
 import os
 import random
 
@@ -97,6 +98,17 @@ class Layouts(FileTest):
         self.assertEqual(layout.planes[0].offset_bytes, 1024)
         layout.release()
         region.release()  # no view was kept
+
+    def test_a_region_of_a_bare_address_is_not_relied_upon(self):
+        cache = bytearray(64)
+        seen = (ctypes.c_ubyte * 64).from_buffer(cache)
+        region = self.runtime.memory(ctypes.addressof(seen), 64)
+        del seen
+        layout = self.runtime.layout([view(cache, 4, 16)])
+
+        self.assertIsNot(layout.planes[0].region, region)
+        with self.assertRaises(BufferError):
+            cache.clear()
 
     def test_a_layout_keeps_its_arrays_until_it_is_released(self):
         cache = bytearray(64)

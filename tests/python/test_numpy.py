@@ -41,6 +41,11 @@ class Arrays(FileTest):
                 self.runtime.memory(array)
         self.runtime.memory(numpy.zeros((1, 8))[::-1])  # one row has no gap
 
+    def test_an_array_that_repeats_its_bytes_is_no_layout(self):
+        one = numpy.zeros(64, numpy.uint8)
+        with self.assertRaisesRegex(ValueError, "repeats"):
+            self.runtime.layout([numpy.broadcast_to(one, (16, 64))])
+
     def test_a_read_only_array_is_no_target(self):
         array = numpy.zeros(64)
         array.flags.writeable = False

@@ -343,6 +343,36 @@ class Waves(FileTest):
         self.runtime._reap_handles()
         page.clear()
 
+    def test_the_owner_of_an_address_outlives_a_detached_wave(self):
+        class Owner(bytearray):
+            pass
+
+        memory = (ctypes.c_ubyte * 4096)()
+        owner = Owner()
+        alive = weakref.ref(owner)
+        self.runtime.submit(
+            [bwrt.read(self.file, self.runtime.memory(ctypes.addressof(memory), 4096, owner=owner),
+                       4096)],
+            window_ns=far_window(), delivery=bwrt.Delivery.DETACHED)
+        del owner
+        for _ in range(3):
+            self.runtime.memory(bytearray(8))
+        self.assertIsNotNone(alive())
+
+        self.runtime.shutdown(cancel=True)
+        self.runtime._reap_handles()
+        self.assertIsNone(alive())
+
+    def test_a_refused_argument_leaves_nothing_to_wait_for(self):
+        first = self.pending()
+        wave = self.runtime.prepare([bwrt.read(self.file, self.memory, 8)])
+        with self.assertRaises((ValueError, OverflowError)):
+            wave.submit(wait_for=[first], deadline_ns=-1)
+
+        wave.submit().wait(20)
+        first.cancel()
+        first.wait(check=False)
+
     def test_after_close_everything_says_closed(self):
         wave = self.pending()
         self.runtime.close(cancel=True)
@@ -426,7 +456,7 @@ class Waves(FileTest):
         for level, sentence in said:
             self.assertIn(level, (1, 2, 3))
             self.assertIsInstance(sentence, str)
-        self.assertIs(runtime._submit, _library.RELEASING.submit_wave)
+        self.assertIsNot(runtime._submit, _library.HOLDING.submit_wave)
         self.assertIs(self.runtime._submit, _library.HOLDING.submit_wave)
 
     def test_an_operation_can_be_used_in_many_waves_and_threads(self):

@@ -46,7 +46,7 @@ class Core:
         self._inside: Set[object] = set()
         self._dropped_waves: Deque[Tuple[Any, Any]] = deque()
         self._dropped_handles: Deque[int] = deque()
-        self._pins: Dict[int, Optional[Pin]] = {}
+        self._pins: Dict[int, Any] = {}  # a Pin, or what else is kept, or None
         self._views: List["weakref.ref[Any]"] = []  # of allocated memory
         self._queued: Dict[int, Any] = {}
         self._quick = HOLDING if log is None else RELEASING
@@ -75,6 +75,15 @@ class Core:
             self._inside.discard(token)
         if status:
             raise self._failure(status, error)
+
+    def _submit(self, *arguments: Any) -> int:
+        """bwrt_submit_wave() of a runtime with a log function, which gives up Python's lock."""
+        token = object()
+        self._inside.add(token)
+        try:
+            return RELEASING.submit_wave(*arguments)
+        finally:
+            self._inside.discard(token)
 
     def _failure(self, status: int, error: _abi.bwrt_error) -> errors.Error:
         if self._cell.value is None:

@@ -155,6 +155,12 @@ def _axis(pin: Pin, axis: int, name: str) -> int:
     return axis % dimensions
 
 
+def _keeps_memory(runtime: Any, region: Region) -> bool:
+    """A region of a bare address keeps nothing alive."""
+    return (region.kind == _abi.BWRT_REGION_ALLOCATED
+            or runtime._pins.get(region.handle) is not None)
+
+
 def _region_of(runtime: Any, pin: Pin) -> Tuple[Region, int]:
     """A region with the array's memory, one there is or a new one, and where element 0 lies."""
     low = pin.address + sum(min(0, (count - 1) * stride)
@@ -163,8 +169,8 @@ def _region_of(runtime: Any, pin: Pin) -> Tuple[Region, int]:
                                               for count, stride in zip(pin.shape, pin.strides))
     for reference in runtime._memory:
         region = reference()
-        if (region is not None and region.handle and region.address <= low
-                and high <= region.address + region.length_bytes
+        if (region is not None and region.handle and _keeps_memory(runtime, region)
+                and region.address <= low and high <= region.address + region.length_bytes
                 and region.read_only == pin.read_only):
             start_bytes = pin.address - region.address
             pin.release()  # the region has the memory pinned
@@ -183,6 +189,8 @@ def _planes_of(pin: Pin, region: Region, start_bytes: int, slot_axis: int,
     cut = ([] if layer is None else [layer]) + [_axis(pin, a, "split_axes") for a in split_axes]
     if len({slot, *cut}) != 1 + len(cut):
         raise ValueError("an axis is named twice among slot_axis, layer_axis and split_axes")
+    if any(stride == 0 and count > 1 for count, stride in zip(pin.shape, pin.strides)):
+        raise ValueError(f"an axis repeats the same bytes: shape {pin.shape}, strides {pin.strides}")
     rest = [axis for axis in range(len(pin.shape)) if axis != slot and axis not in cut]
     row_count, row_stride_bytes, length_bytes = _rows(pin, rest)
     planes = []

@@ -32,6 +32,16 @@ class RegionInfo:
     reason: str  # why something asked for is not in force
 
 
+class Kept:
+    """What the user named as owner of an address, in the place of a pin."""
+
+    def __init__(self, owner: Any):
+        self.owner = owner
+
+    def release(self) -> None:
+        self.owner = None
+
+
 class Region:
     """Made by Runtime.memory(), .allocate() and .file()."""
 
@@ -39,7 +49,6 @@ class Region:
                  owner: Any = None):
         self.handle = 0
         self.runtime = runtime
-        self._owner = owner
         self._array: Any = lambda: None
         handle, info = c_uint64(), _abi.bwrt_region_info()
         region.struct_size = ctypes.sizeof(region)
@@ -52,7 +61,8 @@ class Region:
             if pin is not None and not handle.value:
                 pin.release()
             raise
-        runtime._pins[handle.value] = pin
+        # Until the release succeeds, also that of a region which was dropped under its waves.
+        runtime._pins[handle.value] = Kept(owner) if pin is None and owner is not None else pin
         self.handle = handle.value
         self.kind = region.kind
         self.address: int = info.address or 0

@@ -10,6 +10,7 @@ from typing import Any, Callable, Iterable, List, Optional, Sequence, Union
 from . import _abi
 from ._checks import unsigned
 from ._core import Core
+from ._library import HOLDING
 from .completion import Completion, Delivery, Late, Priority
 from .counters import Caps, Counters
 from .counters import caps as caps_of
@@ -76,7 +77,8 @@ class Runtime(Core):
         self._watchers: Any = weakref.WeakKeyDictionary()
         self._event_fd = -1
         super().__init__(config, log)
-        self._submit = self._quick.submit_wave
+        if log is None:
+            self._submit = HOLDING.submit_wave  # nobody can come between while it runs
 
     def __repr__(self) -> str:
         return f"<bwrt.Runtime{', closed' if self.closed else ''}>"

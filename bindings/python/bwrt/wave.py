@@ -102,11 +102,11 @@ class Wave:
             raise errors.BusyError("the wave is in flight", _abi.BWRT_E_BUSY)
         if runtime._dropped_waves:
             runtime._reap_waves()
-        if wait_for:
-            self._set_dependencies(wait_for)
         if deadline_ns is not None:
             self._wave.deadline_ns = unsigned(deadline_ns, 64, "deadline_ns")
             self._wave.flags &= ~_abi.BWRT_WAVE_DEADLINE_RELATIVE
+        if wait_for:  # last of what may raise: the next submission would still wait
+            self._set_dependencies(wait_for)
         self._completion = completion = Completion()
         self._completion_ref = byref(completion)
         self._flying = True  # first, so that a wave in flight is never taken for an idle one
