@@ -451,7 +451,8 @@ typedef struct bwrt_wave {
     bwrt_group_result* groups;
     uint32_t result_count;    /* capacity of results: at least the wave's entries */
     uint32_t result_bytes;    /* sizeof(bwrt_result) */
-    uint32_t group_count;     /* capacity of groups: at least the highest group + 1 */
+    uint32_t group_count;     /* capacity of groups: at least the highest group + 1, of all planes
+                                 of an indexed operation's layout, whichever of them move */
     uint32_t group_bytes;     /* sizeof(bwrt_group_result) */
 } bwrt_wave;
 

@@ -91,15 +91,15 @@ bool Runner::expand_wave(WaveRecord* record, bool* must_refuse) {
         if (op.slot_count > draft.slot_capacity && op.slot_count <= session().caps.slot_count_max) {
             return false;
         }
-        std::uint32_t entries = 0;
-        const Verdict verdict =
-            expand(&machine_, session_, op, record->entry_count, &entries, &record->pieces);
+        std::uint32_t entries = 0, group_last = 0;
+        const Verdict verdict = expand(&machine_, session_, op, record->entry_count, &entries,
+                                       &group_last, &record->pieces);
         if (verdict == Verdict::kUnlawful) return false;
         if (verdict == Verdict::kRefused) {
             *must_refuse = *must_refuse || alone_;
             entries = 0;
         }
-        record->group_count = std::max(record->group_count, op.group + 1);
+        record->group_count = std::max(record->group_count, group_last + 1);
         record->reads_file = record->reads_file || op.kind == BWRT_OP_READ;
         record->operations.push_back(op);
         record->entry_operations.insert(record->entry_operations.end(), entries, i);
@@ -109,7 +109,6 @@ bool Runner::expand_wave(WaveRecord* record, bool* must_refuse) {
         return space != nullptr && space->is_file && first + bytes > space->tracked_bytes;
     };
     for (const Piece& piece : record->pieces) {
-        record->group_count = std::max(record->group_count, piece.group + 1);
         record->may_fail = record->may_fail ||
                            is_far(piece.source, piece.source_first, piece.length_bytes) ||
                            is_far(piece.target, piece.target_first, piece.length_bytes);

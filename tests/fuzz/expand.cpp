@@ -74,8 +74,9 @@ class Expansion {
           entry_(entry),
           pieces_(*pieces) {}
 
-    Verdict expand(std::uint32_t* entry_count_out) {
+    Verdict expand(std::uint32_t* entry_count_out, std::uint32_t* group_last_out) {
         *entry_count_out = 1;
+        *group_last_out = op_.group;
         if (op_.group >= session_.caps.group_count_max) return Verdict::kRefused;
         if (op_.kind == BWRT_OP_SIGNAL) return signal();
         if (op_.kind == BWRT_OP_FLUSH) return flush();
@@ -88,7 +89,11 @@ class Expansion {
         }
         if (source_.layout == nullptr && target_.layout == nullptr) return rows();
         *entry_count_out = op_.slot_count;
-        return indexed();
+        const Verdict verdict = indexed();
+        // All planes of the layout count, whichever move.
+        const LayoutPlan& lead = target_.layout != nullptr ? *target_.layout : *source_.layout;
+        if (verdict == Verdict::kLawful) *group_last_out = op_.group + lead.group_last;
+        return verdict;
     }
 
  private:
@@ -262,9 +267,10 @@ class Expansion {
 }  // namespace
 
 Verdict expand(Machine* machine, std::uint32_t session, const bwrt_operation& operation,
-               std::uint32_t entry, std::uint32_t* entry_count_out,
+               std::uint32_t entry, std::uint32_t* entry_count_out, std::uint32_t* group_last_out,
                std::vector<Piece>* pieces_out) {
-    return Expansion(machine, session, operation, entry, pieces_out).expand(entry_count_out);
+    return Expansion(machine, session, operation, entry, pieces_out)
+        .expand(entry_count_out, group_last_out);
 }
 
 void check_layout(const World& world, const LayoutPlan& plan) {

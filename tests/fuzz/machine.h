@@ -133,7 +133,8 @@ enum class Verdict {
     kUnlawful,  // nobody can refuse it, and a caller must not ask for it
 };
 Verdict expand(Machine* machine, std::uint32_t session, const bwrt_operation& operation,
-               std::uint32_t entry, std::uint32_t* entry_count_out, std::vector<Piece>* pieces_out);
+               std::uint32_t entry, std::uint32_t* entry_count_out, std::uint32_t* group_last_out,
+               std::vector<Piece>* pieces_out);
 
 // What the library should have refused: a slot or row outside of a region, an image with a gap.
 void check_layout(const World& world, const LayoutPlan& plan);
