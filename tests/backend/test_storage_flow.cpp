@@ -244,7 +244,10 @@ void the_readiness_fd_tells_of_results_and_wakes(void** state) {
     IoResult result{};
     assert_true(fd >= 0);
     assert_int_equal(world->storage->readiness_fd(), fd);
-    assert_false(is_readable(fd));
+    while (is_readable(fd)) {  // the tail of what it did to test itself
+        world->storage->wait(0);
+        assert_int_equal(world->storage->reap(&result, 1), 0);
+    }
 
     for (int round = 0; round < 100; ++round) {
         assert_true(world->storage->start(read_of(world->file, &part, 12)));
