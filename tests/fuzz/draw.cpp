@@ -40,7 +40,7 @@ std::uint64_t draw_length(Bytecode* code) {
 
 }  // namespace
 
-// Any handle: of this session or the other, live, released, delivered or never given out.
+// Any handle: of this runtime or of the other, live, released, delivered or never given out.
 bwrt_handle Runner::draw_handle(Bytecode* code) {
     const std::uint8_t choice = code->byte();
     const std::uint8_t index = code->byte();
