@@ -100,14 +100,15 @@ bwrt_status WaveBuilder::read_transfer(const bwrt_operation& given, Operation* o
     operation->lane = given.kind == BWRT_OP_COPY ? Lane::kHost : Lane::kStorage;
     const bool indexed = source.layout != nullptr || target.layout != nullptr;
     if (const bwrt_status status = check_form(given, indexed)) return status;
-    return indexed ? read_indexed(given, source, target, operation)
-                   : read_rows(given, source, target, operation);
+    if (indexed) return read_indexed(given, source, target, operation);
+    return given.row_count <= 1 ? read_row(given, source, target, operation)
+                                : read_rows(given, source, target, operation);
 }
 
 bwrt_status WaveBuilder::resolve(bwrt_handle handle, bool is_target, std::uint64_t offset,
                                  Side* side_out) {
     const char* field = side_field(is_target);
-    Side side;
+    Side& side = *side_out;
     side.address = offset;
     if (handle == BWRT_PROCESS_MEMORY) {
         side.region_slot = kProcessSlot;
@@ -140,7 +141,6 @@ bwrt_status WaveBuilder::resolve(bwrt_handle handle, bool is_target, std::uint64
     } else {
         return fail(sink_, BWRT_E_HANDLE, field, "0x%llx is no region and no layout", ull(handle));
     }
-    *side_out = side;
     return BWRT_OK;
 }
 

@@ -50,12 +50,16 @@ class WaveBuilder {
     bwrt_status read_transfer(const bwrt_operation& given, Operation* operation);
     bwrt_status read_flush(const bwrt_operation& given, Operation* operation);
     bwrt_status read_signal(const bwrt_operation& given, Operation* operation);
+    bwrt_status read_row(const bwrt_operation& given, const Side& source, const Side& target,
+                         Operation* operation);
     bwrt_status read_rows(const bwrt_operation& given, const Side& source, const Side& target,
                           Operation* operation);
     bwrt_status read_indexed(const bwrt_operation& given, const Side& source, const Side& target,
                              Operation* operation);
     bwrt_status check_unused(const bwrt_operation& given);
     bwrt_status check_total(std::uint64_t bytes);
+    bwrt_status count_bytes(std::uint64_t bytes, const Operation& operation);
+    static bool is_inside(const Side& side, std::uint64_t offset, std::uint64_t length) noexcept;
     bwrt_status check_no_rows(const bwrt_operation& given);
     bwrt_status check_form(const bwrt_operation& given, bool indexed);
     bwrt_status resolve(bwrt_handle handle, bool is_target, std::uint64_t offset, Side* side_out);

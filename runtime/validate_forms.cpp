@@ -22,10 +22,6 @@ bwrt_status WaveBuilder::check_bounds(const Side& side, bool is_target, std::uin
         return fail(sink_, BWRT_E_INVAL, side_field(is_target), "process memory at 0x%llx",
                     ull(offset));
     }
-    if (rows == 1 && side.region != nullptr) [[likely]] {  // as below, in 64 bits
-        const std::uint64_t end = side.region->length_bytes;
-        if (length <= end && offset <= end - length) return BWRT_OK;
-    }
     const Wide limit = side.region == nullptr ? Wide{1} << 64 : Wide{side.region->length_bytes};
     const Wide span = Wide{stride} * (rows - 1);
     const Wide low = Wide{offset} + std::min<Wide>(span, 0);
@@ -38,12 +34,43 @@ bwrt_status WaveBuilder::check_bounds(const Side& side, bool is_target, std::uin
                 ull(side.region == nullptr ? ~std::uint64_t{0} : side.region->length_bytes));
 }
 
+// check_bounds() of one row of at least a byte, in 64 bits; what it cannot grant is looked at
+// there.
+bool WaveBuilder::is_inside(const Side& side, std::uint64_t offset, std::uint64_t length) noexcept {
+    if (side.region == nullptr) return offset >= kPageBytesMin && length - 1 <= ~offset;
+    const std::uint64_t end = side.region->length_bytes;
+    return length <= end && offset <= end - length;
+}
+
 // The wave's bytes are counted in 63 bits.
 bwrt_status WaveBuilder::check_total(std::uint64_t bytes) {
     if (bytes <= static_cast<std::uint64_t>(INT64_MAX) - wave_.bytes_total) return BWRT_OK;
     return fail(sink_, BWRT_E_RANGE, "operations[].length_bytes", "the wave's bytes pass 2^63");
 }
 
+bwrt_status WaveBuilder::count_bytes(std::uint64_t bytes, const Operation& operation) {
+    if (const bwrt_status status = check_total(bytes)) return status;
+    wave_.entry_count += 1;
+    wave_.bytes_total += bytes;
+    wave_.lane_bytes[static_cast<std::uint32_t>(operation.lane)] += bytes;
+    return BWRT_OK;
+}
+
+// Flat, as nearly all operations are: two intervals, and no need of strides and wide numbers.
+bwrt_status WaveBuilder::read_row(const bwrt_operation& given, const Side& source,
+                                  const Side& target, Operation* operation) {
+    const std::uint64_t length = given.length_bytes;
+    const bool inside = length != 0 && is_inside(source, given.source_offset_bytes, length) &&
+                        is_inside(target, given.target_offset_bytes, length);
+    // Neither wraps, so less than a length apart, either way round, is shared bytes.
+    const bool apart = given.kind != BWRT_OP_COPY || (source.address - target.address >= length &&
+                                                      target.address - source.address >= length);
+    if (!inside || !apart) [[unlikely]]
+        return read_rows(given, source, target, operation);
+    return count_bytes(length, *operation);
+}
+
+// The general form, and the words for what is wrong with a flat one.
 bwrt_status WaveBuilder::read_rows(const bwrt_operation& given, const Side& source,
                                    const Side& target, Operation* operation) {
     const std::uint64_t length = given.length_bytes;
@@ -90,12 +117,7 @@ bwrt_status WaveBuilder::read_rows(const bwrt_operation& given, const Side& sour
         operation->shape = shape;
         begin(operation);
     }
-    wave_.entry_count += 1;
-    const std::uint64_t bytes = length * rows;
-    if (const bwrt_status status = check_total(bytes)) return status;
-    wave_.bytes_total += bytes;
-    wave_.lane_bytes[static_cast<std::uint32_t>(operation->lane)] += bytes;
-    return BWRT_OK;
+    return count_bytes(length * rows, *operation);
 }
 
 // A FLUSH and a SIGNAL have no extent.
