@@ -202,6 +202,30 @@ Samples large_submission_us(Runtime* runtime, std::uint32_t round_count) {
     return submit_us;
 }
 
+double line_round_trip_ns() {
+    constexpr std::uint32_t kCount = 20000;
+    struct alignas(128) Line {
+        std::atomic<std::uint32_t> turn{0};
+    } there, back;
+    std::thread other([&] {
+        for (std::uint32_t turn = 1; turn <= kCount; ++turn) {
+            while (there.turn.load(std::memory_order_acquire) != turn) {
+            }
+            back.turn.store(turn, std::memory_order_release);
+        }
+    });
+    std::uint64_t before = 0;
+    for (std::uint32_t turn = 1; turn <= kCount; ++turn) {
+        there.turn.store(turn, std::memory_order_release);
+        while (back.turn.load(std::memory_order_acquire) != turn) {
+        }
+        if (turn == kCount / 2) before = now_ns();  // the first half waits for the thread's start
+    }
+    const double ns = static_cast<double>(now_ns() - before) / (kCount - kCount / 2);
+    other.join();
+    return ns;
+}
+
 double clock_read_ns() {
     constexpr int kCount = 10000;
     const std::uint64_t before = now_ns();

@@ -78,6 +78,10 @@ struct SubmissionCost {
 // How long the submission of one indexed copy of 2,048 slots x 160 planes takes, once a round.
 [[nodiscard]] Samples large_submission_us(Runtime* runtime, std::uint32_t round_count);
 
+// How long a word takes from one thread to another and back, both spinning.  A wave's lines make
+// the same way, so this is what a submission to another core is to be seen beside.
+[[nodiscard]] double line_round_trip_ns();
+
 [[nodiscard]] double clock_read_ns();
 
 }  // namespace bwrt::bench
