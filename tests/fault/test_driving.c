@@ -123,7 +123,65 @@ static void control_calls_are_answered_though_the_driver_leaves(void** state) {
     alarm(0);
 }
 
+typedef struct asker {
+    bwrt_runtime* runtime;
+    bwrt_region region;
+    bwrt_handle handle;
+    bwrt_status status;
+} asker;
+
+static void* ask_in_steps(void* argument) {
+    asker* self = argument;
+
+    steps_begin();
+    self->status = bwrt_region_add(self->runtime, &self->region, &self->handle, NULL, NULL);
+    steps_end();
+    return NULL;
+}
+
+/* Someone comes to wait while a control call that drives is held up before its instruction
+ * `number`. */
+static void wait_beside_an_asker(faults* self, uint32_t number) {
+    const bwrt_operation operation = read_of(self, 0, 0, 4096);
+    const bwrt_wave wave = wave_of(&operation, 1);
+    asker asking = {.runtime = self->runtime};
+    bwrt_completion completion;
+    pthread_t thread;
+
+    asking.region = host_region_of(&asking, sizeof(asking));
+    steps_arm(number);
+    pthread_create(&thread, NULL, ask_in_steps, &asking);
+    steps_wait();
+    steps_let_go();
+    const bwrt_status status = run_wave(self, &wave, &completion);
+
+    pthread_join(thread, NULL);
+    assert_int_equal(status, BWRT_OK);
+    assert_int_equal(asking.status, BWRT_OK);
+    assert_int_equal(bwrt_release(self->runtime, asking.handle, NULL), BWRT_OK);
+}
+
+/* Who came while another had the baton sleeps until he is told that it is free. */
+static void a_waiter_is_not_forgotten_by_a_control_call(void** state) {
+    faults* self = *state;
+
+    wait_beside_an_asker(self, 0); /* the first call is longer: it is being linked */
+    wait_beside_an_asker(self, UINT32_MAX);
+    const uint32_t taken = steps_taken();
+
+    print_message("%u instructions\n", taken);
+    for (uint32_t place = 0; place < steps_place_count(taken); ++place) {
+        wait_beside_an_asker(self, steps_place(place, taken));
+    }
+}
+
 #else
+
+static void a_waiter_is_not_forgotten_by_a_control_call(void** state) {
+    (void)state;
+    print_message("skipped: no thread can be held up here (steps.h)\n");
+    skip();
+}
 
 static void control_calls_are_answered_though_the_driver_leaves(void** state) {
     (void)state;
@@ -216,6 +274,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_WORLD(control_calls_are_answered_while_a_waiter_drives),
         IN_WORLD(control_calls_are_answered_though_the_driver_leaves),
+        IN_WORLD(a_waiter_is_not_forgotten_by_a_control_call),
         IN_WORLD(a_waiter_is_not_forgotten_when_the_others_leave_content),
         IN_WORLD(an_idle_runtime_sleeps_and_stays_asleep),
         IN_WORLD(the_event_fd_is_quiet_when_there_is_nothing_to_do),

@@ -274,7 +274,56 @@ static void a_submission_that_is_held_up_is_drained_or_refused(void** state) {
     }
 }
 
+/* Who is turned away is never inside: held up for good at any place, he does not hold up the end.
+ */
+static void who_is_turned_away_does_not_hold_up_a_shutdown(void** state) {
+    bwrt_config config = config_of_mode();
+    held_submitter held = {.runtime = NULL, .source = {7}};
+    bwrt_operation operation;
+    bwrt_wave pending = wave_of(&operation, 1);
+    bwrt_handle handle = 0;
+    uint32_t taken = 1;
+
+    (void)state;
+    assert_int_equal(bwrt_open(&config, &held.runtime, NULL), BWRT_OK);
+    memset(&operation, 0, sizeof(operation));
+    operation.kind = BWRT_OP_COPY;
+    operation.source = operation.target = BWRT_PROCESS_MEMORY;
+    operation.source_offset_bytes = (uintptr_t)held.source;
+    operation.target_offset_bytes = (uintptr_t)held.target;
+    operation.length_bytes = BYTES;
+    pending.window = BWRT_WINDOW_TIME;
+    pending.window_start = monotonic_ns() + 3600000000000u;
+    assert_int_equal(bwrt_submit_wave(held.runtime, &pending, &handle, NULL), BWRT_OK);
+    assert_int_equal(bwrt_shutdown(held.runtime, BWRT_SHUTDOWN_DRAIN, 0, NULL), BWRT_E_TIMEOUT);
+    alarm(100); /* for a shutdown that waits for him */
+    for (uint32_t place = 0; place < steps_place_count(taken); ++place) {
+        pthread_t thread;
+
+        steps_arm(taken == 1 ? UINT32_MAX : steps_place(place, taken));
+        pthread_create(&thread, NULL, submit_in_steps, &held);
+        steps_wait();
+        assert_int_equal(bwrt_shutdown(held.runtime, BWRT_SHUTDOWN_DRAIN, 0, NULL), BWRT_E_TIMEOUT);
+        steps_let_go();
+        steps_need_not_wait();
+        pthread_join(thread, NULL);
+        assert_int_equal(held.status, BWRT_E_CLOSED);
+        if (taken == 1) taken = steps_taken(); /* nowhere held up, that was the count */
+    }
+    alarm(0);
+    print_message("%u instructions\n", taken);
+    assert_true(taken > 20);
+    assert_int_equal(bwrt_shutdown(held.runtime, BWRT_SHUTDOWN_CANCEL, kPatienceNs, NULL), BWRT_OK);
+    assert_int_equal(bwrt_close(held.runtime, NULL), BWRT_OK);
+}
+
 #else
+
+static void who_is_turned_away_does_not_hold_up_a_shutdown(void** state) {
+    (void)state;
+    print_message("skipped: no thread can be held up here (steps.h)\n");
+    skip();
+}
 
 static void a_submission_that_is_held_up_is_drained_or_refused(void** state) {
     (void)state;
@@ -291,6 +340,7 @@ int main(void) {
     };
     const struct CMUnitTest once[] = {
         cmocka_unit_test(a_submission_that_is_held_up_is_drained_or_refused),
+        cmocka_unit_test(who_is_turned_away_does_not_hold_up_a_shutdown),
     };
     int failures = 0;
 
