@@ -48,8 +48,9 @@ BwrtIo::BwrtIo(const TestFile& file, const IoJob& shape, const BwrtOptions& opti
                                                     : shape.depth),
       runtime_(config_of(shape, options)) {
     file_region_ = runtime_.add_file(file.fd(), true);
-    if (options.memory == Pages::kHuge) {
-        memory_region_ = runtime_.add_allocated(place_count_ * block_bytes_, &memory_);
+    if (options.memory == Pages::kHuge || options.memory == Pages::kOwn) {
+        memory_region_ = runtime_.add_allocated(place_count_ * block_bytes_, &memory_,
+                                                options.memory == Pages::kHuge);
         return;
     }
     ordinary_ = std::make_unique<Memory>(place_count_ * block_bytes_, options.memory);

@@ -27,7 +27,7 @@ enum class Waves { kQueued, kBatched, kSingle };
 struct BwrtOptions {
     std::uint32_t progress = BWRT_PROGRESS_THREAD;
     Waves waves = Waves::kQueued;
-    Pages memory = Pages::kHuge;        // kHuge: an ALLOCATED region
+    Pages memory = Pages::kHuge;        // kHuge, kOwn: an ALLOCATED region
     std::uint32_t io_bytes_max = 0;     // 0: the library's default
     const char* calibration = nullptr;  // path of a table; borrowed
 };

@@ -3,6 +3,7 @@
 // memory.h — anonymous memory of a stated kind of page, touched, on 2 MiB bounds.
 //
 //   kHuge      huge pages, as far as the system has them
+//   kOwn       4 KiB pages as the system gives them, in a region that the runtime allocates
 //   kFresh     4 KiB pages touched in order: a system with much free memory gives neighbours, and
 //              the device sees few segments
 //   kOrdinary  4 KiB pages touched in random order: the device sees a segment for every page, as
@@ -28,7 +29,7 @@ namespace bwrt::bench {
 
 constexpr std::uint64_t kPageBytes = 4096;
 
-enum class Pages { kHuge, kFresh, kOrdinary };
+enum class Pages { kHuge, kOwn, kFresh, kOrdinary };
 
 class Memory {
  public:

@@ -54,10 +54,11 @@ bwrt_handle Runtime::add_file(int fd, bool direct) {
     return add(region, nullptr);
 }
 
-bwrt_handle Runtime::add_allocated(std::uint64_t length_bytes, std::byte** address_out) {
+bwrt_handle Runtime::add_allocated(std::uint64_t length_bytes, std::byte** address_out,
+                                   bool huge_pages) {
     bwrt_region region = {};
     region.kind = BWRT_REGION_ALLOCATED;
-    region.flags = BWRT_REGION_HUGE | BWRT_REGION_PREFAULT;
+    region.flags = BWRT_REGION_PREFAULT | (huge_pages ? BWRT_REGION_HUGE : 0);
     region.length_bytes = length_bytes;
     return add(region, address_out);
 }

@@ -25,7 +25,8 @@ class Runtime {
     // Past the page cache when `direct`, as far as the file system can.
     bwrt_handle add_file(int fd, bool direct);
     // Huge pages, touched.
-    bwrt_handle add_allocated(std::uint64_t length_bytes, std::byte** address_out);
+    bwrt_handle add_allocated(std::uint64_t length_bytes, std::byte** address_out,
+                              bool huge_pages = true);
     bwrt_handle add_host(std::byte* address, std::uint64_t length_bytes);
     bwrt_handle add_layout(const std::vector<bwrt_plane>& planes, std::uint32_t slot_count,
                            std::uint64_t block_bytes);

@@ -34,14 +34,17 @@ struct Choice {
     std::uint32_t maximum;
     std::uint32_t unit;  // it is a multiple of
     bool may_be_zero;
+    bool may_be_missing;  // in tables made before there was the choice: the maximum, as it was then
 };
 
 // The ranges are bwrt_config's.
 constexpr Choice kChoices[] = {
-    {"queue_depth", &Calibration::Device::queue_depth, 1, 4096, 1, false},
-    {"io_bytes", &Calibration::Device::io_bytes, 64u << 10, 16u << 20, 4096, false},
-    {"staging_count", &Calibration::Device::staging_count, 1, 256, 1, false},
-    {"stage_from_bytes", &Calibration::Device::stage_from_bytes, 4096, 16u << 20, 4096, true},
+    {"queue_depth", &Calibration::Device::queue_depth, 1, 4096, 1, false, false},
+    {"io_bytes", &Calibration::Device::io_bytes, 64u << 10, 16u << 20, 4096, false, false},
+    {"staging_count", &Calibration::Device::staging_count, 1, 256, 1, false, false},
+    {"stage_from_bytes", &Calibration::Device::stage_from_bytes, 4096, 16u << 20, 4096, true,
+     false},
+    {"huge_pages", &Calibration::Device::huge_pages, 0, 1, 1, true, true},
 };
 
 struct Descriptor {
@@ -109,6 +112,10 @@ bool read_device(const cJSON* json, std::uint64_t* device_out) {
 
 bool read_choice(const cJSON* device, const Choice& choice, std::uint32_t* value_out) {
     const cJSON* json = cJSON_GetObjectItemCaseSensitive(device, choice.name);
+    if (json == nullptr && choice.may_be_missing) {
+        *value_out = choice.maximum;
+        return true;
+    }
     if (!cJSON_IsNumber(json)) return false;
     const double number = json->valuedouble;
     if (!(number >= 0) || number > choice.maximum) return false;
@@ -144,8 +151,10 @@ bwrt_status read_entry(const char* path, int index, const cJSON* entry,
     if (device.stage_from_bytes == 0) {
         calibration_out->reason += "nothing staged";
     } else {
-        std::snprintf(sentence, sizeof sentence, "staged from %u KiB",
-                      device.stage_from_bytes >> 10);
+        std::snprintf(
+            sentence, sizeof sentence,
+            device.huge_pages != 0 ? "staged from %u KiB in huge pages" : "staged from %u KiB",
+            device.stage_from_bytes >> 10);
         calibration_out->reason += sentence;
     }
     return BWRT_OK;
@@ -172,6 +181,12 @@ const Calibration::Device* Calibration::find(std::uint64_t device) const noexcep
 }
 
 bool Calibration::stages() const noexcept { return most(&Device::stage_from_bytes) != 0; }
+
+bool Calibration::wants_huge_pages() const noexcept {
+    return std::any_of(devices.begin(), devices.end(), [](const Device& device) {
+        return device.stage_from_bytes != 0 && device.huge_pages != 0;
+    });
+}
 
 std::uint32_t Calibration::most(std::uint32_t Device::*choice) const noexcept {
     std::uint32_t value = 0;

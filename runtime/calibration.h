@@ -10,7 +10,8 @@
 //       "queue_depth": 32,                              requests in flight
 //       "io_bytes": 1048576,                            of the largest request
 //       "staging_count": 32,                            bounce buffers of io_bytes
-//       "stage_from_bytes": 131072 }]                   0: never; see below
+//       "stage_from_bytes": 131072,                     0: never; see below
+//       "huge_pages": 1 }]                              0: the arena does without; 1 when missing
 //   }
 //
 // Other keys, the measurements behind the choices among them, are for people and not read.
@@ -41,6 +42,7 @@ struct Calibration {
         std::uint32_t io_bytes;
         std::uint32_t staging_count;
         std::uint32_t stage_from_bytes;
+        std::uint32_t huge_pages;
     };
     std::vector<Device> devices;  // none: no table, or one of another machine
     std::string reason;           // what it chose, or why it is not in force
@@ -48,6 +50,8 @@ struct Calibration {
     // Null when the table says nothing of the device.
     [[nodiscard]] const Device* find(std::uint64_t device) const noexcept;
     [[nodiscard]] bool stages() const noexcept;
+    // Whether a device that stages is faster into huge pages.
+    [[nodiscard]] bool wants_huge_pages() const noexcept;
     // The largest that any of its devices wants; 0 without one.
     [[nodiscard]] std::uint32_t most(std::uint32_t Device::*choice) const noexcept;
     // Buffers of io_bytes_max that hold as much as any device wants to have staged; 0: none does.

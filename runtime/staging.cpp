@@ -22,8 +22,8 @@ Staging::Staging(std::uint32_t buffer_count, std::uint32_t io_bytes_max,
     for (std::uint32_t buffer = buffer_count; buffer > 0; --buffer) free_.push_back(buffer - 1);
 }
 
-void Staging::make_fast(StorageBackend* backend) noexcept {
-    madvise(memory_.address(), memory_.length_bytes(), MADV_HUGEPAGE);
+void Staging::make_fast(StorageBackend* backend, bool huge_pages) noexcept {
+    if (huge_pages) madvise(memory_.address(), memory_.length_bytes(), MADV_HUGEPAGE);
     fixed_buffer_ = backend->attach_buffer(memory_.address(), memory_.length_bytes());
 }
 

@@ -24,9 +24,9 @@ class Staging {
     Staging(std::uint32_t buffer_count, std::uint32_t io_bytes_max,
             std::uint32_t transfer_count = 0);
 
-    // For reads that are staged because that is faster: huge pages, where the system has them,
-    // registered with the backend, where it can.
-    void make_fast(StorageBackend* backend) noexcept;
+    // For reads that are staged because that is faster: registered with the backend, where it can,
+    // and in huge pages, if they help and the system has them.
+    void make_fast(StorageBackend* backend, bool huge_pages) noexcept;
     [[nodiscard]] std::int32_t fixed_buffer() const noexcept { return fixed_buffer_; }
 
     // Gives the transfer its buffer; false when none is free.

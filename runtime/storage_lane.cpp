@@ -21,7 +21,8 @@ StorageLane::StorageLane(Tables* tables, StorageBackend* backend, const Ledger* 
       staging_(tables->limits.staging_count, tables->limits.io_bytes_max,
                tables->limits.queue_depth),
       transfers_(tables->limits.queue_depth) {
-    if (tables->calibration.stages()) staging_.make_fast(backend);
+    const Calibration& calibration = tables->calibration;
+    if (calibration.stages()) staging_.make_fast(backend, calibration.wants_huge_pages());
     for (std::size_t place = transfers_.count(); place > 0; --place) {
         Transfer* transfer = &transfers_[place - 1];
         transfer->tag = static_cast<std::uint32_t>(place - 1);

@@ -15,7 +15,7 @@ using bench::Pages;
 using bench::Samples;
 
 constexpr double kNearlyBest = 0.95;
-constexpr double kWorthACopy = 1.10;
+constexpr double kWorthIt = 1.10;
 constexpr std::uint64_t kArenaBytesMax = std::uint64_t{64} << 20;
 constexpr std::uint32_t kDepths[] = {8, 16, 32, 64, 128};
 constexpr std::uint32_t kRequestBytes[] = {256u << 10, 512u << 10, 1u << 20, 2u << 20, 4u << 20};
@@ -96,6 +96,23 @@ void choose_request(const bench::TestFile& file, const CalibrationOptions& optio
     keep(contestants, choices);
 }
 
+void choose_pages(const bench::TestFile& file, const CalibrationOptions& options,
+                  DeviceChoices* choices) {
+    constexpr std::uint64_t kBlockBytes = 1 << 20;
+    const std::uint32_t depth = depth_of(kBlockBytes, choices->queue_depth);
+    std::vector<Contestant> pair;
+    for (const Pages pages : {Pages::kOwn, Pages::kHuge}) {
+        const char* what = pages == Pages::kOwn ? "own pages" : "own huge pages";
+        pair.push_back({{what, kBlockBytes, depth, choices->io_bytes, 0, 0}, {}});
+        pair.back().options.waves = bench::Waves::kBatched;
+        pair.back().options.memory = pages;
+        pair.back().options.io_bytes_max = choices->io_bytes;
+    }
+    compete(file, options, &pair);
+    choices->huge_pages = pair[1].row.gb_per_s >= kWorthIt * pair[0].row.gb_per_s ? 1 : 0;
+    keep(pair, choices);
+}
+
 void choose_staging(const bench::TestFile& file, const CalibrationOptions& options,
                     const std::string& machine, DeviceChoices* choices) {
     choices->staging_count = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
@@ -124,7 +141,7 @@ void choose_staging(const bench::TestFile& file, const CalibrationOptions& optio
         staged.push_back(pair[1].row.gb_per_s);
         keep(pair, choices);
     }
-    const std::size_t first = first_gain(direct, staged, kWorthACopy);
+    const std::size_t first = first_gain(direct, staged, kWorthIt);
     if (first < direct.size()) {
         choices->stage_from_bytes = static_cast<std::uint32_t>(kStagedBlockBytes[first]);
     }
@@ -151,6 +168,7 @@ DeviceChoices calibrate(const bench::TestFile& file, const std::string& machine,
     DeviceChoices choices;
     choose_depth(file, options, &choices);
     choose_request(file, options, &choices);
+    choose_pages(file, options, &choices);
     choose_staging(file, options, machine, &choices);
     return choices;
 }

@@ -10,6 +10,8 @@
 //   staging   from the smallest block on from which, for it and all larger ones, reading into the
 //             arena and copying is 10 % faster than reading straight into the caller's ordinary
 //             pages: it costs a copy
+//   pages     huge ones for what bwrt allocates when 1 MiB blocks come in 10 % faster than into
+//             ordinary pages that the ring has registered likewise: they come in units of 2 MiB
 //
 // A disk's speed drifts more from one second to the next than the contestants of a question differ,
 // so they take turns, round by round.  The best round of each is compared: what else goes on in the
@@ -36,7 +38,7 @@ struct CalibrationOptions {
 
 // One row of what was measured: the best of the rounds.
 struct Measurement {
-    std::string what;  // "depth", "request", "ordinary pages", "staged"
+    std::string what;  // "depth", "request", "own pages", "own huge pages", ...
     std::uint64_t block_bytes;
     std::uint32_t depth;
     std::uint32_t io_bytes;
@@ -49,6 +51,7 @@ struct DeviceChoices {
     std::uint32_t io_bytes = 0;
     std::uint32_t staging_count = 0;
     std::uint32_t stage_from_bytes = 0;
+    std::uint32_t huge_pages = 1;
     std::vector<Measurement> measured;
 };
 

@@ -48,6 +48,7 @@ cJSON* entry_of(const std::string& device, const std::string& directory,
     cJSON_AddNumberToObject(entry, "io_bytes", choices.io_bytes);
     cJSON_AddNumberToObject(entry, "staging_count", choices.staging_count);
     cJSON_AddNumberToObject(entry, "stage_from_bytes", choices.stage_from_bytes);
+    cJSON_AddNumberToObject(entry, "huge_pages", choices.huge_pages);
     cJSON* rows = cJSON_AddArrayToObject(entry, "measured");
     for (const Measurement& row : choices.measured) {
         cJSON* json = cJSON_CreateObject();

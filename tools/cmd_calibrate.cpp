@@ -89,6 +89,9 @@ void print_text(const Options& options, const DeviceChoices& choices, const std:
     std::printf("queue depth      %u: the smallest within 5 %% of the best\n", choices.queue_depth);
     std::printf("request          %s: the smallest within 5 %% of the best\n",
                 format_bytes(choices.io_bytes).c_str());
+    std::printf("huge pages       %s\n", choices.huge_pages != 0
+                                             ? "yes: 10 % faster than ordinary ones"
+                                             : "no: not 10 % faster than ordinary ones");
     if (choices.stage_from_bytes == 0) {
         std::printf("staging          none: it is not 10 %% faster than ordinary pages\n");
     } else {

@@ -102,10 +102,31 @@ void a_table_of_this_machine_is_taken(void**) {
     assert_non_null(std::strstr(calibration.reason.c_str(), "nothing staged"));
 }
 
+// A table made before there was the choice has what was done then.
+void huge_pages_are_taken_unless_every_device_that_stages_does_without(void**) {
+    const auto wants = [](const std::string& devices) {
+        const File file(table_of(devices));
+        Calibration calibration;
+        assert_int_equal(read_calibration(file.path.c_str(), &calibration, {}), BWRT_OK);
+        const bool said = std::strstr(calibration.reason.c_str(), "in huge pages") != nullptr;
+        assert_int_equal(said, calibration.wants_huge_pages());
+        return calibration.wants_huge_pages();
+    };
+    const auto with = [](const std::string& device, const char* choice) {
+        return replaced(device, "\"staging_count", choice + std::string(", \"staging_count"));
+    };
+    const std::string without = with(kDevice, "\"huge_pages\": 0");
+    assert_true(wants(kDevice));
+    assert_true(wants(with(kDevice, "\"huge_pages\": 1")));
+    assert_false(wants(without));
+    assert_true(wants(without + ", " + device_of("7:1", "65536")));
+    assert_false(wants(without + ", " + device_of("7:1", "0")));
+}
+
 // Of two devices, one large and few, one small and many, the arena holds what either wants.
 void the_arena_is_as_large_as_the_device_that_wants_most_and_no_larger(void**) {
     Calibration calibration;
-    calibration.devices = {{1, 8, 4u << 20, 16, 65536}, {2, 128, 256u << 10, 200, 65536}};
+    calibration.devices = {{1, 8, 4u << 20, 16, 65536, 1}, {2, 128, 256u << 10, 200, 65536, 1}};
     assert_int_equal(calibration.staging_count(4u << 20), 16);
     assert_int_equal(calibration.staging_count(16u << 20), 4);
     assert_int_equal(calibration.staging_count(256u << 10), 256);
@@ -159,6 +180,7 @@ void a_choice_out_of_its_range_is_refused_by_name(void**) {
         {"staging_count", "count", "devices[0].staging_count"},
         {": 131072", ": 131073", "devices[0].stage_from_bytes"},
         {": 131072", ": 33554432", "devices[0].stage_from_bytes"},
+        {"\"staging_count", "\"huge_pages\": 2, \"staging_count", "devices[0].huge_pages"},
     };
     for (const auto& one : wrong) {
         expect_refusal(table_of(replaced(kDevice, one.from, one.to)), BWRT_E_FORMAT, one.says);
@@ -330,6 +352,7 @@ void what_the_caller_set_stands_and_what_he_left_open_is_the_tables(void**) {
 int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(a_table_of_this_machine_is_taken),
+        cmocka_unit_test(huge_pages_are_taken_unless_every_device_that_stages_does_without),
         cmocka_unit_test(the_arena_is_as_large_as_the_device_that_wants_most_and_no_larger),
         cmocka_unit_test(a_table_of_another_machine_is_not_used_and_says_so),
         cmocka_unit_test(a_damaged_table_is_refused),

@@ -85,7 +85,8 @@ a_short_calibration_writes_a_table_that_is_taken() {
     calibrate . >said
     only bwrt-calibration.json
     [ "$(stat -c %a bwrt-calibration.json)" = 644 ] || fail "mode $(stat -c %a *.json)"
-    [ "$(grep -cE '^(depth|request|ordinary pages|staged) +[0-9.]+ [KM]iB ' said)" -eq 20 ] ||
+    [ "$(grep -cE '^(depth|request|own pages|own huge pages|ordinary pages|staged) +[0-9.]+ [KM]iB ' said)" \
+        -eq 22 ] ||
         fail "$(cat said)"
     grep -qE '^queue depth +[0-9]+: ' said
     grep -qE '^request +[0-9.]+ [KM]iB: ' said
@@ -93,9 +94,10 @@ a_short_calibration_writes_a_table_that_is_taken() {
     grep -qx 'set bwrt_config.calibration to "bwrt-calibration.json"' said
     holds bwrt-calibration.json 'it["bwrt_calibration"] == 1 and len(it["devices"]) == 1'
     holds bwrt-calibration.json 'set(it["devices"][0]) == {"device", "directory", "made",
-        "queue_depth", "io_bytes", "staging_count", "stage_from_bytes", "measured"}'
+        "queue_depth", "io_bytes", "staging_count", "stage_from_bytes", "huge_pages",
+        "measured"}'
     holds bwrt-calibration.json "it['devices'][0]['directory'] == '$PWD'"
-    holds bwrt-calibration.json 'len(it["devices"][0]["measured"]) == 20'
+    holds bwrt-calibration.json 'len(it["devices"][0]["measured"]) == 22'
     holds bwrt-calibration.json 'all(row["gb_per_s"] > 0 and row["cpu_ms_per_gb"] >= 0
         for row in it["devices"][0]["measured"])'
     "$bwrt" caps --calibration bwrt-calibration.json >said
@@ -108,7 +110,8 @@ a_calibration_speaks_json() {
     only table.json
     cmp said table.json
     holds said '[row["what"] for row in it["devices"][0]["measured"]] ==
-        ["depth"] * 5 + ["request"] * 5 + ["ordinary pages", "staged"] * 5'
+        ["depth"] * 5 + ["request"] * 5 + ["own pages", "own huge pages"] +
+        ["ordinary pages", "staged"] * 5'
     holds said 'it["devices"][0]["queue_depth"] in (8, 16, 32, 64, 128)'
     (calibrate missing --json 2>/dev/null || true) >said
     holds said 'it["error"]["sentence"] == "missing: No such file or directory"'

@@ -63,7 +63,7 @@ std::size_t count_of_files() {
 std::string machine() { return caps_with(nullptr).machine; }
 
 DeviceChoices choices_of(std::uint32_t queue_depth) {
-    return {queue_depth, 1u << 20, 32, 64u << 10, {{"depth", 65536, 8, 1u << 20, 1.5, 20}}};
+    return {queue_depth, 1u << 20, 32, 64u << 10, 1, {{"depth", 65536, 8, 1u << 20, 1.5, 20}}};
 }
 
 Json put_device(const std::string& device, std::uint32_t queue_depth,
