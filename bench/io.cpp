@@ -35,7 +35,8 @@ struct Options {
     std::uint64_t duration_ms = 250;
     std::uint32_t depth = 32;
     std::vector<std::uint64_t> sizes = {65536, 262144, 655360, 1u << 20, 4u << 20};
-    std::vector<std::string> names = {"fio-plain", "fio-huge", "raw", "bwrt", "bwrt-plain"};
+    std::vector<std::string> names = {"fio-plain", "fio-huge",    "raw",
+                                      "bwrt",      "bwrt-caller", "bwrt-plain"};
     ContestantOptions contestants;
     bool reads = false;
     bool writes = false;
@@ -110,19 +111,25 @@ void print_rows(const std::vector<Row>& rows, const Row& reference) {
 }
 
 void print_goals(std::vector<Row>* rows, const Row& reference, const IoJob& shape) {
-    const std::string name = "cold random reads of " + size_text(shape.block_bytes);
+    const bool reading = shape.direction == Direction::kRead;
+    const std::string name =
+        (reading ? "cold random reads of " : "random writes of ") + size_text(shape.block_bytes);
     if (std::string(reference.kind->name).rfind("fio", 0) != 0) return;
     const Row* const loop = find(rows, "raw");
     if (loop != nullptr) {
         const double ratio = ratios_of(loop->gb_per_s, reference.gb_per_s).median();
         if (ratio < 0.85) print_void("io: the raw loop is slower than fio at " + name);
     }
-    if (shape.direction != Direction::kRead || shape.block_bytes < 65536) return;
+    if (shape.block_bytes < 65536) return;
     if (const Row* own = find(rows, "bwrt"); own != nullptr) {
         print_goal(name + ", own memory, against fio", Bar::kAtLeast, 0.97,
                    ratios_of(own->gb_per_s, reference.gb_per_s));
         print_goal(name + ", own memory, CPU against fio", Bar::kAtMost, 1.0,
                    ratios_of(own->cpu_ms_per_gb, reference.cpu_ms_per_gb));
+    }
+    if (const Row* caller = find(rows, "bwrt-caller"); caller != nullptr) {
+        print_goal(name + ", caller mode, CPU against fio", Bar::kAtMost, 1.0,
+                   ratios_of(caller->cpu_ms_per_gb, reference.cpu_ms_per_gb));
     }
     if (const Row* plain = find(rows, "bwrt-plain"); plain != nullptr) {
         print_goal(name + ", plain pages, against fio", Bar::kAtLeast, 0.9,
