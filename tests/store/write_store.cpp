@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// write_store.cpp — writes a store with chance in every field and says what read_store.py must make
+// of it:  write_store ROOT COUNT
+
+#include <unistd.h>
+
+#include <cinttypes>
+#include <cstdio>
+#include <cstdlib>
+
+#include "runtime/store/log.h"
+#include "tests/support/random.h"
+
+namespace {
+
+using namespace bwrt::runtime;
+using bwrt::test::Random;
+
+template <typename T>
+void draw(Random* random, T* field) {
+    *field = static_cast<T>(random->bits());
+}
+
+template <std::size_t count>
+void draw(Random* random, std::uint8_t (*bytes)[count]) {
+    for (std::uint8_t& byte : *bytes) byte = static_cast<std::uint8_t>(random->bits());
+}
+
+Record record_of(Random* random) {
+    Record record = {};
+    record.kind = static_cast<RecordKind>(random->between(1, 3));
+    draw(random, &record.key.space);
+    draw(random, &record.key.identity);
+    draw(random, &record.key.part);
+    draw(random, &record.length_bytes);
+    draw(random, &record.layout_digest);
+    draw(random, &record.root);
+    draw(random, &record.tag);
+    draw(random, &record.segment);
+    draw(random, &record.directory);
+    draw(random, &record.generation);
+    draw(random, &record.offset_bytes);
+    draw(random, &record.parent_identity);
+    draw(random, &record.parent_part);
+    record.closure = static_cast<Closure>(random->between(0, 2));
+    draw(random, &record.window_blocks);
+    draw(random, &record.access_count);
+    draw(random, &record.stored_s);
+    draw(random, &record.expires_s);
+    return record;
+}
+
+template <std::size_t count>
+void say(const char* name, const std::uint8_t (&bytes)[count]) {
+    std::printf(", \"%s\": \"", name);
+    for (const std::uint8_t byte : bytes) std::printf("%02x", byte);
+    std::printf("\"");
+}
+
+void say(const char* name, std::uint64_t number) {
+    std::printf(", \"%s\": %" PRIu64, name, number);
+}
+
+void say(const Record& record) {
+    constexpr const char* kKinds[] = {"", "stored", "removed", "segment", "snapshot end", "opened"};
+    std::printf("{\"kind\": \"%s\"", kKinds[static_cast<std::uint32_t>(record.kind)]);
+    say("space", record.key.space);
+    say("identity", record.key.identity);
+    say("part", record.key.part);
+    say("length", record.length_bytes);
+    say("layout", record.layout_digest);
+    say("root", record.root);
+    say("tag", record.tag);
+    say("segment", record.segment);
+    say("directory", record.directory);
+    say("generation", record.generation);
+    say("offset", record.offset_bytes);
+    say("parent", record.parent_identity);
+    say("parent_part", record.parent_part);
+    say("closure", static_cast<std::uint64_t>(record.closure));
+    say("window", record.window_blocks);
+    say("accesses", record.access_count);
+    say("stored", record.stored_s);
+    say("expires", record.expires_s);
+    std::printf("}\n");
+}
+
+class Writer {
+ public:
+    Writer(OpenFile file, LogEnd end) : file_(std::move(file)), end_(end) {}
+    void put(Record record) {
+        const auto offset = static_cast<off_t>(end_.offset_bytes());
+        end_.put(&record);
+        if (pwrite(file_.fd(), &record, sizeof record, offset) != sizeof record) std::abort();
+        say(record);
+    }
+
+ private:
+    OpenFile file_;
+    LogEnd end_;
+};
+
+void must(bwrt_status status) {
+    if (status != BWRT_OK) std::abort();
+}
+
+}  // namespace
+
+// Two lives, the first with the snapshot's end in its middle.
+int main(int argc, char** argv) {
+    if (argc != 3) return 2;
+    const char* seed = std::getenv("BWRT_TEST_SEED");
+    Random random(seed != nullptr ? std::strtoull(seed, nullptr, 10) : std::random_device{}());
+    StoreRoot root;
+    Shard shard;
+    must(open_root(argv[1], 0, nullptr, Access::kCreate, &root, {}));
+    must(open_shard(root, "0", Access::kCreate, true, &shard, {}));
+    OpenFile file;
+    LogEnd end;
+    must(create_log(shard, root.superblock, 3, &file, &end, {}));
+    Record opened = {};
+    if (pread(file.fd(), &opened, sizeof opened, sizeof(LogHeader)) != sizeof opened) return 1;
+    say(opened);
+    Writer writer(std::move(file), end);
+    const int count = std::atoi(argv[2]);
+    for (int i = 0; i < count; ++i) {
+        writer.put(record_of(&random));
+        if (i != count / 2) continue;
+        Record snapshot_end = {};
+        snapshot_end.kind = RecordKind::kSnapshotEnd;
+        writer.put(snapshot_end);
+    }
+    must(publish_log(shard, 3, {}));
+    return 0;
+}
