@@ -63,6 +63,9 @@ verdict "the fault-injecting world is known to itself and to tests only" \
 verdict "liburing is known to backends only" \
     "$(for folder in ringbuf planner runtime; do includes "$folder"; done |
         grep -E ':<liburing[^>]*>' | grep -vE '^runtime/backend/')"
+verdict "OpenSSL is known to sha256.cpp only" \
+    "$(for folder in ringbuf planner runtime bench tools; do includes "$folder"; done |
+        grep -E ':<openssl/[^>]*>' | grep -vE '^runtime/store/sha256\.cpp:')"
 never "nothing we ship includes a test" runtime 'tests/[^>"]*'
 ours_only "tests of the promise include bwrt.h only" tests/abi 'bwrt\.h|bindings/layout\.def|tests/(abi|support)/[^"]*'
 ours_only "bench includes bwrt.h, its own files and ringbuf only" bench \

@@ -81,6 +81,7 @@ breaks_layers "the fault-injecting world includes the seam and leaf headers only
 breaks_layers "the fault-injecting world is known to itself and to tests only" \
     runtime/submit.cpp '#include "runtime/faulty/plan.h"'
 breaks_layers "liburing is known to backends only" runtime/submit.cpp '#include <liburing.h>'
+breaks_layers "OpenSSL is known to sha256.cpp only" runtime/submit.cpp '#include <openssl/sha.h>'
 breaks_layers "nothing we ship includes a test" runtime/submit.cpp '#include "tests/support/seed.h"'
 breaks_layers "tests of the promise include bwrt.h only" tests/abi/test_status.c '#include "runtime/status.h"'
 breaks_layers "bench includes bwrt.h, its own files and ringbuf only" bench/io.cpp '#include "runtime/status.h"'
