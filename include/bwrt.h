@@ -62,7 +62,7 @@ extern "C" {
 #endif
 
 /* major << 16 | minor.  Within one major, and one soname, only additions. */
-#define BWRT_ABI_VERSION 0x00000002u
+#define BWRT_ABI_VERSION 0x00000003u
 
 /* ---- Status --------------------------------------------------------------
  *
@@ -510,6 +510,68 @@ BWRT_API bwrt_status bwrt_cancel(bwrt_runtime* runtime, bwrt_handle wave, bwrt_e
  * do.  Level-triggered, owned by the runtime: never read or close it.  In caller
  * mode it also becomes readable when waves need driving: call bwrt_poll(). */
 BWRT_API bwrt_status bwrt_event_fd(bwrt_runtime* runtime, int32_t* fd_out, bwrt_error* error);
+
+/* ---- Blocks: identity ----------------------------------------------------------
+ *
+ * KV can be used again where everything that shaped it is the same: the tokens and all
+ * before them, the model, and how the bytes lie.  An identity is 32 bytes made of all
+ * that (SHA-256 of an encoding of its own version, "bwrt/id/1", in docs/format.md).  The
+ * same input has the same one in every process, on every machine and in every later
+ * version of bwrt, and nobody can make another input that has it, too.
+ *
+ * What is left empty does not tell blocks apart, so fill all that may differ among those
+ * who share a cache.  Byte strings are taken as they are: "bf16" is not "bfloat16".
+ *
+ * (Since ABI 0.3.) */
+
+#define BWRT_BLOCK_ID_BYTES 32u
+
+/* A byte string of the caller's; 16 bytes for ever.  Length 0 is none, whatever the address. */
+typedef struct bwrt_span {
+    const void* address;
+    uint64_t length_bytes; /* up to 1 MiB */
+} bwrt_span;
+
+/* An image, a sound: what tokens of a prompt stand for without naming it. */
+typedef struct bwrt_media_item {
+    int64_t token_first;  /* counted from the call's first; negative: it began before the call */
+    uint32_t token_count; /* not 0; none behind the call's last token: cut it there */
+    uint32_t reserved;
+    bwrt_span digest;     /* of its content, with shape and dtype; never empty */
+} bwrt_media_item;
+
+typedef struct bwrt_block_id_input {
+    uint32_t struct_size;
+    uint32_t block_token_count; /* tokens of a block; 0: all tokens are one block */
+    const uint32_t* tokens;
+    const void* parent;         /* identity of the block before the first; NULL: it is a root */
+    const bwrt_media_item* media_items; /* token_first ascends; they may overlap */
+    uint32_t token_count;
+    uint32_t media_item_count;
+    uint32_t media_item_bytes;  /* sizeof(bwrt_media_item) */
+    uint32_t layer_first;       /* of the layers whose KV the block has */
+    uint32_t layer_count;       /* 0: all from layer_first on */
+    uint32_t rank;              /* whose part of KV, below rank_count; leave both 0 */
+    uint32_t rank_count;        /*     where all ranks hold the same; 0: one */
+    uint32_t reserved;
+    bwrt_span model;            /* its name */
+    bwrt_span weights;          /* version or digest of them */
+    bwrt_span adapter;          /* digest of a LoRA, say, with its scale */
+    bwrt_span dtype;            /* of K and V, with their scales where they are quantised */
+    bwrt_span layout;           /* how a block's bytes lie: order of K, V, heads, tokens */
+    bwrt_span rope;             /* base and scaling, or a digest of them */
+    bwrt_span salt;             /* who has another cannot find, or be told of, the block */
+    bwrt_span prompt_embeddings; /* digest of those that took the tokens' place */
+} bwrt_block_id_input;
+
+/* Names the whole blocks of a prompt: identity i, at ids_out + 32 * i, is of tokens
+ * [i * block_token_count, + block_token_count), and i - 1 is its parent; what is behind the
+ * last whole block has none.  BWRT_E_RANGE when there are more than id_capacity.  A prompt
+ * may be named in several calls, parent being the last identity of the one before.
+ *
+ * Needs no runtime, and is allowed in a child of fork(). */
+BWRT_API bwrt_status bwrt_block_id(const bwrt_block_id_input* input, void* ids_out,
+                                   uint32_t id_capacity, uint32_t* count_out, bwrt_error* error);
 
 /* ---- Asking ----------------------------------------------------------------- */
 

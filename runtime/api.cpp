@@ -10,6 +10,7 @@
 
 #include "runtime/boundary.h"
 #include "runtime/runtime.h"
+#include "runtime/store/block_id.h"
 
 using bwrt::runtime::Call;
 using bwrt::runtime::check_array;
@@ -240,6 +241,13 @@ bwrt_status bwrt_event_fd(bwrt_runtime* runtime, int32_t* fd_out, bwrt_error* er
     if (fd_out == nullptr) return fail({error, BWRT_NONE}, BWRT_E_INVAL, "fd_out", "NULL");
     const Call call(&runtime->runtime.calls());
     return guard(error, [&] { return runtime->runtime.event_fd(fd_out, {error, BWRT_NONE}); });
+}
+
+bwrt_status bwrt_block_id(const bwrt_block_id_input* input, void* ids_out, uint32_t id_capacity,
+                          uint32_t* count_out, bwrt_error* error) {
+    BWRT_RETURN_IF(need(input, "input", error));
+    if (count_out == nullptr) return fail({error, BWRT_NONE}, BWRT_E_INVAL, "count_out", "NULL");
+    return bwrt::runtime::name_blocks(input, ids_out, id_capacity, count_out, {error, BWRT_NONE});
 }
 
 }  // extern "C"

@@ -63,7 +63,8 @@ cut_growth() {
 import sys
 import xml.etree.ElementTree as xml
 
-ELEMENTS = {"bwrt_plane", "bwrt_operation", "bwrt_result", "bwrt_group_result", "bwrt_route"}
+ELEMENTS = {"bwrt_plane", "bwrt_operation", "bwrt_result", "bwrt_group_result", "bwrt_media_item",
+            "bwrt_route"}
 
 
 def structs(tree):

@@ -9,7 +9,7 @@ here knows of the library; what a field means stands in bwrt.h.
 from ctypes import CFUNCTYPE, POINTER, Structure, c_char, c_char_p, c_int32, c_int64, c_uint32
 from ctypes import c_uint64, c_void_p
 
-BWRT_ABI_VERSION = 0x00000002
+BWRT_ABI_VERSION = 0x00000003
 
 # Status.
 BWRT_OK = 0
@@ -42,6 +42,7 @@ BWRT_WINDOW_NONE, BWRT_WINDOW_TIME = 0, 1
 BWRT_TIER_NONE, BWRT_TIER_DEVICE, BWRT_TIER_HOST, BWRT_TIER_DISK = 0, 1, 2, 3
 BWRT_VERDICT_LOADED, BWRT_VERDICT_PARTIAL, BWRT_VERDICT_RECOMPUTE = 1, 2, 3
 BWRT_COMPLETION_LATE = 1
+BWRT_BLOCK_ID_BYTES = 32
 BWRT_FEATURE_URING, BWRT_FEATURE_FIXED_BUFFERS, BWRT_FEATURE_FIXED_FILES = 1, 2, 4
 BWRT_FEATURE_HUGE_PAGES, BWRT_FEATURE_DIRECT = 8, 16
 BWRT_LATENCY_BUCKET_COUNT = 592
@@ -128,6 +129,27 @@ class bwrt_completion(Structure):
                 ("os_code", c_int32), ("flags", c_uint32), ("bytes", c_uint64),
                 ("prefix_count", c_uint64), ("submitted_ns", c_uint64),
                 ("finished_ns", c_uint64), ("reserved", c_uint64 * 7)]
+
+
+class bwrt_span(Structure):
+    _fields_ = [("address", c_void_p), ("length_bytes", c_uint64)]
+
+
+class bwrt_media_item(Structure):
+    _fields_ = [("token_first", c_int64), ("token_count", c_uint32), ("reserved", c_uint32),
+                ("digest", bwrt_span)]
+
+
+class bwrt_block_id_input(Structure):
+    _fields_ = [("struct_size", c_uint32), ("block_token_count", c_uint32),
+                ("tokens", c_void_p), ("parent", c_void_p),
+                ("media_items", POINTER(bwrt_media_item)), ("token_count", c_uint32),
+                ("media_item_count", c_uint32), ("media_item_bytes", c_uint32),
+                ("layer_first", c_uint32), ("layer_count", c_uint32), ("rank", c_uint32),
+                ("rank_count", c_uint32), ("reserved", c_uint32), ("model", bwrt_span),
+                ("weights", bwrt_span), ("adapter", bwrt_span), ("dtype", bwrt_span),
+                ("layout", bwrt_span), ("rope", bwrt_span), ("salt", bwrt_span),
+                ("prompt_embeddings", bwrt_span)]
 
 
 class bwrt_caps(Structure):

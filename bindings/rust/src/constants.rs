@@ -5,7 +5,7 @@
 use crate::ffi::bwrt_status;
 
 constants! {
-    BWRT_ABI_VERSION: u32 = 2;
+    BWRT_ABI_VERSION: u32 = 3;
     BWRT_OK: bwrt_status = 0;
     BWRT_E_INVAL: bwrt_status = -1;
     BWRT_E_ABI: bwrt_status = -2;
@@ -84,6 +84,7 @@ constants! {
     BWRT_VERDICT_PARTIAL: u32 = 2;
     BWRT_VERDICT_RECOMPUTE: u32 = 3;
     BWRT_COMPLETION_LATE: u32 = 1;
+    BWRT_BLOCK_ID_BYTES: u32 = 32;
     BWRT_FEATURE_URING: u32 = 1;
     BWRT_FEATURE_FIXED_BUFFERS: u32 = 2;
     BWRT_FEATURE_FIXED_FILES: u32 = 4;

@@ -164,6 +164,39 @@ structs! {
         finished_ns: u64,
         reserved: [u64; 7],
     }
+    bwrt_span {
+        address: *const c_void,
+        length_bytes: u64,
+    }
+    bwrt_media_item {
+        token_first: i64,
+        token_count: u32,
+        reserved: u32,
+        digest: bwrt_span,
+    }
+    bwrt_block_id_input {
+        struct_size: u32,
+        block_token_count: u32,
+        tokens: *const u32,
+        parent: *const c_void,
+        media_items: *const bwrt_media_item,
+        token_count: u32,
+        media_item_count: u32,
+        media_item_bytes: u32,
+        layer_first: u32,
+        layer_count: u32,
+        rank: u32,
+        rank_count: u32,
+        reserved: u32,
+        model: bwrt_span,
+        weights: bwrt_span,
+        adapter: bwrt_span,
+        dtype: bwrt_span,
+        layout: bwrt_span,
+        rope: bwrt_span,
+        salt: bwrt_span,
+        prompt_embeddings: bwrt_span,
+    }
     bwrt_caps {
         struct_size: u32,
         abi_version: u32,
@@ -274,6 +307,10 @@ functions! {
     ) -> bwrt_status;
     fn bwrt_event_fd(
         runtime: *mut bwrt_runtime, fd_out: *mut i32, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_block_id(
+        input: *const bwrt_block_id_input, ids_out: *mut c_void, id_capacity: u32,
+        count_out: *mut u32, error: *mut bwrt_error
     ) -> bwrt_status;
     fn bwrt_get_caps(
         runtime: *mut bwrt_runtime, caps: *mut bwrt_caps, error: *mut bwrt_error
