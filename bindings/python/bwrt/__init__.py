@@ -22,6 +22,7 @@ from .errors import (AgainError, BlockError, BusyError, CallerError, CancelledEr
                      DependencyError, Error, ForkedError, InternalError, LateError, MomentError,
                      Status, TimeoutError, TruncatedError, UnsupportedError, WaveError, WindowError,
                      WorldError)
+from .identity import MediaItem, block_ids
 from .layout import Layout, Plane
 from .memory import Region, RegionInfo
 from .operations import Operation, copy, flush, read, signal, write
@@ -39,10 +40,10 @@ PROCESS_MEMORY = _abi.BWRT_PROCESS_MEMORY
 __all__ = [
     "AgainError", "BlockError", "BusyError", "CallerError", "CancelledError", "Caps",
     "ClosedError", "Completion", "Counters", "Delivery", "DependencyError", "Error", "Feature",
-    "ForkedError", "Histogram", "InternalError", "Late", "LateError", "Layout", "MomentError",
-    "NONE", "Operation", "PROCESS_MEMORY", "Plane", "Priority", "Progress", "Region",
-    "RegionInfo", "Route", "Runtime", "Status", "Storage", "Tier", "TimeoutError",
+    "ForkedError", "Histogram", "InternalError", "Late", "LateError", "Layout", "MediaItem",
+    "MomentError", "NONE", "Operation", "PROCESS_MEMORY", "Plane", "Priority", "Progress",
+    "Region", "RegionInfo", "Route", "Runtime", "Status", "Storage", "Tier", "TimeoutError",
     "TruncatedError", "UnsupportedError", "Verdict", "Wave", "WaveError", "WindowError",
-    "WorldError", "as_finished", "caps", "copy", "flush", "read", "signal", "wait_async",
-    "write",
+    "WorldError", "as_finished", "block_ids", "caps", "copy", "flush", "read", "signal",
+    "wait_async", "write",
 ]

@@ -132,6 +132,10 @@ def slots(values: Any, name: str) -> Tuple[int, int, Any]:
             view = memoryview(array("I", [_abi.BWRT_NONE if s == -1 else s for s in values]))
         except (TypeError, OverflowError) as error:
             raise type(error)(f"{name}: {error}") from None
+    return _pinned(view, name)
+
+
+def _pinned(view: memoryview, name: str) -> Tuple[int, int, Any]:
     if view.itemsize != 4 or view.format.lstrip("@=<") not in ("I", "L", "i", "l"):
         raise TypeError(f"{name} has items of format '{view.format}', not uint32")
     if view.ndim != 1 or not view.c_contiguous:
@@ -154,3 +158,36 @@ def _numpy_slots(numpy: Any, values: Any, name: str) -> Any:
     if values.dtype == numpy.int32 and values.flags.c_contiguous and values.flags.aligned:
         return values.view(numpy.uint32)  # -1 has the bits of NONE
     return numpy.ascontiguousarray(values).astype(numpy.int64).astype(numpy.uint32)
+
+
+def tokens_of(values: Any, name: str) -> Tuple[int, int, Any]:
+    """(address, count, what keeps it) of an array of uint32 tokens.
+
+    uint32 arrays without gaps are taken as they lie; of other integers, which are copied, all have
+    to be in [0, 2^32).
+    """
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(values, numpy.ndarray):
+        values = _numpy_tokens(numpy, values, name)
+    try:
+        try:
+            view = memoryview(values)
+            code = view.format.lstrip("@=<")
+            if view.ndim == 1 and (code in ("i", "l", "q", "Q") or
+                                   (code == "L" and view.itemsize == 8)):
+                # Through bytes, for "<i" cannot be cast.  Signed: what is too large is negative.
+                plain = "i" if view.itemsize == 4 else "q"
+                view = memoryview(array("I", memoryview(view.tobytes()).cast(plain)))
+        except TypeError:  # no buffer
+            view = memoryview(array("I", values))
+    except (TypeError, OverflowError) as error:
+        raise type(error)(f"{name}: {error}") from None
+    return _pinned(view, name)
+
+
+def _numpy_tokens(numpy: Any, values: Any, name: str) -> Any:
+    if values.dtype.kind not in "iu":
+        raise TypeError(f"{name} has dtype {values.dtype}, not an integer one")
+    if values.size and (int(values.min()) < 0 or int(values.max()) > 0xFFFFFFFF):
+        raise ValueError(f"{name} has values outside [0, 2^32)")
+    return numpy.require(values, numpy.uint32, ["C", "A"])
