@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "runtime/store/segments.h"
+
+#include <algorithm>
+
+#include "runtime/check.h"
+
+namespace bwrt::runtime {
+namespace {
+
+constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
+
+}  // namespace
+
+std::uint64_t Segments::segment_bytes_for(
+    const std::vector<DirectoryBudget>& directories) noexcept {
+    std::uint64_t smallest = ~std::uint64_t{0};
+    for (const DirectoryBudget& one : directories) smallest = std::min(smallest, one.bytes);
+    return std::clamp(smallest / 64 / kMebibyte * kMebibyte, 16 * kMebibyte, 4096 * kMebibyte);
+}
+
+Segments::Segments(const std::vector<DirectoryBudget>& directories, std::uint64_t segment_bytes)
+    : segment_bytes_(segment_bytes) {
+    std::uint64_t count = 0;
+    for (const DirectoryBudget& budget : directories) {
+        const std::uint64_t mine = budget.bytes / segment_bytes;
+        Directory directory;
+        directory.first = static_cast<std::uint32_t>(count);
+        directory.count = mine < kCountMin ? 0 : static_cast<std::uint32_t>(mine);
+        directory.empty_count = directory.count;
+        directories_.push_back(directory);
+        count += directory.count;
+        BWRT_CHECK(count < kNoSegment);
+    }
+    segments_.resize(count);
+}
+
+std::uint32_t Segments::directory_of(std::uint32_t segment) const noexcept {
+    std::uint32_t number = 0;
+    while (segment >= directories_[number].first + directories_[number].count) ++number;
+    return number;
+}
+
+// ---- after a restart
+
+// What was in it is gone, whatever came before in the log.
+void Segments::restore_generation(std::uint32_t segment, std::uint64_t generation) noexcept {
+    Segment& one = at(segment);
+    live_bytes_ -= one.live_bytes;
+    one.generation = generation;
+    one.used_bytes = one.live_bytes = 0;
+}
+
+void Segments::restore_block(const DiskPlace& place, std::uint64_t bytes) noexcept {
+    Segment& one = at(place.segment);
+    one.used_bytes = std::max(one.used_bytes, place.offset_bytes + bytes);
+    one.live_bytes += bytes;
+    live_bytes_ += bytes;
+}
+
+// Of those with something in them the emptiest of a directory is filled further, behind what is
+// known to be there.
+void Segments::settle() noexcept {
+    for (Directory& directory : directories_) {
+        std::uint32_t roomiest = kNoSegment;
+        directory.empty_count = 0;
+        for (std::uint32_t i = directory.first; i < directory.first + directory.count; ++i) {
+            Segment& one = at(i);
+            one.state = one.live_bytes == 0 ? State::kEmpty : State::kFull;
+            if (one.state == State::kEmpty) {
+                one.used_bytes = 0;
+                ++directory.empty_count;
+            } else if (roomiest == kNoSegment || one.used_bytes < at(roomiest).used_bytes) {
+                roomiest = i;
+            }
+        }
+        if (roomiest == kNoSegment) continue;
+        at(roomiest).state = State::kOpen;
+        directory.open[static_cast<std::size_t>(Purpose::kStore)] = roomiest;
+    }
+}
+
+// ---- giving out
+
+bool Segments::has_room(std::uint32_t directory, std::uint64_t bytes,
+                        Purpose purpose) const noexcept {
+    const Directory& one = directories_[directory];
+    if (bytes > segment_bytes_) return false;
+    if (fits(one.open[static_cast<std::size_t>(purpose)], bytes)) return true;
+    return one.empty_count > (purpose == Purpose::kStore ? 1 : 0);
+}
+
+DiskPlace Segments::take(std::uint32_t directory, std::uint64_t bytes, Purpose purpose,
+                         bool* opened_out) noexcept {
+    Directory& one = directories_[directory];
+    std::uint32_t& open = one.open[static_cast<std::size_t>(purpose)];
+    BWRT_CHECK(has_room(directory, bytes, purpose));
+    *opened_out = !fits(open, bytes);
+    if (*opened_out) {
+        if (open != kNoSegment) at(open).state = State::kFull;
+        open = one.first;
+        while (at(open).state != State::kEmpty) ++open;
+        at(open).state = State::kOpen;
+        ++at(open).generation;
+        --one.empty_count;
+    }
+    Segment& segment = at(open);
+    const DiskPlace place = {open, segment.used_bytes};
+    segment.used_bytes += bytes;
+    segment.live_bytes += bytes;
+    live_bytes_ += bytes;
+    return place;
+}
+
+std::uint32_t Segments::next_directory(std::uint64_t bytes) noexcept {
+    const auto count = static_cast<std::uint32_t>(directories_.size());
+    const std::uint32_t first = turn_++ % count;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const std::uint32_t directory = (first + i) % count;
+        if (has_room(directory, bytes, Purpose::kStore)) return directory;
+    }
+    return first;
+}
+
+// ---- dying
+
+void Segments::release(std::uint32_t segment, std::uint64_t bytes) noexcept {
+    BWRT_CHECK(at(segment).live_bytes >= bytes);
+    at(segment).live_bytes -= bytes;
+    live_bytes_ -= bytes;
+}
+
+void Segments::unhold(std::uint32_t segment) noexcept {
+    BWRT_CHECK(at(segment).holders > 0);
+    --at(segment).holders;
+}
+
+std::uint32_t Segments::begin_emptying(std::uint32_t directory,
+                                       std::uint64_t live_bytes_max) noexcept {
+    Directory& one = directories_[directory];
+    if (one.emptying != kNoSegment) return kNoSegment;
+    std::uint32_t best = kNoSegment;
+    for (std::uint32_t i = one.first; i < one.first + one.count; ++i) {
+        const Segment& candidate = at(i);
+        if (candidate.state != State::kFull || candidate.holders != 0) continue;
+        if (candidate.live_bytes > live_bytes_max) continue;
+        if (best == kNoSegment || candidate.live_bytes < at(best).live_bytes) best = i;
+    }
+    if (best == kNoSegment) return kNoSegment;
+    at(best).state = State::kEmptying;
+    one.emptying = best;
+    return best;
+}
+
+bool Segments::can_be_emptied(std::uint32_t segment) const noexcept {
+    const Segment& one = at(segment);
+    return one.state == State::kEmptying && one.live_bytes == 0 && one.holders == 0;
+}
+
+void Segments::emptied(std::uint32_t segment) noexcept {
+    BWRT_CHECK(can_be_emptied(segment));
+    Directory& directory = directories_[directory_of(segment)];
+    at(segment).state = State::kEmpty;
+    at(segment).used_bytes = 0;
+    directory.emptying = kNoSegment;
+    ++directory.empty_count;
+}
+
+}  // namespace bwrt::runtime
