@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// log_writer.h — records on their way into a log file: gathered while a write is out, written in
+// one.
+//
+//   put() ──▶ [ gathering ]          [ being written ] ──▶ file
+//                  └──── next(), once nothing is out ────▲
+//
+// Whoever must not be told before his record is on the disk keeps the ticket that put() gave him
+// and compares it with written(): tickets are records, counted.  One write is out at a time, in
+// order, so that a log never has a hole but by a crash.
+//
+// Does no I/O: the driver asks for the next write, does it, and says what came of it.  A write that
+// failed ends the log (stop()): what a file system makes of a failed write nobody knows, so nothing
+// is put behind it, and tickets that were not written by then never will be.
+
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "runtime/store/log.h"
+
+namespace bwrt::runtime {
+
+class LogWriter {
+ public:
+    // Room for so many records beside those being written.
+    explicit LogWriter(std::uint32_t record_count_max);
+
+    // Goes on at the end of a log (create_log(), resume_log()).  Nothing may be out.
+    void attach(const LogEnd& end) noexcept;
+
+    // Numbers, seals and keeps the record.  False when there is no room, or the log was stopped.
+    [[nodiscard]] bool put(Record record, std::uint64_t* ticket_out) noexcept;
+
+    struct Write {
+        const void* bytes;
+        std::uint32_t length_bytes;
+        std::uint64_t offset_bytes;
+    };
+    // What is to be written next; false when nothing is, or a write is out.
+    [[nodiscard]] bool next(Write* write_out) noexcept;
+    // So many of its bytes are in the file.  True when that was all; else the rest is in *rest_out,
+    // to be written now.
+    [[nodiscard]] bool done(std::uint32_t length_bytes, Write* rest_out) noexcept;
+    void stop() noexcept { stopped_ = true; }
+
+    [[nodiscard]] bool is_stopped() const noexcept { return stopped_; }
+    [[nodiscard]] bool is_out() const noexcept { return out_bytes_ != 0; }
+    // Tickets below it are in the file.
+    [[nodiscard]] std::uint64_t written() const noexcept { return written_count_; }
+    [[nodiscard]] std::uint64_t length_bytes() const noexcept { return end_.offset_bytes(); }
+
+ private:
+    std::vector<Record> gathering_, out_;
+    std::uint32_t gathered_count_ = 0;
+    std::uint32_t out_bytes_ = 0, out_done_bytes_ = 0;
+    std::uint64_t out_offset_bytes_ = 0;
+    std::uint64_t put_count_ = 0, written_count_ = 0;
+    LogEnd end_;
+    bool stopped_ = true;  // until attach()
+};
+
+}  // namespace bwrt::runtime
