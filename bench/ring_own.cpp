@@ -32,6 +32,10 @@ double ring_ns(std::size_t producer_count, std::size_t command_count) {
     return many_threads_ns<RingWithDoorbell, false>(producer_count, command_count);
 }
 
+double batched_ring_ns(std::size_t producer_count, std::size_t command_count) {
+    return many_threads_ns<RingWithDoorbell, true>(producer_count, command_count);
+}
+
 double shared_ring_ns(std::size_t producer_count, std::size_t command_count) {
     if (producer_count == 0) return one_thread_ns<SharedRing>(command_count);
     return many_threads_ns<SharedRing, false>(producer_count, command_count);

@@ -27,6 +27,17 @@ class RingWithDoorbell {
     }
     bool pop(Command* command_out) { return ring_.pop(command_out); }
 
+    std::size_t push_batch(const Command* commands, std::size_t count) {
+        if (!ring_.push_batch(commands, count)) return 0;
+        if (doorbell_.ring()) std::abort();
+        return count;
+    }
+    std::size_t pop_batch(Command* commands_out, std::size_t count) {
+        std::size_t taken = 0;
+        while (taken < count && ring_.pop(commands_out + taken)) ++taken;
+        return taken;
+    }
+
  private:
     ringbuf::CommandRing ring_;
     ringbuf::Doorbell doorbell_;
@@ -48,6 +59,7 @@ class SharedRing {
 
 // ns a command; 0 producers: push and pop by one thread.
 [[nodiscard]] double ring_ns(std::size_t producer_count, std::size_t command_count);
+[[nodiscard]] double batched_ring_ns(std::size_t producer_count, std::size_t command_count);
 [[nodiscard]] double shared_ring_ns(std::size_t producer_count, std::size_t command_count);
 
 // One thread, nobody else.

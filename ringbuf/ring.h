@@ -78,19 +78,29 @@ class Ring {
 
     // Any thread.  False when full; the ring is then unchanged.  Never blocks.  Commands of one
     // producer come out in its order.
-    [[nodiscard]] bool push(const Payload& payload) noexcept {
+    [[nodiscard]] bool push(const Payload& payload) noexcept { return push_batch(&payload, 1); }
+
+    // The same of `count` commands, from 1 on: all of them, behind each other, or none.  One
+    // reservation and one look for all, since a consumer that is the only one hands slots back in
+    // order: when the last is free, all before it are.  So only of a ring that pop() empties, or of
+    // one command.
+    [[nodiscard]] bool push_batch(const Payload* payloads, size_t count) noexcept {
+        if (count > capacity_) return false;
         uint64_t position = tail_.load(std::memory_order::relaxed);
         do {
-            const uint64_t sequence =
-                slot_at(position).sequence.load(Memory::order(OrderLabel::kA3));
-            if (distance(sequence, position) < 0) return false;
-            // Above `position` it was reserved meanwhile, and the exchange fails.
-        } while (!tail_.compare_exchange_weak(
-            position, position + 1, Memory::order(OrderLabel::kQ3), std::memory_order::relaxed));
+            const uint64_t last = position + count - 1;
+            const uint64_t sequence = slot_at(last).sequence.load(Memory::order(OrderLabel::kA3));
+            if (distance(sequence, last) < 0) return false;
+            // Above `last` it was reserved meanwhile, and the exchange fails.
+        } while (!tail_.compare_exchange_weak(position, position + count,
+                                              Memory::order(OrderLabel::kQ3),
+                                              std::memory_order::relaxed));
 
-        Slot& slot = slot_at(position);
-        slot.payload.write(payload);
-        slot.sequence.store(position + 1, Memory::order(OrderLabel::kR1));
+        for (size_t i = 0; i < count; ++i) {
+            Slot& slot = slot_at(position + i);
+            slot.payload.write(payloads[i]);
+            slot.sequence.store(position + i + 1, Memory::order(OrderLabel::kR1));
+        }
         return true;
     }
 

@@ -70,6 +70,37 @@ struct RingWraps : rl::test_suite<RingWraps, 3> {
     }
 };
 
+// The same in batches: what one producer pushes at once comes out without a gap, and a batch that
+// found its last slot free overwrites nothing that was not read.
+struct RingBatches : rl::test_suite<RingBatches, 3> {
+    static constexpr uint32_t kBatchCount = 2;
+    ModelRing ring{4};
+
+    void thread(unsigned index) {
+        if (index < kProducerCount) {
+            for (uint32_t batch = 0; batch < kBatchCount; ++batch) {
+                const uint32_t first = item(index, 2 * batch + 1);
+                const uint32_t items[2] = {first, first + 1};
+                while (!ring.push_batch(items, 2)) rl::yield(1, $);
+            }
+            return;
+        }
+        OrderCheck check;
+        uint32_t before = 0;
+        for (uint32_t left = kProducerCount * kBatchCount * 2; left > 0;) {
+            uint32_t popped = 0;
+            if (!ring.pop(&popped)) {
+                rl::yield(1, $);
+                continue;
+            }
+            check.see_next(popped);
+            RL_ASSERT((popped & 1) == 1 || popped == before + 1);  // numbers begin at 1
+            before = popped;
+            --left;
+        }
+    }
+};
+
 // Two producers, two consumers: what one sees of a producer is in order, and nothing comes twice.
 struct RingShared : rl::test_suite<RingShared, 4> {
     static constexpr uint32_t kItemCount = 3;

@@ -51,6 +51,7 @@ struct Model {
 
 constexpr Model kModels[] = {
     {"ring wraps", run<RingWraps>},         {"ring shared", run<RingShared>},
+    {"ring batches", run<RingBatches>},
     {"sleep, one consumer", run<SleepOne>}, {"sleep, two consumers", run<SleepShared>},
     {"stack exchange", run<StackExchange>}, {"stack chain", run<StackChain>},
 };

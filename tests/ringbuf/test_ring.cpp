@@ -68,6 +68,39 @@ void every_slot_can_be_used_and_the_next_push_is_refused(void**) {
     assert_int_equal(ring.size_approximate(), 4);
 }
 
+void a_batch_goes_in_whole_or_not_at_all(void**) {
+    NumberRing ring(4);
+    const uint64_t numbers[5] = {1, 2, 3, 4, 5};
+    assert_false(ring.push_batch(numbers, 5));
+    assert_true(ring.push(0));
+    assert_false(ring.push_batch(numbers, 4));
+    assert_int_equal(ring.size_approximate(), 1);
+    assert_true(ring.push_batch(numbers, 3));
+    assert_false(ring.push(9));
+    for (uint64_t number = 0; number < 4; ++number) {
+        uint64_t popped = 99;
+        assert_true(ring.pop(&popped));
+        assert_int_equal(popped, number);
+    }
+    assert_true(ring.is_empty());
+}
+
+void batches_wrap_as_single_commands_do(void**) {
+    NumberRing ring(8);
+    uint64_t pushed = 0, popped_count = 0;
+    for (size_t count = 1; pushed < 1000; count = count % 8 + 1) {
+        uint64_t numbers[8];
+        for (size_t i = 0; i < count; ++i) numbers[i] = pushed + i;
+        while (!ring.push_batch(numbers, count)) {
+            uint64_t popped = 0;
+            assert_true(ring.pop(&popped));
+            assert_int_equal(popped, popped_count++);
+        }
+        pushed += count;
+        assert_int_equal(ring.size_approximate(), pushed - popped_count);
+    }
+}
+
 void refused_pushes_leave_the_ring_unchanged(void**) {
     NumberRing ring(2);
     assert_true(ring.push(1));
@@ -170,6 +203,8 @@ int main() {
         cmocka_unit_test(a_new_ring_is_empty),
         cmocka_unit_test(what_goes_in_comes_out_in_order),
         cmocka_unit_test(every_slot_can_be_used_and_the_next_push_is_refused),
+        cmocka_unit_test(a_batch_goes_in_whole_or_not_at_all),
+        cmocka_unit_test(batches_wrap_as_single_commands_do),
         cmocka_unit_test(refused_pushes_leave_the_ring_unchanged),
         cmocka_unit_test(it_wraps_at_every_fill_level),
         cmocka_unit_test(the_shared_pop_wraps_and_refuses_alike),
