@@ -7,7 +7,8 @@
 #                    |                         the planner has no clock, no thread and no I/O;
 #                    v                         clients (tests/abi, examples, bindings) know bwrt.h;
 #                 backend  <--  faulty         nobody knows the fault-injecting world;
-#                                              bench measures through bwrt.h, and ringbuf itself
+#                                              bench measures through bwrt.h, and ringbuf and the
+#                                              block index themselves
 #
 # Each rule says what the files of a folder may include; all else is named with its line.
 # Prints one line "ok" or "not ok" for each rule; the status is 0 when all are ok.
@@ -69,7 +70,9 @@ verdict "OpenSSL is known to sha256.cpp only" \
 never "nothing we ship includes a test" runtime 'tests/[^>"]*'
 ours_only "tests of the promise include bwrt.h only" tests/abi 'bwrt\.h|bindings/layout\.def|tests/(abi|support)/[^"]*'
 ours_only "bench includes bwrt.h, its own files and ringbuf only" bench \
-    'bwrt\.h|(bench|ringbuf)/[^"]*'
+    'bwrt\.h|(bench|ringbuf)/[^"]*|runtime/store/index\.h'
+verdict "of bench only the index's benchmark knows the block index" \
+    "$(includes bench | grep -E ':["<]runtime/store/index\.h' | grep -vE '^bench/index\.cpp:')"
 verdict "of bench only the ring's benchmark knows ringbuf" \
     "$(includes bench | grep -E ':["<]ringbuf/' | grep -vE '^bench/ring[^/]*:[0-9]+:')"
 ours_only "the bwrt command includes bwrt.h, its own files and bench's loops only" tools \

@@ -86,6 +86,8 @@ breaks_layers "nothing we ship includes a test" runtime/submit.cpp '#include "te
 breaks_layers "tests of the promise include bwrt.h only" tests/abi/test_status.c '#include "runtime/status.h"'
 breaks_layers "bench includes bwrt.h, its own files and ringbuf only" bench/io.cpp '#include "runtime/status.h"'
 breaks_layers "bench includes bwrt.h, its own files and ringbuf only" bench/ring_own.cpp '#include "tools/output.h"'
+breaks_layers "of bench only the index's benchmark knows the block index" \
+    bench/io.cpp '#include "runtime/store/index.h"'
 breaks_layers "of bench only the ring's benchmark knows ringbuf" bench/io.cpp '#include "ringbuf/command.h"'
 breaks_layers "the bwrt command includes bwrt.h, its own files and bench's loops only" \
     tools/bwrt.cpp '#include "runtime/status.h"'
