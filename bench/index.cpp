@@ -45,8 +45,8 @@ std::uint64_t mix(std::uint64_t word) {
     return word ^ word >> 31;
 }
 
-BlockKey key_of(std::uint64_t number) {
-    BlockKey key = {};
+IndexKey key_of(std::uint64_t number) {
+    IndexKey key = {};
     for (std::uint64_t i = 0; i < 4; ++i) {
         const std::uint64_t word = mix(4 * number + i + 1);
         std::memcpy(key.identity + 8 * i, &word, 8);
@@ -181,7 +181,7 @@ class Blocks {
  private:
     double look_up(const std::vector<std::uint64_t>& numbers, std::uint32_t hit_percent,
                    std::size_t* wrong_count_out) {
-        std::vector<BlockKey> keys(kBatchCount);
+        std::vector<IndexKey> keys(kBatchCount);
         std::vector<BlockAnswer> answers(kBatchCount);
         std::vector<Found> expected(kBatchCount);
         std::uint64_t spent_ns = 0;

@@ -68,7 +68,7 @@ IndexWriter::IndexWriter(void* range, std::uint32_t block_count_max, std::uint64
     BWRT_CHECK(refused == nullptr);
 }
 
-IndexWriter::Inserted IndexWriter::insert(const BlockKey& key, const BlockFields& fields,
+IndexWriter::Inserted IndexWriter::insert(const IndexKey& key, const BlockFields& fields,
                                           const BlockSeal& seal,
                                           std::uint32_t* entry_out) noexcept {
     const std::uint32_t present = find(key);
@@ -97,15 +97,15 @@ IndexWriter::Inserted IndexWriter::insert(const BlockKey& key, const BlockFields
     return Inserted::kNew;
 }
 
-std::uint32_t IndexWriter::find(const BlockKey& key) const noexcept {
+std::uint32_t IndexWriter::find(const IndexKey& key) const noexcept {
     return reader_.find(key).entry;
 }
 
-BlockKey IndexWriter::key_of(std::uint32_t number) const noexcept {
+IndexKey IndexWriter::key_of(std::uint32_t number) const noexcept {
     const IndexEntry& entry = used(number);
     std::uint64_t identity[kIdentityWordCount];
     for (std::size_t i = 0; i < kIdentityWordCount; ++i) identity[i] = entry.identity[i].own();
-    BlockKey key = {};
+    IndexKey key = {};
     std::memcpy(key.identity, identity, sizeof key.identity);
     key.part = static_cast<std::uint32_t>(entry.part.own());
     key.tenant = static_cast<std::uint16_t>(entry.part.own() >> 32);
@@ -162,7 +162,7 @@ std::uint32_t IndexWriter::next_of_segment(std::uint32_t number) const noexcept 
     return entry.own_link - 1;
 }
 
-std::uint32_t IndexWriter::home_of(const BlockKey& key) const noexcept {
+std::uint32_t IndexWriter::home_of(const IndexKey& key) const noexcept {
     return reader_.probe_of(key).home;
 }
 

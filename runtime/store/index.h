@@ -36,7 +36,7 @@ namespace bwrt::runtime {
 
 constexpr std::uint32_t kNoEntry = 0xFFFF'FFFF;
 
-struct BlockKey {
+struct IndexKey {
     std::byte identity[32];
     std::uint32_t part;
     std::uint16_t tenant;  // its number in this store, not the caller's u64
@@ -99,9 +99,9 @@ class IndexReader {
     // One answer for each key, and of a hit the seal, of the same moment, where seals_out is not
     // null: it costs a cache miss more.  A thousand keys in a call are what this is made for: their
     // misses overlap.
-    void find_many(std::span<const BlockKey> keys, BlockAnswer* answers_out,
+    void find_many(std::span<const IndexKey> keys, BlockAnswer* answers_out,
                    BlockSeal* seals_out = nullptr) const noexcept;
-    [[nodiscard]] BlockAnswer find(const BlockKey& key,
+    [[nodiscard]] BlockAnswer find(const IndexKey& key,
                                    BlockSeal* seal_out = nullptr) const noexcept;
 
     [[nodiscard]] std::uint32_t block_count() const noexcept;
@@ -119,7 +119,7 @@ class IndexReader {
         std::uint8_t fingerprint;  // never 0
     };
 
-    [[nodiscard]] Probe probe_of(const BlockKey& key) const noexcept;
+    [[nodiscard]] Probe probe_of(const IndexKey& key) const noexcept;
     [[nodiscard]] std::uint32_t next_bucket(std::uint32_t bucket) const noexcept {
         return bucket + 1 == shape_.bucket_count ? 0 : bucket + 1;
     }
@@ -157,14 +157,14 @@ class IndexWriter {
 
     enum class Inserted { kNew, kPresent, kFull };
     // kPresent: *entry_out is the block's, and nothing is changed.  kFull: nothing is, at all.
-    [[nodiscard]] Inserted insert(const BlockKey& key, const BlockFields& fields,
+    [[nodiscard]] Inserted insert(const IndexKey& key, const BlockFields& fields,
                                   const BlockSeal& seal, std::uint32_t* entry_out) noexcept;
 
     // kNoEntry for a block that is not there.
-    [[nodiscard]] std::uint32_t find(const BlockKey& key) const noexcept;
+    [[nodiscard]] std::uint32_t find(const IndexKey& key) const noexcept;
 
     // Of an entry that is in use.  Readers see an update whole; without a seal that stays.
-    [[nodiscard]] BlockKey key_of(std::uint32_t entry) const noexcept;
+    [[nodiscard]] IndexKey key_of(std::uint32_t entry) const noexcept;
     [[nodiscard]] BlockFields fields_of(std::uint32_t entry) const noexcept;
     [[nodiscard]] BlockSeal seal_of(std::uint32_t entry) const noexcept;
     void update(std::uint32_t entry, const BlockFields& fields,
@@ -179,7 +179,7 @@ class IndexWriter {
     [[nodiscard]] std::uint32_t block_count() const noexcept { return block_count_; }
 
     // For tests: the bucket that a search begins in.
-    [[nodiscard]] std::uint32_t home_of(const BlockKey& key) const noexcept;
+    [[nodiscard]] std::uint32_t home_of(const IndexKey& key) const noexcept;
 
  private:
     [[nodiscard]] IndexEntry& used(std::uint32_t entry) const noexcept;

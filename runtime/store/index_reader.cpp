@@ -90,7 +90,7 @@ std::uint32_t IndexReader::block_count() const noexcept {
     return header_->block_count.load(std::memory_order::relaxed);
 }
 
-IndexReader::Probe IndexReader::probe_of(const BlockKey& key) const noexcept {
+IndexReader::Probe IndexReader::probe_of(const IndexKey& key) const noexcept {
     Probe probe;
     std::memcpy(probe.identity, key.identity, sizeof key.identity);
     probe.part = key.part | std::uint64_t{key.tenant} << 32;
@@ -161,7 +161,7 @@ void IndexReader::search(const Probe& probe, Patience* patience, BlockAnswer* an
     }
 }
 
-void IndexReader::find_many(std::span<const BlockKey> keys, BlockAnswer* answers_out,
+void IndexReader::find_many(std::span<const IndexKey> keys, BlockAnswer* answers_out,
                             BlockSeal* seals_out) const noexcept {
     Patience patience;
     Probe probes[kGroupCount];
@@ -179,7 +179,7 @@ void IndexReader::find_many(std::span<const BlockKey> keys, BlockAnswer* answers
     }
 }
 
-BlockAnswer IndexReader::find(const BlockKey& key, BlockSeal* seal_out) const noexcept {
+BlockAnswer IndexReader::find(const IndexKey& key, BlockSeal* seal_out) const noexcept {
     BlockAnswer answer;
     find_many({&key, 1}, &answer, seal_out);
     return answer;

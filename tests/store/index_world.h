@@ -17,8 +17,8 @@ using namespace bwrt::runtime;
 
 constexpr std::uint64_t kSeed = 0x1234'5678'9ABC'DEF0;
 
-inline BlockKey key_of(std::uint64_t number) {
-    BlockKey key = {};
+inline IndexKey key_of(std::uint64_t number) {
+    IndexKey key = {};
     for (std::size_t i = 0; i < sizeof key.identity; i += 8) {
         const std::uint64_t word = (number + 1) * 0x9E37'79B9'7F4A'7C15 ^ i;
         std::memcpy(key.identity + i, &word, 8);
@@ -50,7 +50,7 @@ inline bool are_equal(const BlockSeal& a, const BlockSeal& b) {
     return a.layout_digest == b.layout_digest && a.root_checksum == b.root_checksum;
 }
 
-inline bool are_equal(const BlockKey& a, const BlockKey& b) {
+inline bool are_equal(const IndexKey& a, const IndexKey& b) {
     return std::memcmp(a.identity, b.identity, sizeof a.identity) == 0 && a.part == b.part &&
            a.tenant == b.tenant;
 }

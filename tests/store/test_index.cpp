@@ -33,18 +33,18 @@ void a_key_is_compared_as_a_whole(void**) {
     world.insert(7);
     assert_true(world.has(7));
 
-    for (std::size_t bit = 0; bit < 8 * sizeof(BlockKey::identity); ++bit) {
-        BlockKey other = key_of(7);
+    for (std::size_t bit = 0; bit < 8 * sizeof(IndexKey::identity); ++bit) {
+        IndexKey other = key_of(7);
         other.identity[bit / 8] ^= std::byte{1} << bit % 8;
         assert_int_equal(world.writer.find(other), kNoEntry);
     }
     for (std::uint32_t bit = 0; bit < 32; ++bit) {
-        BlockKey other = key_of(7);
+        IndexKey other = key_of(7);
         other.part ^= 1u << bit;
         assert_int_equal(world.writer.find(other), kNoEntry);
     }
     for (std::uint32_t bit = 0; bit < 16; ++bit) {
-        BlockKey other = key_of(7);
+        IndexKey other = key_of(7);
         other.tenant = static_cast<std::uint16_t>(other.tenant ^ 1u << bit);
         assert_int_equal(world.writer.find(other), kNoEntry);
     }
@@ -53,9 +53,9 @@ void a_key_is_compared_as_a_whole(void**) {
 // All in the bucket of one index, so that it is not the place that tells them apart.
 void keys_that_differ_in_their_last_bits_are_different_blocks(void**) {
     IndexWorld world(6);
-    BlockKey key = {};
+    IndexKey key = {};
     std::uint32_t entries[6];
-    const BlockKey keys[] = {key, {{}, 1, 0}, {{}, 0, 1}, {{}, 0, 0x8000}, {{}, 0x8000'0000, 0}};
+    const IndexKey keys[] = {key, {{}, 1, 0}, {{}, 0, 1}, {{}, 0, 0x8000}, {{}, 0x8000'0000, 0}};
     for (std::size_t i = 0; i < std::size(keys); ++i) {
         assert_true(world.writer.insert(keys[i], fields_of(i), seal_of(i), &entries[i]) ==
                     Inserted::kNew);
@@ -275,7 +275,7 @@ void a_batch_has_an_answer_for_each_key_whatever_its_length(void**) {
     for (std::uint64_t number = 0; number < 500; number += 2) world.insert(number);
 
     for (const std::size_t count : {0u, 1u, 31u, 32u, 33u, 64u, 500u}) {
-        std::vector<BlockKey> keys;
+        std::vector<IndexKey> keys;
         for (std::size_t i = 0; i < count; ++i) keys.push_back(key_of(i));
         std::vector<BlockAnswer> answers(count + 1);
         std::vector<BlockSeal> seals(count + 1);

@@ -48,7 +48,7 @@ class Fenced {
     std::vector<BlockAnswer> ask() {
         IndexReader reader;
         if (reader.attach(range(), length_bytes_) != nullptr) return {};
-        std::vector<BlockKey> keys;
+        std::vector<IndexKey> keys;
         for (std::uint64_t number = 0; number < 2 * kBlockCount; ++number) {
             keys.push_back(key_of(number));
         }

@@ -40,7 +40,7 @@ struct Compared {
     }
 
     void check(std::uint64_t number_count) {
-        std::vector<BlockKey> keys;
+        std::vector<IndexKey> keys;
         for (std::uint64_t number = 0; number < number_count; ++number) {
             keys.push_back(key_of(number));
         }

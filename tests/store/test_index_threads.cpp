@@ -65,7 +65,7 @@ struct Counts {
 // Looks for all keys, the lasting ones first.
 void look(const IndexReader& reader, const std::vector<std::uint64_t>& numbers,
           std::size_t lasting_count, Counts* counts) {
-    std::vector<BlockKey> keys;
+    std::vector<IndexKey> keys;
     for (const std::uint64_t number : numbers) keys.push_back(key_of(number));
     std::vector<BlockAnswer> answers(keys.size());
     std::vector<BlockSeal> seals(keys.size());
