@@ -31,7 +31,7 @@ Segments::Segments(const std::vector<DirectoryBudget>& directories, std::uint64_
         directory.empty_count = directory.count;
         directories_.push_back(directory);
         count += directory.count;
-        BWRT_CHECK(count < kNoSegment);
+        BWRT_CHECK(count <= kCountMax);
     }
     segments_.resize(count);
 }

@@ -46,9 +46,13 @@ class Segments {
         kCarry,  // blocks of the segment that is being emptied
     };
 
-    // Budgets are rounded down to whole segments; a directory has at least kCountMin, or none.
+    // Budgets are rounded down to whole segments; a directory has at least kCountMin, or none;
+    // all together have at most kCountMax.
     // segment_bytes is a multiple of 4 KiB.
     Segments(const std::vector<DirectoryBudget>& directories, std::uint64_t segment_bytes);
+
+    // The index has 16 bits for them.
+    static constexpr std::uint32_t kCountMax = 65'535;
 
     // One filled with what is new, one with what is carried, one empty, one to be emptied.
     static constexpr std::uint32_t kCountMin = 4;

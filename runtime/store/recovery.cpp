@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "runtime/store/recovery.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace bwrt::runtime {
+
+// A process has a handful of tenants.
+std::uint16_t Spaces::number_of(std::uint64_t space) {
+    const auto found = std::find(spaces_.begin(), spaces_.end(), space);
+    if (found == spaces_.end()) {
+        if (spaces_.size() == kNone) return kNone;
+        spaces_.push_back(space);
+        return static_cast<std::uint16_t>(spaces_.size() - 1);
+    }
+    return static_cast<std::uint16_t>(found - spaces_.begin());
+}
+
+void Recovery::restart() noexcept {
+    for (std::uint32_t segment = 0; segment < segments_.count(); ++segment) {
+        const auto number = static_cast<std::uint16_t>(segment);
+        while (index_.first_of_segment(number) != kNoEntry) forget(index_.first_of_segment(number));
+        segments_.restore_generation(segment, 0);
+    }
+    counts_ = {};
+}
+
+void Recovery::take(const Record& record) noexcept {
+    ++counts_.records;
+    IndexKey key;
+    switch (record.kind) {
+        case RecordKind::kStored:
+            store(record);
+            break;
+        case RecordKind::kRemoved:
+            if (key_of(record.key.space, record.key.identity, record.key.part, &key)) {
+                const std::uint32_t entry = index_.find(key);
+                if (entry != kNoEntry) forget(entry);
+            }
+            break;
+        case RecordKind::kSegment: {
+            if (record.segment >= segments_.count()) break;
+            const auto number = static_cast<std::uint16_t>(record.segment);
+            while (index_.first_of_segment(number) != kNoEntry) {
+                forget(index_.first_of_segment(number));
+            }
+            segments_.restore_generation(record.segment, record.generation);
+            break;
+        }
+        case RecordKind::kSnapshotEnd:
+        case RecordKind::kOpened:
+            break;  // the log's own
+    }
+}
+
+bool Recovery::key_of(std::uint64_t space, const std::uint8_t* identity, std::uint32_t part,
+                      IndexKey* key_out) noexcept {
+    std::memcpy(key_out->identity, identity, sizeof key_out->identity);
+    key_out->part = part;
+    key_out->tenant = spaces_.number_of(space);
+    return key_out->tenant != Spaces::kNone;
+}
+
+bool Recovery::is_place(const Record& record) const noexcept {
+    if (record.length_bytes == 0 || record.segment >= segments_.count() ||
+        record.offset_bytes % kUnitBytes != 0) {
+        return false;
+    }
+    const std::uint64_t bytes = place_bytes(record.length_bytes);
+    return bytes <= segments_.segment_bytes() &&
+           record.offset_bytes <= segments_.segment_bytes() - bytes;
+}
+
+std::uint32_t Recovery::parent_of(const Record& record) noexcept {
+    constexpr std::uint8_t kRoot[kIdentityBytes] = {};
+    IndexKey key;
+    if (std::memcmp(record.parent_identity, kRoot, sizeof kRoot) == 0 ||
+        !key_of(record.key.space, record.parent_identity, record.parent_part, &key)) {
+        return kNoEntry;
+    }
+    return index_.find(key);
+}
+
+void Recovery::store(const Record& record) noexcept {
+    if (!is_place(record)) {
+        ++counts_.no_place;
+        return;
+    }
+    if (record.generation != segments_.generation_of(record.segment)) {
+        ++counts_.reclaimed;
+        return;
+    }
+    IndexKey key;
+    if (!key_of(record.key.space, record.key.identity, record.key.part, &key)) {
+        ++counts_.no_room;
+        return;
+    }
+    // It may have moved, or be another block of the same name, stored after the first was removed.
+    const std::uint32_t before = index_.find(key);
+    if (before != kNoEntry) forget(before);
+    const BlockFields fields = {record.length_bytes, 0,
+                                static_cast<std::uint32_t>(record.offset_bytes / kUnitBytes),
+                                static_cast<std::uint16_t>(record.segment), kOnDisk};
+    std::uint32_t entry = kNoEntry;
+    if (index_.insert(key, fields, {record.layout_digest, record.root}, &entry) !=
+        IndexWriter::Inserted::kNew) {
+        ++counts_.no_room;
+        return;
+    }
+    segments_.restore_block({record.segment, record.offset_bytes},
+                            place_bytes(record.length_bytes));
+    if (observer_ != nullptr) observer_->block_found(entry, parent_of(record), record);
+}
+
+void Recovery::forget(std::uint32_t entry) noexcept {
+    const BlockFields fields = index_.fields_of(entry);
+    if (observer_ != nullptr) observer_->block_gone(entry);
+    segments_.release(fields.disk_segment, place_bytes(fields.length_bytes));
+    index_.erase(entry);
+}
+
+}  // namespace bwrt::runtime
