@@ -23,7 +23,8 @@ Staging::Staging(std::uint32_t buffer_count, std::uint32_t io_bytes_max,
 }
 
 void Staging::make_fast(StorageBackend* backend, bool huge_pages) noexcept {
-    if (huge_pages) madvise(memory_.address(), memory_.length_bytes(), MADV_HUGEPAGE);
+    madvise(memory_.address(), memory_.length_bytes(),
+            huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     fixed_buffer_ = backend->attach_buffer(memory_.address(), memory_.length_bytes());
 }
 

@@ -27,6 +27,7 @@ struct BlockKey {
     std::uint64_t space = 0;
     std::uint8_t identity[kIdentityBytes] = {};
     std::uint32_t part = 0;
+    std::uint32_t reserved = 0;
 };
 
 [[nodiscard]] bool operator==(const BlockKey& a, const BlockKey& b) noexcept;
@@ -35,7 +36,7 @@ struct BlockKey {
     return static_cast<std::uint32_t>((length_bytes + kChunkBytes - 1) / kChunkBytes);
 }
 
-// `tenant_seed` is the tenant's, from its secret: who does not know it cannot make sums that fit.
+// `tenant_seed` is the tenant's, from its secret.
 [[nodiscard]] std::uint64_t block_seed(const BlockKey& key, std::uint32_t length_bytes,
                                        std::uint64_t layout_digest,
                                        std::uint64_t tenant_seed) noexcept;

@@ -55,7 +55,9 @@ struct LogHeader {
     std::uint8_t store_id[kStoreIdBytes];
     std::uint64_t log_number;
     std::uint32_t record_bytes;
-    std::uint8_t reserved[4044];
+    std::uint32_t reserved_0;
+    std::uint64_t segment_bytes;  // the same in all logs of a shard
+    std::uint8_t reserved[4032];
     std::uint64_t checksum;
 };
 static_assert(sizeof(LogHeader) == 4096 && offsetof(LogHeader, checksum) == 4088);
@@ -78,13 +80,14 @@ struct Record {
     // The block: what the tag covers, to layout_digest and root.
     BlockKey key;  // kRemoved: all it has
     std::uint32_t length_bytes;
+    std::uint32_t reserved_0;
     std::uint64_t layout_digest;
     std::uint64_t root;
     std::uint8_t tag[kTagBytes];
 
-    // Its place.  kSegment: segment, generation and directory.
+    // Its place.  kSegment: segment and generation.
     std::uint32_t segment;
-    std::uint32_t directory;
+    std::uint32_t reserved_1;
     std::uint64_t generation;
     std::uint64_t offset_bytes;
 
@@ -92,15 +95,15 @@ struct Record {
     std::uint8_t parent_identity[kIdentityBytes];  // zeros: a root
     std::uint32_t parent_part;
     Closure closure;
-    std::uint8_t reserved_0;
+    std::uint8_t reserved_2;
     std::uint16_t window_blocks;
     std::uint32_t access_count;
-    std::uint32_t reserved_1;
+    std::uint32_t reserved_3;
     std::uint64_t stored_s;
     std::uint64_t expires_s;  // 0: never
 
     std::uint64_t nonce;  // kOpened
-    std::uint8_t reserved_2[48];
+    std::uint8_t reserved_4[48];
     std::uint64_t checksum;
 };
 static_assert(sizeof(BlockKey) == 48 && offsetof(BlockKey, part) == 40);

@@ -2,9 +2,7 @@
 
 #include "runtime/store/log.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,7 +11,6 @@
 #include <cstdio>
 #include <cstring>
 #include <functional>
-#include <memory>
 
 namespace bwrt::runtime {
 namespace {
@@ -29,57 +26,25 @@ struct LogName {
 };
 
 bwrt_status fail_io(const char* name, const ErrorSink& sink) {
-    return fail_os(sink, BWRT_E_IO, errno, kField, "%s: %s", name, errno_name(errno));
+    const int os_code = errno;
+    return fail_os(sink, status_of_io_errno(os_code), os_code, kField, "%s: %s", name,
+                   errno_name(os_code));
 }
 
 // Newest first.  Nothing but what a writer named counts.
 bwrt_status list_logs(const Shard& shard, std::vector<std::uint64_t>* numbers_out,
                       const ErrorSink& sink) {
-    const int fd = openat(shard.directory.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return fail_io(".", sink);
-    const std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(fd), closedir);
-    if (entries == nullptr) {
-        close(fd);
-        return fail_io(".", sink);
-    }
-    while (const dirent* entry = readdir(entries.get())) {
+    std::vector<std::string> names;
+    if (!list_directory(shard.directory.fd(), &names)) return fail_io(".", sink);
+    numbers_out->clear();
+    for (const std::string& name : names) {
         unsigned long long number = 0;
-        if (std::sscanf(entry->d_name, "log.%16llx", &number) == 1 &&
-            std::strcmp(entry->d_name, LogName(number).text) == 0) {
+        if (std::sscanf(name.c_str(), "log.%16llx", &number) == 1 && name == LogName(number).text) {
             numbers_out->push_back(number);
         }
     }
     std::sort(numbers_out->begin(), numbers_out->end(), std::greater<>());
     return BWRT_OK;
-}
-
-// Bytes read, less than asked for at the file's end; -1 and errno.
-ssize_t read_at(int fd, void* bytes, std::size_t count, std::uint64_t offset_bytes) {
-    std::size_t done = 0;
-    while (done < count) {
-        const ssize_t got = pread(fd, static_cast<char*>(bytes) + done, count - done,
-                                  static_cast<off_t>(offset_bytes + done));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return -1;
-        if (got == 0) break;
-        done += static_cast<std::size_t>(got);
-    }
-    return static_cast<ssize_t>(done);
-}
-
-bool write_at(int fd, const void* bytes, std::size_t count, std::uint64_t offset_bytes) {
-    std::size_t done = 0;
-    while (done < count) {
-        const ssize_t put = pwrite(fd, static_cast<const char*>(bytes) + done, count - done,
-                                   static_cast<off_t>(offset_bytes + done));
-        if (put < 0 && errno == EINTR) continue;
-        if (put <= 0) {
-            if (put == 0) errno = ENOSPC;
-            return false;
-        }
-        done += static_cast<std::size_t>(put);
-    }
-    return true;
 }
 
 // Reads records to the first that is not whole.  False and errno when the file cannot be read.
@@ -111,15 +76,25 @@ bool read_records(int fd, LogReader* reader, LogEnd* end, bool* has_snapshot_out
     }
 }
 
-bwrt_status read_one(const Shard& shard, const Superblock& store, std::uint64_t number,
-                     LogReader* reader, LogReport* report, const ErrorSink& sink) {
+// An open log and its header; not open where it does not count by that, or is gone.
+struct OpenLog {
+    OpenFile file;
+    LogHeader header = {};
+    std::uint64_t length_bytes = 0;
+    bool gone = false;
+};
+
+bwrt_status open_log(const Shard& shard, const Superblock& store, std::uint64_t number,
+                     OpenLog* log_out, const ErrorSink& sink) {
     const LogName name(number);
-    const OpenFile file = open_beneath(shard.directory.fd(), name.text, O_RDONLY);
+    OpenFile file = open_beneath(shard.directory.fd(), name.text, O_RDONLY);
+    log_out->gone = !file.is_open() && errno == ENOENT;
+    if (log_out->gone) return BWRT_OK;
     struct stat stat = {};
     if (!file.is_open() || fstat(file.fd(), &stat) != 0) return fail_io(name.text, sink);
-    if (!S_ISREG(stat.st_mode)) return BWRT_OK;  // does not count
-    LogHeader header = {};
-    const ssize_t got = read_at(file.fd(), &header, sizeof header, 0);
+    if (!S_ISREG(stat.st_mode)) return BWRT_OK;
+    LogHeader& header = log_out->header;
+    const std::int64_t got = read_at(file.fd(), &header, sizeof header, 0);
     if (got < 0) return fail_io(name.text, sink);
     const Sealed sealed = got == sizeof header ? check(header) : Sealed::kDamaged;
     if (sealed == Sealed::kNewer) {
@@ -131,13 +106,47 @@ bwrt_status read_one(const Shard& shard, const Superblock& store, std::uint64_t 
         std::memcmp(header.store_id, store.store_id, sizeof store.store_id) != 0) {
         return BWRT_OK;
     }
-    report->end = {number, 0, first_life(header)};
-    static_cast<void>(posix_fadvise(file.fd(), 0, 0, POSIX_FADV_SEQUENTIAL));
-    if (!read_records(file.fd(), reader, &report->end, &report->found)) {
-        return fail_io(name.text, sink);
+    log_out->length_bytes = static_cast<std::uint64_t>(stat.st_size);
+    log_out->file = std::move(file);
+    return BWRT_OK;
+}
+
+bwrt_status read_one(const Shard& shard, const Superblock& store, std::uint64_t number,
+                     LogReader* reader, LogReport* report, bool* gone_out, const ErrorSink& sink) {
+    OpenLog log;
+    if (const bwrt_status status = open_log(shard, store, number, &log, sink)) return status;
+    *gone_out = log.gone;
+    if (!log.file.is_open()) return BWRT_OK;
+    report->end = {number, 0, first_life(log.header)};
+    static_cast<void>(posix_fadvise(log.file.fd(), 0, 0, POSIX_FADV_SEQUENTIAL));
+    if (!read_records(log.file.fd(), reader, &report->end, &report->found)) {
+        return fail_io(LogName(number).text, sink);
     }
-    const auto length = static_cast<std::uint64_t>(stat.st_size);
-    report->ignored_bytes = length - std::min(length, report->end.offset_bytes());
+    report->ignored_bytes =
+        log.length_bytes - std::min(log.length_bytes, report->end.offset_bytes());
+    return BWRT_OK;
+}
+
+// Those that there are now.  *gone_out: one went while we looked, and another has come.
+bwrt_status read_newest(const Shard& shard, const Superblock& store, LogReader* reader,
+                        LogReport* report, bool* gone_out, const ErrorSink& sink) {
+    std::vector<std::uint64_t> numbers;
+    if (const bwrt_status status = list_logs(shard, &numbers, sink)) return status;
+    *report = {};
+    if (!numbers.empty()) report->next_number = numbers.front() + 1;
+    *gone_out = false;
+    for (const std::uint64_t number : numbers) {
+        reader->restart();
+        if (const bwrt_status status =
+                read_one(shard, store, number, reader, report, gone_out, sink)) {
+            return status;
+        }
+        if (report->found || *gone_out) return BWRT_OK;
+        ++report->passed_over;
+    }
+    reader->restart();
+    report->end = {};
+    report->ignored_bytes = 0;
     return BWRT_OK;
 }
 
@@ -145,14 +154,25 @@ bwrt_status read_one(const Shard& shard, const Superblock& store, std::uint64_t 
 bwrt_status begin_life(int fd, const char* name, LogEnd* end, const ErrorSink& sink) {
     Record record = {};
     record.kind = RecordKind::kOpened;
-    if (getrandom(&record.nonce, sizeof record.nonce, 0) != sizeof record.nonce) {
-        return fail_io("getrandom", sink);
-    }
-    const std::uint64_t offset_bytes = end->offset_bytes();
-    end->put(&record);
-    end->life = next_life(end->life, record.nonce);
-    if (!write_at(fd, &record, sizeof record, offset_bytes)) return fail_io(name, sink);
+    if (!fill_random(&record.nonce, sizeof record.nonce)) return fail_io("getrandom", sink);
+    LogEnd next = *end;
+    next.put(&record);
+    next.life = next_life(next.life, record.nonce);
+    if (!write_at(fd, &record, sizeof record, end->offset_bytes())) return fail_io(name, sink);
+    *end = next;
     return BWRT_OK;
+}
+
+bwrt_status write_beginning(int fd, const Superblock& store, const char* name,
+                            std::uint64_t segment_bytes, LogEnd* end, const ErrorSink& sink) {
+    LogHeader header = {};
+    header.log_number = end->log_number;
+    header.segment_bytes = segment_bytes;
+    std::memcpy(header.store_id, store.store_id, sizeof header.store_id);
+    seal(&header);
+    if (!write_at(fd, &header, sizeof header, 0)) return fail_io(name, sink);
+    end->life = first_life(header);
+    return begin_life(fd, name, end, sink);
 }
 
 }  // namespace
@@ -162,58 +182,67 @@ void LogEnd::put(Record* record) noexcept {
     seal(record, life);
 }
 
+bwrt_status find_segment_bytes(const Shard& shard, const Superblock& store,
+                               std::uint64_t* segment_bytes_out, const ErrorSink& sink) {
+    std::vector<std::uint64_t> numbers;
+    if (const bwrt_status status = list_logs(shard, &numbers, sink)) return status;
+    *segment_bytes_out = 0;
+    for (const std::uint64_t number : numbers) {
+        OpenLog log;
+        if (const bwrt_status status = open_log(shard, store, number, &log, sink)) return status;
+        if (!log.file.is_open()) continue;
+        *segment_bytes_out = log.header.segment_bytes;
+        break;
+    }
+    return BWRT_OK;
+}
+
 bwrt_status read_log(const Shard& shard, const Superblock& store, LogReader* reader,
                      LogReport* report_out, const ErrorSink& sink) {
-    std::vector<std::uint64_t> numbers;
+    constexpr int kTryCount = 16;  // a writer makes a new log once in many thousands of blocks
     LogReport report;
-    if (const bwrt_status status = list_logs(shard, &numbers, sink)) return status;
-    for (const std::uint64_t number : numbers) {
-        reader->restart();
-        if (const bwrt_status status = read_one(shard, store, number, reader, &report, sink)) {
+    bool gone = true;
+    for (int i = 0; i < kTryCount && gone; ++i) {
+        if (const bwrt_status status = read_newest(shard, store, reader, &report, &gone, sink)) {
             return status;
         }
-        if (report.found) break;
-        ++report.passed_over;
     }
-    if (!report.found) {
-        reader->restart();
-        report.end = {};
-        report.ignored_bytes = 0;
-        // A new log must not take the name of one that is there.
-        if (!numbers.empty()) report.end.log_number = numbers.front();
+    if (gone) {
+        errno = ENOENT;
+        return fail_io("log", sink);
     }
     *report_out = report;
     return BWRT_OK;
 }
 
 bwrt_status create_log(const Shard& shard, const Superblock& store, std::uint64_t number,
-                       OpenFile* file_out, LogEnd* end_out, const ErrorSink& sink) {
+                       std::uint64_t segment_bytes, OpenFile* file_out, LogEnd* end_out,
+                       const ErrorSink& sink) {
     const LogName draft(number, ".new");
-    LogHeader header = {};
-    header.log_number = number;
-    std::memcpy(header.store_id, store.store_id, sizeof header.store_id);
-    seal(&header);
-    OpenFile file = open_beneath(shard.directory.fd(), draft.text, O_RDWR | O_CREAT | O_TRUNC);
-    if (!file.is_open() || !write_at(file.fd(), &header, sizeof header, 0)) {
-        return fail_io(draft.text, sink);
+    const int directory = shard.directory.fd();
+    OpenFile file = open_beneath(directory, draft.text, O_RDWR | O_CREAT | O_TRUNC);
+    if (!file.is_open()) return fail_io(draft.text, sink);
+    LogEnd end = {number, 0, 0};
+    if (const bwrt_status status =
+            write_beginning(file.fd(), store, draft.text, segment_bytes, &end, sink)) {
+        unlinkat(directory, draft.text, 0);  // on a full disk its bytes are missed
+        return status;
     }
-    LogEnd end = {number, 0, first_life(header)};
-    if (const bwrt_status status = begin_life(file.fd(), draft.text, &end, sink)) return status;
     *file_out = std::move(file);
     *end_out = end;
     return BWRT_OK;
 }
 
-bwrt_status publish_log(const Shard& shard, std::uint64_t number, const ErrorSink& sink) {
+bwrt_status publish_log(const Shard& shard, std::uint64_t number, bool* counts_out,
+                        const ErrorSink& sink) {
     const int directory = shard.directory.fd();
     const LogName draft(number, ".new"), name(number);
-    if (renameat(directory, draft.text, directory, name.text) != 0 || fsync(directory) != 0) {
-        return fail_io(draft.text, sink);
-    }
+    *counts_out = renameat(directory, draft.text, directory, name.text) == 0;
+    if (!*counts_out || !flush(directory)) return fail_io(draft.text, sink);
+    // One that stays, for whatever reason, is read only should this one be lost.
     std::vector<std::uint64_t> numbers;
-    if (const bwrt_status status = list_logs(shard, &numbers, sink)) return status;
+    if (list_logs(shard, &numbers, {}) != BWRT_OK) return BWRT_OK;
     for (const std::uint64_t other : numbers) {
-        // One that stays is read only should this one be lost.
         if (other != number) unlinkat(directory, LogName(other).text, 0);
     }
     return BWRT_OK;

@@ -32,7 +32,8 @@ struct LogEnd {
     [[nodiscard]] std::uint64_t offset_bytes() const noexcept {
         return sizeof(LogHeader) + sequence * sizeof(Record);
     }
-    // Numbers and seals the record; the next one comes behind it.
+    // Numbers and seals the record; the next one comes behind it.  When its write then fails, this
+    // end is no place to go on from: the record before it is.
     void put(Record* record) noexcept;
 };
 
@@ -50,23 +51,34 @@ struct LogReport {
     LogEnd end;
     std::uint64_t ignored_bytes = 0;  // behind the end, in the log that counts
     std::uint32_t passed_over = 0;    // newer logs that did not count
+    std::uint64_t next_number = 1;    // for the next log: no name is taken twice
     bool found = false;               // false: there is none that counts
 };
 
+// The length of the shard's segments, from any log of it; 0 when there is none yet.
+bwrt_status find_segment_bytes(const Shard& shard, const Superblock& store,
+                               std::uint64_t* segment_bytes_out, const ErrorSink& sink);
+
 // Reads the newest log that counts.  BWRT_E_IO when one cannot be read, BWRT_E_FORMAT when it is of
-// a newer format: neither is a reason to begin anew over it.
+// a newer format: neither is a reason to begin anew over it.  A writer may replace the log
+// meanwhile.
 bwrt_status read_log(const Shard& shard, const Superblock& store, LogReader* reader,
                      LogReport* report_out, const ErrorSink& sink);
 
-// Creates log `number` under its draft's name, with header and kOpened.  The caller writes the
-// snapshot and its end, flushes, and gives it its name.
+// Creates log `number` under its draft's name, with header and kOpened; nothing is left of it when
+// that fails.  The caller writes the snapshot and its end, flushes, and publishes.
 bwrt_status create_log(const Shard& shard, const Superblock& store, std::uint64_t number,
-                       OpenFile* file_out, LogEnd* end_out, const ErrorSink& sink);
+                       std::uint64_t segment_bytes, OpenFile* file_out, LogEnd* end_out,
+                       const ErrorSink& sink);
 
-// The draft is whole and on the disk: from now on it counts.  Removes older logs.
-bwrt_status publish_log(const Shard& shard, std::uint64_t number, const ErrorSink& sink);
+// Gives the draft, which is whole and on the disk, its name, and removes older logs.  Once
+// *counts_out is set the new log is the one that is read, whatever is returned: with an error it
+// may not be there after a power cut, and no record may be put into either.
+bwrt_status publish_log(const Shard& shard, std::uint64_t number, bool* counts_out,
+                        const ErrorSink& sink);
 
-// Opens the log to go on at its end: cuts what is behind it and begins a new life.
+// Opens the log to go on at its end: cuts what is behind it and begins a new life.  *end is that of
+// the new life, and unchanged when that fails: it may be tried again.
 bwrt_status resume_log(const Shard& shard, OpenFile* file_out, LogEnd* end, const ErrorSink& sink);
 
 }  // namespace bwrt::runtime

@@ -19,12 +19,14 @@ std::uint16_t Spaces::number_of(std::uint64_t space) {
 }
 
 void Recovery::restart() noexcept {
-    for (std::uint32_t segment = 0; segment < segments_.count(); ++segment) {
-        const auto number = static_cast<std::uint16_t>(segment);
-        while (index_.first_of_segment(number) != kNoEntry) forget(index_.first_of_segment(number));
-        segments_.restore_generation(segment, 0);
-    }
+    segments_.for_each([this](std::uint32_t segment) { begin_segment(segment, 0); });
     counts_ = {};
+}
+
+void Recovery::begin_segment(std::uint32_t segment, std::uint64_t generation) noexcept {
+    const auto number = static_cast<std::uint16_t>(segment);
+    while (index_.first_of_segment(number) != kNoEntry) forget(index_.first_of_segment(number));
+    segments_.restore_generation(segment, generation);
 }
 
 void Recovery::take(const Record& record) noexcept {
@@ -40,15 +42,9 @@ void Recovery::take(const Record& record) noexcept {
                 if (entry != kNoEntry) forget(entry);
             }
             break;
-        case RecordKind::kSegment: {
-            if (record.segment >= segments_.count()) break;
-            const auto number = static_cast<std::uint16_t>(record.segment);
-            while (index_.first_of_segment(number) != kNoEntry) {
-                forget(index_.first_of_segment(number));
-            }
-            segments_.restore_generation(record.segment, record.generation);
+        case RecordKind::kSegment:
+            if (segments_.exists(record.segment)) begin_segment(record.segment, record.generation);
             break;
-        }
         case RecordKind::kSnapshotEnd:
         case RecordKind::kOpened:
             break;  // the log's own
@@ -64,7 +60,7 @@ bool Recovery::key_of(std::uint64_t space, const std::uint8_t* identity, std::ui
 }
 
 bool Recovery::is_place(const Record& record) const noexcept {
-    if (record.length_bytes == 0 || record.segment >= segments_.count() ||
+    if (record.length_bytes == 0 || !segments_.exists(record.segment) ||
         record.offset_bytes % kUnitBytes != 0) {
         return false;
     }

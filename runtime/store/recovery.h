@@ -71,6 +71,7 @@ class Recovery final : public LogReader {
 
  private:
     void store(const Record& record) noexcept;
+    void begin_segment(std::uint32_t segment, std::uint64_t generation) noexcept;
     void forget(std::uint32_t entry) noexcept;
     [[nodiscard]] bool is_place(const Record& record) const noexcept;
     [[nodiscard]] bool key_of(std::uint64_t space, const std::uint8_t* identity, std::uint32_t part,

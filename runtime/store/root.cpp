@@ -2,21 +2,17 @@
 
 #include "runtime/store/root.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
-#include <memory>
 
 namespace bwrt::runtime {
 namespace {
@@ -27,45 +23,40 @@ constexpr const char* kLockName = "lock";
 constexpr const char* kField = "config.store_directories";
 constexpr const char* kShardField = "config.store_shard";
 constexpr std::size_t kShardNameBytesMax = 64;
+constexpr mode_t kOthersWrite = 022;
+constexpr mode_t kOthersAll = 077;
 
 bwrt_status fail_io(const char* path, const char* name, const ErrorSink& sink) {
-    return fail_os(sink, BWRT_E_IO, errno, kField, "%s/%s: %s", path, name, errno_name(errno));
+    const int os_code = errno;
+    return fail_os(sink, status_of_io_errno(os_code), os_code, kField, "%s/%s: %s", path, name,
+                   errno_name(os_code));
 }
 
-// Nothing but what a file system puts there itself.
-bool is_empty(int directory_fd) {
-    const int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return false;
-    const std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(fd), closedir);
-    if (entries == nullptr) {
-        close(fd);
-        return false;
-    }
-    while (const dirent* entry = readdir(entries.get())) {
-        const char* name = entry->d_name;
-        if (std::strcmp(name, ".") != 0 && std::strcmp(name, "..") != 0 &&
-            std::strcmp(name, "lost+found") != 0 && std::strncmp(name, "bwrt-store", 10) != 0) {
-            return false;
-        }
-    }
-    return true;
+// What a file system puts there itself, and drafts of superblocks: a process may be making one.
+bool counts_as_nothing(const std::string& name) {
+    return name == "lost+found" || name.rfind(kSuperblockName, 0) == 0;
 }
 
-bool fill_random(void* bytes, std::size_t count) {
-    return getrandom(bytes, count, 0) == static_cast<ssize_t>(count);
+bwrt_status check_empty(const char* path, int directory_fd, const ErrorSink& sink) {
+    std::vector<std::string> names;
+    if (!list_directory(directory_fd, &names)) return fail_io(path, ".", sink);
+    if (std::all_of(names.begin(), names.end(), counts_as_nothing)) return BWRT_OK;
+    // Another process may have made the store, and a shard in it, since we looked for one.
+    if (faccessat(directory_fd, kSuperblockName, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return BWRT_OK;
+    return fail(sink, BWRT_E_FORMAT, kField,
+                "%s is not empty and no store: choose an empty directory", path);
 }
 
-bool write_whole(int fd, const void* bytes, std::size_t count) {
-    return pwrite(fd, bytes, count, 0) == static_cast<ssize_t>(count) && fsync(fd) == 0;
+// False and errno.
+bool write_draft(int directory_fd, const char* draft, const Superblock& block) {
+    const OpenFile file = open_beneath(directory_fd, draft, O_WRONLY | O_CREAT | O_EXCL);
+    return file.is_open() && write_at(file.fd(), &block, sizeof block, 0) && flush(file.fd());
 }
 
 // Two processes may do so at once: the first to give its draft the name wins, both read that.
 bwrt_status create_superblock(const char* path, int directory_fd, std::uint32_t number,
                               const StoreRoot* first, const ErrorSink& sink) {
-    if (!is_empty(directory_fd)) {
-        return fail(sink, BWRT_E_FORMAT, kField,
-                    "%s is not empty and no store: choose an empty directory", path);
-    }
+    if (const bwrt_status status = check_empty(path, directory_fd, sink)) return status;
     Superblock block = {};
     block.created_s = static_cast<std::uint64_t>(std::time(nullptr));
     block.directory_number = number;
@@ -81,14 +72,12 @@ bwrt_status create_superblock(const char* path, int directory_fd, std::uint32_t 
     seal(&block);
     char draft[48];
     std::snprintf(draft, sizeof draft, "%s.%016llx", kSuperblockName, ull(draft_number));
-    const OpenFile file = open_beneath(directory_fd, draft, O_WRONLY | O_CREAT | O_EXCL);
-    if (!file.is_open()) return fail_io(path, draft, sink);
-    bool done = write_whole(file.fd(), &block, sizeof block);
+    bool done = write_draft(directory_fd, draft, block);
     done = done &&
            (linkat(directory_fd, draft, directory_fd, kSuperblockName, 0) == 0 || errno == EEXIST);
+    done = done && flush(directory_fd);
     const int os_code = errno;
     unlinkat(directory_fd, draft, 0);
-    if (done) done = fsync(directory_fd) == 0;
     if (done) return BWRT_OK;
     errno = os_code;
     return fail_io(path, kSuperblockName, sink);
@@ -120,76 +109,67 @@ bwrt_status check_superblock(const char* path, const Superblock& block, std::uin
     return BWRT_OK;
 }
 
-bwrt_status check_owner(const char* path, int fd, const ErrorSink& sink) {
+// Ours, and no one else has the rights in `forbidden`.
+bwrt_status check_owner(const char* path, const char* name, int fd, mode_t forbidden,
+                        const ErrorSink& sink) {
     struct stat stat = {};
-    if (fstat(fd, &stat) != 0) return fail_io(path, ".", sink);
+    if (fstat(fd, &stat) != 0) return fail_io(path, name, sink);
     if (stat.st_uid != geteuid()) {
-        return fail(sink, BWRT_E_INVAL, kField, "%s belongs to user %u, not to us", path,
+        return fail(sink, BWRT_E_INVAL, kField, "%s/%s belongs to user %u, not to us", path, name,
                     stat.st_uid);
     }
-    if ((stat.st_mode & 022) == 0) return BWRT_OK;
-    return fail(sink, BWRT_E_INVAL, kField, "%s may be written by others (mode %o)", path,
-                stat.st_mode & 07777);
+    if ((stat.st_mode & forbidden) == 0) return BWRT_OK;
+    return fail(sink, BWRT_E_INVAL, kField, "%s/%s may be %s by others (mode %o)", path, name,
+                (stat.st_mode & kOthersWrite) != 0 ? "written" : "read", stat.st_mode & 07777);
 }
 
-// Not what the umask leaves of the mode.
-bool make_directory(int parent_fd, const char* name) noexcept {
-    if (mkdirat(parent_fd, name, 0700) != 0) return errno == EEXIST;
-    return fchmodat(parent_fd, name, 0700, 0) == 0;
-}
-
-OpenFile open_directory(int parent_fd, const char* name, Access access) noexcept {
-    if (access == Access::kCreate && !make_directory(parent_fd, name)) return OpenFile();
-    return open_beneath(parent_fd, name, O_RDONLY | O_DIRECTORY);
+bwrt_status open_directory(int parent_fd, const char* name, Access access, OpenFile* directory_out,
+                           const ErrorSink& sink) {
+    if (access == Access::kCreate && !make_directory(parent_fd, name)) {
+        return fail_io(kShardsName, name, sink);
+    }
+    OpenFile directory = open_beneath(parent_fd, name, O_RDONLY | O_DIRECTORY);
+    if (!directory.is_open()) return fail_io(kShardsName, name, sink);
+    if (const bwrt_status status =
+            check_owner(kShardsName, name, directory.fd(), kOthersWrite, sink)) {
+        return status;
+    }
+    *directory_out = std::move(directory);
+    return BWRT_OK;
 }
 
 bwrt_status fail_lock(const char* shard, const ErrorSink& sink) {
-    return fail_os(sink, BWRT_E_IO, errno, kShardField, "%s/%s: %s", shard, kLockName,
-                   errno_name(errno));
-}
-
-// The pid inside is for people: the lock is the kernel's, and ends with its holder.
-bwrt_status take_lock(const char* name, Shard* shard, const ErrorSink& sink) {
-    shard->lock = open_beneath(shard->directory.fd(), kLockName, O_RDWR | O_CREAT);
-    const int fd = shard->lock.fd();
-    if (fd < 0) return fail_lock(name, sink);
-    char pid[16] = {};
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK) return fail_lock(name, sink);
-        if (pread(fd, pid, sizeof pid - 1, 0) < 0) pid[0] = '\0';
-        return fail(sink, BWRT_E_LOCKED, kShardField, "%s is written by process %ld", name,
-                    std::strtol(pid, nullptr, 10));
-    }
-    const int length = std::snprintf(pid, sizeof pid, "%d\n", static_cast<int>(getpid()));
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, static_cast<std::size_t>(length), 0) != length) {
-        return fail_lock(name, sink);
-    }
-    return BWRT_OK;
+    const int os_code = errno;
+    return fail_os(sink, status_of_io_errno(os_code), os_code, kShardField, "%s/%s: %s", shard,
+                   kLockName, errno_name(os_code));
 }
 
 }  // namespace
 
-OpenFile::~OpenFile() {
-    if (fd_ >= 0) close(fd_);
+ShardLock::~ShardLock() {
+    if (owner_pid_ != 0 && owner_pid_ == getpid()) flock(file_.fd(), LOCK_UN);
 }
 
-OpenFile open_beneath(int directory_fd, const char* name, int flags) noexcept {
-    constexpr std::uint64_t kMode = 0600;
-    open_how how = {};
-    how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
-    how.mode = (flags & O_CREAT) != 0 ? kMode : 0;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-    long fd = syscall(SYS_openat2, directory_fd, name, &how, sizeof how);
-    // Older than 5.6, or a filter that does not know the call: names have no slash, so this is
-    // beneath as well.
-    if (fd < 0 && (errno == ENOSYS || errno == EPERM)) {
-        fd = openat(directory_fd, name, static_cast<int>(how.flags), kMode);
+bwrt_status ShardLock::take(int shard_fd, const char* shard_name, const ErrorSink& sink) {
+    OpenFile file = open_beneath(shard_fd, kLockName, O_RDWR | O_CREAT);
+    if (!file.is_open()) return fail_lock(shard_name, sink);
+    char pid[16] = {};
+    int locked = 0;
+    while ((locked = flock(file.fd(), LOCK_EX | LOCK_NB)) != 0 && errno == EINTR) {
     }
-    OpenFile file(static_cast<int>(fd));
-    if (file.is_open() && (flags & O_CREAT) != 0 && fchmod(file.fd(), kMode) != 0) {
-        return OpenFile();
+    if (locked != 0) {
+        if (errno != EWOULDBLOCK) return fail_lock(shard_name, sink);
+        if (read_at(file.fd(), pid, sizeof pid - 1, 0) < 0) pid[0] = '\0';
+        return fail(sink, BWRT_E_LOCKED, kShardField, "%s is written by process %ld", shard_name,
+                    std::strtol(pid, nullptr, 10));
     }
-    return file;
+    // For people, and no reason not to go on where it cannot be written: a disk may be full.
+    const int length = std::snprintf(pid, sizeof pid, "%d\n", static_cast<int>(getpid()));
+    static_cast<void>(!ftruncate(file.fd(), 0));
+    static_cast<void>(!write_at(file.fd(), pid, static_cast<std::size_t>(length), 0));
+    file_ = std::move(file);
+    owner_pid_ = getpid();
+    return BWRT_OK;
 }
 
 bwrt_status open_root(const char* path, std::uint32_t number, const StoreRoot* first, Access access,
@@ -201,7 +181,7 @@ bwrt_status open_root(const char* path, std::uint32_t number, const StoreRoot* f
     root.directory = OpenFile(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     const int fd = root.directory.fd();
     if (fd < 0) return fail_io(path, ".", sink);
-    if (const bwrt_status status = check_owner(path, fd, sink)) return status;
+    if (const bwrt_status status = check_owner(path, ".", fd, kOthersWrite, sink)) return status;
     OpenFile file = open_beneath(fd, kSuperblockName, O_RDONLY);
     if (!file.is_open() && errno == ENOENT && access == Access::kCreate) {
         if (const bwrt_status status = create_superblock(path, fd, number, first, sink)) {
@@ -213,7 +193,11 @@ bwrt_status open_root(const char* path, std::uint32_t number, const StoreRoot* f
         if (errno == ENOENT) return fail(sink, BWRT_E_FORMAT, kField, "%s holds no store", path);
         return fail_io(path, kSuperblockName, sink);
     }
-    const ssize_t count = pread(file.fd(), &root.superblock, sizeof root.superblock, 0);
+    if (const bwrt_status status =
+            check_owner(path, kSuperblockName, file.fd(), kOthersAll, sink)) {
+        return status;
+    }
+    const std::int64_t count = read_at(file.fd(), &root.superblock, sizeof root.superblock, 0);
     if (count < 0) return fail_io(path, kSuperblockName, sink);
     // What is short is as wrong as zeros.
     if (count != sizeof root.superblock) root.superblock = {};
@@ -239,13 +223,19 @@ bwrt_status open_shard(const StoreRoot& root, const char* name, Access access, b
                     kShardNameBytesMax);
     }
     Shard shard;
-    const OpenFile shards = open_directory(root.directory.fd(), kShardsName, access);
-    if (shards.is_open()) shard.directory = open_directory(shards.fd(), name, access);
-    if (!shard.directory.is_open()) {
-        return fail_os(sink, BWRT_E_IO, errno, kShardField, "%s: %s", name, errno_name(errno));
+    OpenFile shards;
+    if (const bwrt_status status =
+            open_directory(root.directory.fd(), kShardsName, access, &shards, sink)) {
+        return status;
+    }
+    if (const bwrt_status status =
+            open_directory(shards.fd(), name, access, &shard.directory, sink)) {
+        return status;
     }
     if (lock) {
-        if (const bwrt_status status = take_lock(name, &shard, sink)) return status;
+        if (const bwrt_status status = shard.lock.take(shard.directory.fd(), name, sink)) {
+            return status;
+        }
     }
     *shard_out = std::move(shard);
     return BWRT_OK;

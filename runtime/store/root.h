@@ -15,38 +15,12 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <utility>
 
 #include "runtime/status.h"
+#include "runtime/store/file_io.h"
 #include "runtime/store/format.h"
 
 namespace bwrt::runtime {
-
-// An fd, closed at the end.
-class OpenFile {
- public:
-    OpenFile() = default;
-    explicit OpenFile(int fd) noexcept : fd_(fd) {}
-    OpenFile(OpenFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    OpenFile& operator=(OpenFile&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    OpenFile(const OpenFile&) = delete;
-    OpenFile& operator=(const OpenFile&) = delete;
-    ~OpenFile();
-
-    [[nodiscard]] int fd() const noexcept { return fd_; }
-    [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
-
- private:
-    int fd_ = -1;
-};
-
-// Opens `name`, one component, in the directory; not open, and errno, when that fails.  Made files
-// have mode 0600 whatever the umask.
-[[nodiscard]] OpenFile open_beneath(int directory_fd, const char* name, int flags) noexcept;
 
 enum class Access : std::uint8_t {
     kRead,    // what is there; nothing is made or changed
@@ -59,13 +33,38 @@ struct StoreRoot {
 };
 
 // Directory `number` of a store; that of number 0 decides the id, which the others must have and,
-// where they are new, get.  BWRT_E_FORMAT for what is no store of ours, BWRT_E_IO with errno.
+// where they are new, get.  BWRT_E_FORMAT for what is no store of ours, BWRT_E_INVAL where others
+// may read the secret or write, BWRT_E_IO or BWRT_E_NOSPC with errno.
 bwrt_status open_root(const char* path, std::uint32_t number, const StoreRoot* first, Access access,
                       StoreRoot* root_out, const ErrorSink& sink);
 
+// A writer's lock.  It is the kernel's, and ends with its last holder: a child that was forked
+// while it was held and did not exec is one, too.  So it is let go by name, by the process that
+// took it; when that was killed, its children keep it until they end.
+class ShardLock {
+ public:
+    ShardLock() = default;
+    ShardLock(ShardLock&& other) noexcept
+        : file_(std::move(other.file_)), owner_pid_(std::exchange(other.owner_pid_, 0)) {}
+    ShardLock& operator=(ShardLock&& other) noexcept {
+        std::swap(file_, other.file_);
+        std::swap(owner_pid_, other.owner_pid_);
+        return *this;
+    }
+    ~ShardLock();
+
+    // BWRT_E_LOCKED, with the pid that has it.
+    bwrt_status take(int shard_fd, const char* shard_name, const ErrorSink& sink);
+    [[nodiscard]] bool is_held() const noexcept { return owner_pid_ != 0; }
+
+ private:
+    OpenFile file_;
+    int owner_pid_ = 0;
+};
+
 struct Shard {
     OpenFile directory;
-    OpenFile lock;  // held, by a writer; else not open
+    ShardLock lock;  // a writer's
 };
 
 [[nodiscard]] bool is_shard_name(const char* name) noexcept;

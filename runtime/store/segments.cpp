@@ -20,64 +20,65 @@ std::uint64_t Segments::segment_bytes_for(
     return std::clamp(smallest / 64 / kMebibyte * kMebibyte, 16 * kMebibyte, 4096 * kMebibyte);
 }
 
-Segments::Segments(const std::vector<DirectoryBudget>& directories, std::uint64_t segment_bytes)
-    : segment_bytes_(segment_bytes) {
-    std::uint64_t count = 0;
-    for (const DirectoryBudget& budget : directories) {
-        const std::uint64_t mine = budget.bytes / segment_bytes;
-        Directory directory;
-        directory.first = static_cast<std::uint32_t>(count);
-        directory.count = mine < kCountMin ? 0 : static_cast<std::uint32_t>(mine);
-        directory.empty_count = directory.count;
-        directories_.push_back(directory);
-        count += directory.count;
-        BWRT_CHECK(count <= kCountMax);
+Segments::Segments(const std::vector<DirectoryBudget>& directories, std::uint64_t segment_bytes,
+                   std::uint64_t generation_step)
+    : segment_bytes_(segment_bytes),
+      generation_step_(generation_step),
+      directories_(directories.size()) {
+    BWRT_CHECK(directories.size() <= kDirectoryCountMax && segment_bytes <= 4096 * kMebibyte);
+    for (std::size_t i = 0; i < directories.size(); ++i) {
+        const std::uint64_t mine =
+            std::min<std::uint64_t>(directories[i].bytes / segment_bytes, kCountMax);
+        if (mine < kCountMin) continue;
+        directories_[i].segments.resize(mine);
+        directories_[i].empty_count = static_cast<std::uint32_t>(mine);
+        count_ += mine;
     }
-    segments_.resize(count);
-}
-
-std::uint32_t Segments::directory_of(std::uint32_t segment) const noexcept {
-    std::uint32_t number = 0;
-    while (segment >= directories_[number].first + directories_[number].count) ++number;
-    return number;
 }
 
 // ---- after a restart
 
 // What was in it is gone, whatever came before in the log.
-void Segments::restore_generation(std::uint32_t segment, std::uint64_t generation) noexcept {
+bool Segments::restore_generation(std::uint32_t segment, std::uint64_t generation) noexcept {
+    if (!exists(segment)) return false;
     Segment& one = at(segment);
     live_bytes_ -= one.live_bytes;
     one.generation = generation;
     one.used_bytes = one.live_bytes = 0;
+    return true;
 }
 
-void Segments::restore_block(const DiskPlace& place, std::uint64_t bytes) noexcept {
+bool Segments::restore_block(const DiskPlace& place, std::uint64_t bytes) noexcept {
+    if (!exists(place.segment) || bytes > segment_bytes_ ||
+        place.offset_bytes > segment_bytes_ - bytes) {
+        return false;
+    }
     Segment& one = at(place.segment);
     one.used_bytes = std::max(one.used_bytes, place.offset_bytes + bytes);
     one.live_bytes += bytes;
     live_bytes_ += bytes;
+    return true;
 }
 
-// Of those with something in them the emptiest of a directory is filled further, behind what is
-// known to be there.
 void Segments::settle() noexcept {
-    for (Directory& directory : directories_) {
+    for (std::uint32_t number = 0; number < directories_.size(); ++number) {
+        Directory& directory = directories_[number];
         std::uint32_t roomiest = kNoSegment;
         directory.empty_count = 0;
-        for (std::uint32_t i = directory.first; i < directory.first + directory.count; ++i) {
-            Segment& one = at(i);
+        for (std::uint32_t i = 0; i < directory.segments.size(); ++i) {
+            Segment& one = directory.segments[i];
             one.state = one.live_bytes == 0 ? State::kEmpty : State::kFull;
+            const std::uint32_t segment = number * kCountMax + i;
             if (one.state == State::kEmpty) {
                 one.used_bytes = 0;
                 ++directory.empty_count;
             } else if (roomiest == kNoSegment || one.used_bytes < at(roomiest).used_bytes) {
-                roomiest = i;
+                roomiest = segment;
             }
         }
-        if (roomiest == kNoSegment) continue;
+        if (directory.empty_count != 0 || roomiest == kNoSegment) continue;
         at(roomiest).state = State::kOpen;
-        directory.open[static_cast<std::size_t>(Purpose::kStore)] = roomiest;
+        directory.open[static_cast<std::size_t>(Purpose::kCarry)] = roomiest;
     }
 }
 
@@ -99,10 +100,10 @@ DiskPlace Segments::take(std::uint32_t directory, std::uint64_t bytes, Purpose p
     *opened_out = !fits(open, bytes);
     if (*opened_out) {
         if (open != kNoSegment) at(open).state = State::kFull;
-        open = one.first;
+        open = directory * kCountMax;
         while (at(open).state != State::kEmpty) ++open;
         at(open).state = State::kOpen;
-        ++at(open).generation;
+        at(open).generation += generation_step_;
         --one.empty_count;
     }
     Segment& segment = at(open);
@@ -116,11 +117,13 @@ DiskPlace Segments::take(std::uint32_t directory, std::uint64_t bytes, Purpose p
 std::uint32_t Segments::next_directory(std::uint64_t bytes) noexcept {
     const auto count = static_cast<std::uint32_t>(directories_.size());
     const std::uint32_t first = turn_++ % count;
+    std::uint32_t any = first;
     for (std::uint32_t i = 0; i < count; ++i) {
         const std::uint32_t directory = (first + i) % count;
         if (has_room(directory, bytes, Purpose::kStore)) return directory;
+        if (directories_[any].segments.empty()) any = directory;
     }
-    return first;
+    return any;
 }
 
 // ---- dying
@@ -141,7 +144,8 @@ std::uint32_t Segments::begin_emptying(std::uint32_t directory,
     Directory& one = directories_[directory];
     if (one.emptying != kNoSegment) return kNoSegment;
     std::uint32_t best = kNoSegment;
-    for (std::uint32_t i = one.first; i < one.first + one.count; ++i) {
+    const auto count = static_cast<std::uint32_t>(one.segments.size());
+    for (std::uint32_t i = directory * kCountMax; i < directory * kCountMax + count; ++i) {
         const Segment& candidate = at(i);
         if (candidate.state != State::kFull || candidate.holders != 0) continue;
         if (candidate.live_bytes > live_bytes_max) continue;

@@ -12,10 +12,15 @@
 // the space again a whole segment is emptied, the one with the least alive, and what is alive in it
 // is carried elsewhere first.  What is carried has an open segment of its own, and the last empty
 // one of a directory is kept for it: what was alive in one segment fits the next, so emptying one
-// is always possible, gives one back, and never needs a byte beyond the budget.
+// is always possible, gives one back, and never needs a byte beyond the budget.  (But for a restart
+// that found no empty one, after a crash in the middle of carrying or with a smaller budget: then
+// there may be no room to carry to, and what would have been carried is dropped.)
 //
 // A segment in use by a read or write in flight (hold()) is not emptied; its generation, which each
 // filling begins anew, tells a reader in another process that what it has read is gone.
+//
+// A segment's number says where it lies, whatever the budgets are: directory x 4,096 + its place
+// there.
 //
 // Decides and counts; opens no file.  The driver's alone.
 
@@ -46,16 +51,18 @@ class Segments {
         kCarry,  // blocks of the segment that is being emptied
     };
 
-    // Budgets are rounded down to whole segments; a directory has at least kCountMin, or none;
-    // all together have at most kCountMax.
-    // segment_bytes is a multiple of 4 KiB.
-    Segments(const std::vector<DirectoryBudget>& directories, std::uint64_t segment_bytes);
-
-    // The index has 16 bits for them.
-    static constexpr std::uint32_t kCountMax = 65'535;
+    static constexpr std::uint32_t kDirectoryCountMax = 16;  // so that 16 bits number all segments
+    static constexpr std::uint32_t kCountMax = 4096;         // of one directory
 
     // One filled with what is new, one with what is carried, one empty, one to be emptied.
     static constexpr std::uint32_t kCountMin = 4;
+
+    // Budgets are rounded down to whole segments; a directory has from kCountMin to kCountMax, or
+    // none.  segment_bytes is a multiple of 4 KiB, at most 4 GiB.  A new generation is
+    // `generation_step` above the one before; a restart that takes another step than the life
+    // before it never gives a generation again whose beginning was lost.
+    Segments(const std::vector<DirectoryBudget>& directories, std::uint64_t segment_bytes,
+             std::uint64_t generation_step = 1);
 
     // A 64th of the smallest directory's budget in whole MiB, from 16 MiB to 4 GiB.
     [[nodiscard]] static std::uint64_t segment_bytes_for(
@@ -63,8 +70,12 @@ class Segments {
 
     // ---- after a restart, in the order of the log; then settle()
 
-    void restore_generation(std::uint32_t segment, std::uint64_t generation) noexcept;
-    void restore_block(const DiskPlace& place, std::uint64_t bytes) noexcept;
+    // False, and nothing is changed, when there is no such segment or place.
+    bool restore_generation(std::uint32_t segment, std::uint64_t generation) noexcept;
+    bool restore_block(const DiskPlace& place, std::uint64_t bytes) noexcept;
+    // Of those with something in them none is filled further: a write of the life before may still
+    // be on its way to behind what the log knows of.  Only where no segment is empty the one with
+    // the most room takes what is carried.
     void settle() noexcept;
 
     // ---- giving out
@@ -78,7 +89,7 @@ class Segments {
     [[nodiscard]] DiskPlace take(std::uint32_t directory, std::uint64_t bytes, Purpose purpose,
                                  bool* opened_out) noexcept;
 
-    // The directory for the next run: by turns, those with room first.
+    // The directory for the next run: by turns, those with room first, then any with segments.
     [[nodiscard]] std::uint32_t next_directory(std::uint64_t bytes) noexcept;
 
     // ---- dying
@@ -100,10 +111,20 @@ class Segments {
 
     // ---- asking
 
-    [[nodiscard]] std::uint32_t count() const noexcept {
-        return static_cast<std::uint32_t>(segments_.size());
+    [[nodiscard]] bool exists(std::uint32_t segment) const noexcept {
+        return segment / kCountMax < directories_.size() &&
+               segment % kCountMax < directories_[segment / kCountMax].segments.size();
     }
-    [[nodiscard]] std::uint32_t directory_of(std::uint32_t segment) const noexcept;
+    [[nodiscard]] static std::uint32_t directory_of(std::uint32_t segment) noexcept {
+        return segment / kCountMax;
+    }
+    template <typename Visit>
+    void for_each(Visit&& visit) const {
+        for (std::uint32_t directory = 0; directory < directories_.size(); ++directory) {
+            const auto count = static_cast<std::uint32_t>(directories_[directory].segments.size());
+            for (std::uint32_t i = 0; i < count; ++i) visit(directory * kCountMax + i);
+        }
+    }
     [[nodiscard]] State state_of(std::uint32_t segment) const noexcept { return at(segment).state; }
     [[nodiscard]] std::uint64_t generation_of(std::uint32_t segment) const noexcept {
         return at(segment).generation;
@@ -113,9 +134,7 @@ class Segments {
     }
     [[nodiscard]] std::uint64_t segment_bytes() const noexcept { return segment_bytes_; }
     [[nodiscard]] std::uint64_t live_bytes() const noexcept { return live_bytes_; }
-    [[nodiscard]] std::uint64_t budget_bytes() const noexcept {
-        return segment_bytes_ * segments_.size();
-    }
+    [[nodiscard]] std::uint64_t budget_bytes() const noexcept { return segment_bytes_ * count_; }
     [[nodiscard]] std::uint32_t empty_count(std::uint32_t directory) const noexcept {
         return directories_[directory].empty_count;
     }
@@ -129,23 +148,26 @@ class Segments {
         State state = State::kEmpty;
     };
     struct Directory {
-        std::uint32_t first = 0, count = 0;
+        std::vector<Segment> segments;
         std::uint32_t empty_count = 0;
         std::uint32_t open[2] = {kNoSegment, kNoSegment};  // by Purpose
         std::uint32_t emptying = kNoSegment;
     };
 
     [[nodiscard]] const Segment& at(std::uint32_t segment) const noexcept {
-        return segments_[segment];
+        return directories_[segment / kCountMax].segments[segment % kCountMax];
     }
-    [[nodiscard]] Segment& at(std::uint32_t segment) noexcept { return segments_[segment]; }
+    [[nodiscard]] Segment& at(std::uint32_t segment) noexcept {
+        return directories_[segment / kCountMax].segments[segment % kCountMax];
+    }
     [[nodiscard]] bool fits(std::uint32_t segment, std::uint64_t bytes) const noexcept {
         return segment != kNoSegment && segment_bytes_ - at(segment).used_bytes >= bytes;
     }
 
     std::uint64_t segment_bytes_;
-    std::vector<Segment> segments_;
+    std::uint64_t generation_step_;
     std::vector<Directory> directories_;
+    std::uint64_t count_ = 0;
     std::uint64_t live_bytes_ = 0;
     std::uint32_t turn_ = 0;
 };

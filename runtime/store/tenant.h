@@ -7,7 +7,7 @@
 //                                  tags:  HMAC under K, in every record on the disk
 //
 // So another secret is another tenant: its lookups miss, in the time that any miss takes, and what
-// it wrote fails to verify.  Nothing of the secret itself is kept.
+// it wrote fails to verify.  The secret itself is not kept.
 
 #pragma once
 

@@ -8,7 +8,7 @@ import sys
 
 from xxhash import xxh3_64_intdigest as xxh3
 
-FIELDS = struct.Struct("<IIQ Q32sI4xI4xQQ16s IIQQ 32sIBxHI4x QQQ 48xQ")
+FIELDS = struct.Struct("<IIQ Q32sI4xI4xQQ16s I4xQQ 32sIBxHI4x QQQ 48xQ")
 KINDS = {1: "stored", 2: "removed", 3: "segment", 4: "snapshot end", 5: "opened"}
 
 
@@ -24,15 +24,15 @@ def records(data, number):
         return
     life = xxh3(store, number)
     for count, at in enumerate(range(4096, len(data) - 255, 256)):
-        (kind, _, sequence, space, identity, part, length, layout, root, tag, segment, directory, generation,
-         offset, parent, parent_part, closure, window, accesses, stored, expires, nonce,
+        (kind, _, sequence, space, identity, part, length, layout, root, tag, segment, generation, offset,
+         parent, parent_part, closure, window, accesses, stored, expires, nonce,
          checksum) = FIELDS.unpack_from(data, at)
         if sequence != count or xxh3(data[at:at + 248], life) != checksum:
             return
         if kind == 5:
             life = xxh3(struct.pack("<Q", nonce), life)
         yield {"kind": KINDS[kind], "space": space, "identity": identity.hex(), "part": part, "length": length,
-               "layout": layout, "root": root, "tag": tag.hex(), "segment": segment, "directory": directory,
+               "layout": layout, "root": root, "tag": tag.hex(), "segment": segment,
                "generation": generation, "offset": offset, "parent": parent.hex(), "parent_part": parent_part,
                "closure": closure, "window": window, "accesses": accesses, "stored": stored, "expires": expires}
 

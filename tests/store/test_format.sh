@@ -21,8 +21,8 @@ echo "seed $BWRT_TEST_SEED"
 cmp written read
 [ "$(wc -l <read)" -eq 52 ]
 
-# The first byte of record 40: its checksum does not fit any more.
+# The identity of record 40: its checksum does not fit any more.
 log=store/shards/0/log.0000000000000003
-printf 'x' | dd of="$log" bs=1 seek=$((4096 + 40 * 256 + 20)) conv=notrunc status=none
+printf 'damaged!' | dd of="$log" bs=1 seek=$((4096 + 40 * 256 + 24)) conv=notrunc status=none
 "$python" "$read_store" store >read
 head -n 40 written | cmp - read

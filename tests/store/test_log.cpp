@@ -6,8 +6,11 @@
 #include "runtime/store/log.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
+#include <csignal>
 #include <vector>
 
 #include "tests/store/folder.h"
@@ -21,6 +24,7 @@ using bwrt::test::leave_folder;
 using bwrt::test::put_bytes;
 
 constexpr const char* kShardPath = "store/shards/s";
+constexpr std::uint64_t kSegmentBytes = 1 << 24;
 
 // The numbers that were put into the records' length_bytes, in order.
 struct Heard final : LogReader {
@@ -65,12 +69,15 @@ void put(const OpenFile& file, LogEnd* end, RecordKind kind, std::uint32_t numbe
 LogEnd make_log(std::uint64_t number, std::uint32_t count) {
     OpenFile file;
     LogEnd end;
-    assert_int_equal(create_log(shard, root.superblock, number, &file, &end, {}), BWRT_OK);
+    assert_int_equal(create_log(shard, root.superblock, number, kSegmentBytes, &file, &end, {}),
+                     BWRT_OK);
     for (std::uint32_t i = 1; i <= count; ++i) {
         if (i == count / 2 + 1) put(file, &end, RecordKind::kSnapshotEnd, 0);
         put(file, &end, i % 3 == 0 ? RecordKind::kRemoved : RecordKind::kStored, i);
     }
-    assert_int_equal(publish_log(shard, number, {}), BWRT_OK);
+    bool counts = false;
+    assert_int_equal(publish_log(shard, number, &counts, {}), BWRT_OK);
+    assert_true(counts);
     return end;
 }
 
@@ -216,7 +223,8 @@ void a_draft_and_what_is_no_log_do_not_count(void**) {
     static_cast<void>(make_log(1, 3));
     OpenFile file;
     LogEnd end;
-    assert_int_equal(create_log(shard, root.superblock, 2, &file, &end, {}), BWRT_OK);
+    assert_int_equal(create_log(shard, root.superblock, 2, kSegmentBytes, &file, &end, {}),
+                     BWRT_OK);
     put(file, &end, RecordKind::kSnapshotEnd, 0);
     std::filesystem::create_directory(path_of(7));
     put_bytes(path_of(8) + "x", "no log");
@@ -237,7 +245,7 @@ void a_log_of_another_store_or_number_does_not_count(void**) {
     LogReport report;
     assert_int_equal(read_log(shard, other, &heard, &report, {}), BWRT_OK);
     assert_false(report.found);
-    assert_true(report.end.log_number == 2);  // names that are taken are not given again
+    assert_true(report.next_number == 3);  // names that are taken are not given again
     expect_first(heard, 0);
 }
 
@@ -252,6 +260,112 @@ void a_log_of_a_newer_format_is_an_error_and_stays(void**) {
     assert_int_equal(read_log(shard, root.superblock, &heard, &report, {&error}), BWRT_E_FORMAT);
     assert_non_null(std::strstr(error.message, "store format 2"));
     assert_true(bytes_of(path_of(1)) == bytes);
+}
+
+void the_length_of_segments_is_that_of_the_shards_logs(void**) {
+    std::uint64_t segment_bytes = 99;
+    assert_int_equal(find_segment_bytes(shard, root.superblock, &segment_bytes, {}), BWRT_OK);
+    assert_true(segment_bytes == 0);
+    static_cast<void>(make_log(1, 3));
+    put_bytes(path_of(2), "damaged");
+    assert_int_equal(find_segment_bytes(shard, root.superblock, &segment_bytes, {}), BWRT_OK);
+    assert_true(segment_bytes == kSegmentBytes);
+}
+
+// A full disk: what could not be written is tried again and leaves no hole.
+void a_life_that_could_not_begin_leaves_the_end_where_it_was(void**) {
+    static_cast<void>(make_log(1, 4));
+    Heard heard;
+    LogReport report = must_read(&heard);
+    const LogEnd before = report.end;
+    rlimit unlimited = {};
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
+    const rlimit full = {before.offset_bytes(), unlimited.rlim_max};
+    std::signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+    OpenFile file;
+    bwrt_error error = {};
+    const bwrt_status status = resume_log(shard, &file, &report.end, {&error});
+    OpenFile draft;
+    LogEnd draft_end;
+    const rlimit none = {0, unlimited.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    const bwrt_status created =
+        create_log(shard, root.superblock, 2, kSegmentBytes, &draft, &draft_end, {});
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
+    assert_int_equal(status, BWRT_E_NOSPC);
+    assert_int_equal(error.os_code, EFBIG);
+    assert_int_equal(created, BWRT_E_NOSPC);
+    assert_int_equal(access(path_of(2, ".new").c_str(), F_OK), -1);  // its bytes are missed
+    assert_true(report.end.sequence == before.sequence && report.end.life == before.life);
+    assert_int_equal(resume_log(shard, &file, &report.end, {}), BWRT_OK);
+    put(file, &report.end, RecordKind::kStored, 5);
+    static_cast<void>(must_read(&heard));
+    expect_first(heard, 5);
+}
+
+// What is wrong with the directory must not look like a shard without a log.
+void a_directory_that_cannot_be_read_is_an_error(void**) {
+    static_cast<void>(make_log(1, 4));
+    Heard heard;
+    LogReport report;
+    const Shard not_a_directory = {open_beneath(shard.directory.fd(), "lock", O_RDONLY), {}};
+    assert_int_equal(read_log(not_a_directory, root.superblock, &heard, &report, {}), BWRT_E_IO);
+    assert_int_equal(read_log({}, root.superblock, &heard, &report, {}), BWRT_E_IO);
+    const int failed = bwrt::test::where_a_call_fails(SYS_getdents64, EIO, [&] {
+        return read_log(shard, root.superblock, &heard, &report, {}) == BWRT_E_IO ? 0 : 1;
+    });
+    assert_int_equal(failed, 0);
+}
+
+// The name is given, and whether the directory says so after a power cut nobody knows.
+void a_log_that_has_its_name_counts_though_the_flush_failed(void**) {
+    static_cast<void>(make_log(1, 3));
+    OpenFile file;
+    LogEnd end;
+    assert_int_equal(create_log(shard, root.superblock, 2, kSegmentBytes, &file, &end, {}),
+                     BWRT_OK);
+    put(file, &end, RecordKind::kStored, 1);
+    put(file, &end, RecordKind::kSnapshotEnd, 0);
+    const int failed = bwrt::test::where_a_call_fails(SYS_fsync, EIO, [] {
+        bool counts = false;
+        const bwrt_status status = publish_log(shard, 2, &counts, {});
+        return status == BWRT_E_IO && counts ? 0 : 1;
+    });
+    assert_int_equal(failed, 0);
+    Heard heard;
+    assert_true(must_read(&heard).end.log_number == 2);
+    expect_first(heard, 1);
+}
+
+void a_pipe_with_a_logs_name_keeps_nobody_waiting(void**) {
+    static_cast<void>(make_log(1, 4));
+    assert_int_equal(mkfifo(path_of(2).c_str(), 0600), 0);
+    Heard heard;
+    assert_true(must_read(&heard).passed_over == 1);
+    expect_first(heard, 4);
+}
+
+// A reader has listed the old log when the writer removes it.
+void a_reader_beside_a_writer_that_makes_new_logs_reads_one_of_them(void**) {
+    static_cast<void>(make_log(1, 4));
+    const pid_t writer = fork();
+    if (writer == 0) {
+        for (std::uint64_t number = 2; number < 300; ++number) {
+            static_cast<void>(make_log(number, 4));
+        }
+        _exit(0);
+    }
+    int status = -1;
+    int read_count = 0;
+    while (waitpid(writer, &status, WNOHANG) == 0) {
+        Heard heard;
+        assert_true(must_read(&heard).found);
+        expect_first(heard, 4);
+        ++read_count;
+    }
+    assert_int_equal(status, 0);
+    assert_true(read_count > 0);
 }
 
 // Any damage at all: never a crash, never a record that was not written, never out of order.
@@ -301,6 +415,12 @@ int main() {
         IN_A_SHARD(a_draft_and_what_is_no_log_do_not_count),
         IN_A_SHARD(a_log_of_another_store_or_number_does_not_count),
         IN_A_SHARD(a_log_of_a_newer_format_is_an_error_and_stays),
+        IN_A_SHARD(the_length_of_segments_is_that_of_the_shards_logs),
+        IN_A_SHARD(a_life_that_could_not_begin_leaves_the_end_where_it_was),
+        IN_A_SHARD(a_directory_that_cannot_be_read_is_an_error),
+        IN_A_SHARD(a_log_that_has_its_name_counts_though_the_flush_failed),
+        IN_A_SHARD(a_pipe_with_a_logs_name_keeps_nobody_waiting),
+        IN_A_SHARD(a_reader_beside_a_writer_that_makes_new_logs_reads_one_of_them),
         IN_A_SHARD(a_log_damaged_at_random_says_a_beginning_of_the_truth),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -6,13 +6,9 @@
 #include "runtime/store/root.h"
 
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <set>
@@ -170,29 +166,27 @@ void nothing_is_reached_through_a_symbolic_link(void**) {
 void without_openat2_nothing_is_reached_through_a_symbolic_link_either(void**) {
     static_cast<void>(must_open("store"));
     std::filesystem::copy_file("store/bwrt-store", "elsewhere");
-    const pid_t child = fork();
-    if (child == 0) {
-        sock_filter filter[] = {
-            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
-            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-        };
-        const sock_fprog program = {sizeof filter / sizeof *filter, filter};
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
-            _exit(1);
-        }
+    const int failed = bwrt::test::where_a_call_fails(SYS_openat2, ENOSYS, [] {
         StoreRoot root;
-        if (open_root("store", 0, nullptr, Access::kCreate, &root, {}) != BWRT_OK) _exit(2);
-        if (unlink("store/bwrt-store") != 0) _exit(3);
-        if (symlink("../elsewhere", "store/bwrt-store") != 0) _exit(4);
-        if (open_root("store", 0, nullptr, Access::kCreate, &root, {}) != BWRT_E_IO) _exit(5);
-        _exit(0);
-    }
-    int status = -1;
-    waitpid(child, &status, 0);
-    assert_int_equal(status, 0);
+        if (open_root("store", 0, nullptr, Access::kCreate, &root, {}) != BWRT_OK) return 2;
+        if (unlink("store/bwrt-store") != 0) return 3;
+        if (symlink("../elsewhere", "store/bwrt-store") != 0) return 4;
+        if (open_root("store", 0, nullptr, Access::kCreate, &root, {}) != BWRT_E_IO) return 5;
+        return 0;
+    });
+    assert_int_equal(failed, 0);
+}
+
+// What cannot be read may hold anything.
+void a_directory_that_cannot_be_read_does_not_look_empty(void**) {
+    assert_int_equal(mkdir("home", 0700), 0);
+    put_bytes("home/thesis.txt", "all of it");
+    const int failed = bwrt::test::where_a_call_fails(SYS_getdents64, EIO, [] {
+        StoreRoot root;
+        return open_root("home", 0, nullptr, Access::kCreate, &root, {}) == BWRT_E_IO ? 0 : 1;
+    });
+    assert_int_equal(failed, 0);
+    assert_int_equal(count_of_files("home"), 1);
 }
 
 void further_directories_belong_to_the_store_of_the_first(void**) {
@@ -216,7 +210,13 @@ void processes_that_make_a_store_at_once_agree_on_it(void**) {
     for (int i = 0; i < kCount; ++i) {
         if (fork() != 0) continue;
         StoreRoot root;
-        const bwrt_status status = open_root("store", 0, nullptr, Access::kCreate, &root, {});
+        bwrt_status status = open_root("store", 0, nullptr, Access::kCreate, &root, {});
+        // What one has made by then must not look like somebody else's to the next.
+        Shard shard;
+        const std::string name = std::to_string(i);
+        if (status == BWRT_OK) {
+            status = open_shard(root, name.c_str(), Access::kCreate, true, &shard, {});
+        }
         const bool told = write(pipes[1], root.superblock.store_id, kStoreIdBytes) == kStoreIdBytes;
         _exit(status == BWRT_OK && told ? 0 : 1);
     }
@@ -229,7 +229,8 @@ void processes_that_make_a_store_at_once_agree_on_it(void**) {
         ids.insert(std::string(id, sizeof id));
     }
     assert_int_equal(ids.size(), 1);
-    assert_int_equal(count_of_files("store"), 1);
+    assert_int_equal(count_of_files("store"), 2);
+    assert_int_equal(count_of_files("store/shards"), kCount);
     close(pipes[0]);
     close(pipes[1]);
 }
@@ -250,6 +251,54 @@ void a_shards_name_cannot_lead_out_of_the_store(void**) {
                      BWRT_E_INVAL);
     assert_string_equal(error.field, "config.store_shard");
     assert_int_equal(count_of_files("store"), 1);
+}
+
+void a_store_that_others_may_read_or_write_below_the_root_is_refused(void**) {
+    const StoreRoot root = must_open("store");
+    assert_int_equal(chmod("store/bwrt-store", 0640), 0);
+    expect_refusal("store", BWRT_E_INVAL, "may be read by others");  // the secret
+    assert_int_equal(chmod("store/bwrt-store", 0600), 0);
+    Shard shard;
+    assert_int_equal(open_shard(root, "a", Access::kCreate, false, &shard, {}), BWRT_OK);
+    for (const char* directory : {"store/shards", "store/shards/a"}) {
+        assert_int_equal(chmod(directory, 0770), 0);
+        bwrt_error error = {};
+        assert_int_equal(open_shard(root, "a", Access::kRead, false, &shard, {&error}),
+                         BWRT_E_INVAL);
+        assert_non_null(std::strstr(error.message, "may be written by others"));
+        assert_int_equal(chmod(directory, 0700), 0);
+    }
+}
+
+// A worker that was forked meanwhile has the lock's file open, too: it neither keeps the lock nor
+// lets go of it.
+void a_lock_is_its_takers_whatever_a_child_does(void**) {
+    const StoreRoot root = must_open("store");
+    int over[2];
+    assert_int_equal(pipe(over), 0);
+    auto* shard = new Shard();
+    assert_int_equal(open_shard(root, "a", Access::kCreate, true, shard, {}), BWRT_OK);
+    const pid_t living = fork();
+    if (living == 0) {
+        close(over[1]);
+        char byte = 0;
+        _exit(read(over[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    close(over[0]);
+    const pid_t leaving = fork();
+    if (leaving == 0) {
+        delete shard;
+        _exit(0);
+    }
+    int status = -1;
+    waitpid(leaving, &status, 0);
+    Shard other;
+    assert_int_equal(open_shard(root, "a", Access::kCreate, true, &other, {}), BWRT_E_LOCKED);
+    delete shard;
+    assert_int_equal(open_shard(root, "a", Access::kCreate, true, &other, {}), BWRT_OK);
+    close(over[1]);
+    waitpid(living, &status, 0);
+    assert_int_equal(status, 0);
 }
 
 void a_shard_has_one_writer_and_says_which_process_it_is(void**) {
@@ -297,9 +346,12 @@ int main() {
         IN_A_FOLDER(a_damaged_or_foreign_superblock_is_never_repaired),
         IN_A_FOLDER(nothing_is_reached_through_a_symbolic_link),
         IN_A_FOLDER(without_openat2_nothing_is_reached_through_a_symbolic_link_either),
+        IN_A_FOLDER(a_directory_that_cannot_be_read_does_not_look_empty),
         IN_A_FOLDER(further_directories_belong_to_the_store_of_the_first),
         IN_A_FOLDER(processes_that_make_a_store_at_once_agree_on_it),
         IN_A_FOLDER(a_shards_name_cannot_lead_out_of_the_store),
+        IN_A_FOLDER(a_store_that_others_may_read_or_write_below_the_root_is_refused),
+        IN_A_FOLDER(a_lock_is_its_takers_whatever_a_child_does),
         IN_A_FOLDER(a_shard_has_one_writer_and_says_which_process_it_is),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -29,16 +29,26 @@ DiskPlace must_take(Segments* segments, std::uint64_t bytes, Purpose purpose = P
     return segments->take(directory, bytes, purpose, &opened);
 }
 
+std::uint32_t count_of(const Segments& segments) {
+    std::uint32_t count = 0;
+    segments.for_each([&](std::uint32_t) { ++count; });
+    return count;
+}
+
 void a_budget_is_whole_segments_and_too_small_a_one_is_none(void**) {
-    const Segments segments({{5 * kSegment + kSegment / 2}, {4 * kSegment}, {4 * kSegment - 1}},
+    const Segments segments({{5 * kSegment + kSegment / 2}, {4 * kSegment - 1}, {4 * kSegment}},
                             kSegment);
-    assert_int_equal(segments.count(), 9);
+    assert_int_equal(count_of(segments), 9);
     assert_true(segments.budget_bytes() == 9 * kSegment);
-    assert_int_equal(segments.directory_of(0), 0);
-    assert_int_equal(segments.directory_of(4), 0);
-    assert_int_equal(segments.directory_of(5), 1);
-    assert_int_equal(segments.directory_of(8), 1);
-    assert_false(segments.has_room(2, kUnit, Purpose::kStore));
+    for (const std::uint32_t there : {0u, 4u, 8192u, 8195u}) assert_true(segments.exists(there));
+    for (const std::uint32_t none : {5u, 4095u, 4096u, 8196u, 12288u, kNoSegment}) {
+        assert_false(segments.exists(none));
+    }
+    assert_int_equal(Segments::directory_of(4), 0);
+    assert_int_equal(Segments::directory_of(8195), 2);
+    assert_false(segments.has_room(1, kUnit, Purpose::kStore));
+    const Segments many({{std::uint64_t{5000} * kSegment}}, kSegment);
+    assert_int_equal(count_of(many), 4096);
 }
 
 void segments_are_a_64th_of_the_smallest_budget(void**) {
@@ -103,72 +113,124 @@ void the_segment_with_the_least_alive_is_emptied_unless_it_is_held(void**) {
     assert_int_equal(segments.begin_emptying(0, kSegment), 1);
 }
 
-void each_filling_is_a_new_generation(void**) {
-    Segments segments({{4 * kSegment}}, kSegment);
-    for (std::uint64_t generation = 1; generation < 5; ++generation) {
+void each_filling_is_a_new_generation_a_step_above(void**) {
+    Segments segments({{4 * kSegment}}, kSegment, 1000);
+    assert_true(segments.restore_generation(0, 7));
+    segments.settle();
+    for (std::uint64_t round = 1; round < 5; ++round) {
         for (int i = 0; i < 2; ++i) static_cast<void>(must_take(&segments, kSegment));
-        assert_true(segments.generation_of(0) == generation);
-        segments.release(0, kSegment);
-        assert_int_equal(segments.begin_emptying(0, 0), 0);
-        segments.emptied(0);
-        static_cast<void>(must_take(&segments, kSegment));  // 0 is the first empty again
-        assert_true(segments.generation_of(0) == generation + 1);
-        for (std::uint32_t i = 0; i < 3; ++i) {
-            if (segments.live_bytes_of(i) == 0) continue;
-            segments.release(i, kSegment);
-            if (segments.state_of(i) == State::kOpen) continue;
-            assert_int_equal(segments.begin_emptying(0, 0), i);
-            segments.emptied(i);
+        assert_true(segments.generation_of(0) == 7 + 1000 * round);
+        static_cast<void>(must_take(&segments, kSegment));  // so that the first two are full
+        for (const std::uint32_t segment : {0u, 1u}) {
+            segments.release(segment, kSegment);
+            assert_int_equal(segments.begin_emptying(0, 0), segment);
+            segments.emptied(segment);
         }
-        segments = Segments({{4 * kSegment}}, kSegment);
-        segments.restore_generation(0, generation);
+        segments.release(2, kSegment);
+        static_cast<void>(must_take(&segments, kUnit));  // another opens, and 2 is full
+        if (segments.begin_emptying(0, 0) == 2) segments.emptied(2);
+        // Back to where the round began, but for the generations.
+        const std::uint64_t generation = segments.generation_of(0);
+        segments = Segments({{4 * kSegment}}, kSegment, 1000);
+        assert_true(segments.restore_generation(0, 7 + 1000 * round));
+        assert_true(generation >= 7 + 1000 * round);
         segments.settle();
     }
 }
 
 void directories_take_turns_and_a_full_one_is_passed_over(void**) {
-    Segments segments({{4 * kSegment}, {4 * kSegment}}, kSegment);
+    Segments segments({{4 * kSegment}, {0}, {4 * kSegment}}, kSegment);
     assert_int_equal(segments.next_directory(kUnit), 0);
-    assert_int_equal(segments.next_directory(kUnit), 1);
+    assert_int_equal(segments.next_directory(kUnit), 2);  // 1 has none
+    assert_int_equal(segments.next_directory(kUnit), 2);
     for (int i = 0; i < 3; ++i) {
         static_cast<void>(must_take(&segments, kSegment, Purpose::kStore, 0));
     }
-    assert_int_equal(segments.next_directory(kUnit), 1);
-    assert_int_equal(segments.next_directory(kUnit), 1);
+    for (int i = 0; i < 6; ++i) assert_int_equal(segments.next_directory(kUnit), 2);
+    for (int i = 0; i < 3; ++i) {
+        static_cast<void>(must_take(&segments, kSegment, Purpose::kStore, 2));
+    }
+    // All are full: one of those where something can be emptied.
+    for (int i = 0; i < 6; ++i) assert_int_not_equal(segments.next_directory(kUnit), 1);
 }
 
-void after_a_restart_what_the_log_said_is_there_and_is_written_behind(void**) {
-    Segments segments({{5 * kSegment}}, kSegment);
-    segments.restore_generation(0, 3);
-    segments.restore_block({0, 0}, 60 * kUnit);
-    segments.restore_generation(1, 1);
-    segments.restore_block({1, 8 * kUnit}, 2 * kUnit);
-    segments.restore_generation(2, 7);
-    segments.restore_block({2, 0}, kUnit);
-    segments.restore_generation(2, 8);  // emptied since, and what was in it with it
+void after_a_restart_what_the_log_said_is_there_and_nothing_is_written_behind_it(void**) {
+    Segments segments({{5 * kSegment}}, kSegment, 10);
+    assert_true(segments.restore_generation(0, 3));
+    assert_true(segments.restore_block({0, 0}, 60 * kUnit));
+    assert_true(segments.restore_generation(1, 1));
+    assert_true(segments.restore_block({1, 8 * kUnit}, 2 * kUnit));
+    assert_true(segments.restore_generation(2, 7));
+    assert_true(segments.restore_block({2, 0}, kUnit));
+    assert_true(segments.restore_generation(2, 8));  // emptied since, and what was in it with it
     segments.settle();
     assert_int_equal(segments.empty_count(0), 3);
     assert_int_equal(segments.state_of(0), State::kFull);
-    assert_int_equal(segments.state_of(1), State::kOpen);
+    assert_int_equal(segments.state_of(1), State::kFull);
     assert_true(segments.live_bytes() == 62 * kUnit);
-    bool opened = true;
+    bool opened = false;
     const DiskPlace place = segments.take(0, 4 * kUnit, Purpose::kStore, &opened);
-    assert_true(!opened && place.segment == 1 && place.offset_bytes == 10 * kUnit);
-    static_cast<void>(segments.take(0, kSegment, Purpose::kStore, &opened));
-    assert_true(segments.generation_of(2) == 9);
+    assert_true(opened && place.segment == 2 && place.offset_bytes == 0);
+    assert_true(segments.generation_of(2) == 18);
+}
+
+void what_a_log_says_of_places_that_are_not_there_changes_nothing(void**) {
+    Segments segments({{4 * kSegment}}, kSegment);
+    assert_false(segments.restore_generation(4, 1));
+    assert_false(segments.restore_generation(kNoSegment, 1));
+    assert_false(segments.restore_block({4, 0}, kUnit));
+    assert_false(segments.restore_block({4096, 0}, kUnit));
+    assert_false(segments.restore_block({0, kSegment}, kUnit));
+    assert_false(segments.restore_block({0, kSegment - kUnit}, 2 * kUnit));
+    assert_false(segments.restore_block({0, ~std::uint64_t{0} - kUnit + 1}, 2 * kUnit));
+    assert_false(segments.restore_block({0, 0}, kSegment + kUnit));
+    segments.settle();
+    assert_true(segments.live_bytes() == 0);
+    assert_int_equal(segments.empty_count(0), 4);
+}
+
+// The carrying was half done: the place for it must not be taken by something else.
+void after_a_crash_while_carrying_it_can_be_gone_on_with(void**) {
+    Segments segments({{4 * kSegment}}, kSegment);
+    assert_true(segments.restore_block({0, 10 * kUnit}, 20 * kUnit));
+    assert_true(segments.restore_block({1, 0}, kSegment));
+    assert_true(segments.restore_block({2, 0}, kSegment));
+    assert_true(segments.restore_block({3, 0}, 10 * kUnit));  // carried from 0 so far
+    segments.settle();
+    assert_int_equal(segments.empty_count(0), 0);
+    assert_false(segments.has_room(0, kUnit, Purpose::kStore));
+    assert_int_equal(segments.begin_emptying(0, kSegment), 0);
+    const DiskPlace place = must_take(&segments, 20 * kUnit, Purpose::kCarry);
+    assert_true(place.segment == 3 && place.offset_bytes == 10 * kUnit);
+    segments.release(0, 20 * kUnit);
+    segments.emptied(0);
+    assert_int_equal(segments.empty_count(0), 1);
 }
 
 // Blocks come and go at random; when there is no room the oldest go until a segment can be emptied.
 class Model {
  public:
     Model(Random* random, std::uint32_t count)
-        : random_(*random), segments_({{count * kSegment}}, kSegment) {}
+        : random_(*random), count_(count), segments_({{count * kSegment}}, kSegment) {}
+
+    // Of what is there, on a budget that may be another.
+    void restart() {
+        count_ = std::max<std::uint32_t>(Segments::kCountMin,
+                                         count_ + static_cast<std::uint32_t>(random_.below(3)) - 1);
+        segments_ = Segments({{count_ * kSegment}}, kSegment);
+        std::erase_if(blocks_, [&](const Block& block) {
+            return !segments_.restore_block(block.place, block.bytes);
+        });
+        segments_.settle();
+        check();
+    }
 
     void step() {
         const std::uint64_t bytes = random_.between(1, random_.one_in(9) ? 64 : 12) * kUnit;
         while (!segments_.has_room(0, bytes, Purpose::kStore)) make_room();
         store(bytes, Purpose::kStore);
         if (random_.one_in(3)) drop(static_cast<std::size_t>(random_.below(blocks_.size())));
+        if (random_.one_in(50)) restart();
         check();
     }
 
@@ -201,9 +263,13 @@ class Model {
                 ++i;
                 continue;
             }
+            // A crash in the middle.
+            if (random_.one_in(40)) {
+                restart();
+                return;
+            }
             const std::uint64_t bytes = blocks_[i].bytes;
-            assert_true(segments_.has_room(0, bytes, Purpose::kCarry));
-            store(bytes, Purpose::kCarry);
+            if (segments_.has_room(0, bytes, Purpose::kCarry)) store(bytes, Purpose::kCarry);
             drop(i);
         }
         segments_.emptied(victim);
@@ -212,12 +278,13 @@ class Model {
         std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> places;
         std::uint64_t live = 0;
         for (const Block& block : blocks_) {
-            assert_true(block.place.segment < segments_.count());
+            assert_true(segments_.exists(block.place.segment));
+            assert_true(block.place.offset_bytes + block.bytes <= kSegment);
             places[{block.place.segment, block.place.offset_bytes}] = block.bytes;
             live += block.bytes;
         }
         assert_int_equal(places.size(), blocks_.size());
-        assert_true(segments_.live_bytes() == live);
+        assert_true(segments_.live_bytes() == live && live <= count_ * kSegment);
         auto before = places.end();
         for (auto at = places.begin(); at != places.end(); before = at++) {
             if (before == places.end() || before->first.first != at->first.first) continue;
@@ -226,6 +293,7 @@ class Model {
     }
 
     Random& random_;
+    std::uint32_t count_;
     Segments segments_;
     std::vector<Block> blocks_;
 };
@@ -248,9 +316,12 @@ int main() {
         cmocka_unit_test(the_last_empty_segment_is_for_what_is_carried),
         cmocka_unit_test(what_is_carried_and_what_is_new_do_not_share_a_segment),
         cmocka_unit_test(the_segment_with_the_least_alive_is_emptied_unless_it_is_held),
-        cmocka_unit_test(each_filling_is_a_new_generation),
+        cmocka_unit_test(each_filling_is_a_new_generation_a_step_above),
         cmocka_unit_test(directories_take_turns_and_a_full_one_is_passed_over),
-        cmocka_unit_test(after_a_restart_what_the_log_said_is_there_and_is_written_behind),
+        cmocka_unit_test(
+            after_a_restart_what_the_log_said_is_there_and_nothing_is_written_behind_it),
+        cmocka_unit_test(what_a_log_says_of_places_that_are_not_there_changes_nothing),
+        cmocka_unit_test(after_a_crash_while_carrying_it_can_be_gone_on_with),
         cmocka_unit_test(blocks_that_come_and_go_never_meet_and_always_find_room),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "runtime/store/file_io.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+namespace bwrt::runtime {
+namespace {
+
+// Repeats what a signal interrupted.
+template <typename Call>
+auto uninterrupted(Call&& call) noexcept {
+    for (;;) {
+        const auto result = call();
+        if (result >= 0 || errno != EINTR) return result;
+    }
+}
+
+}  // namespace
+
+OpenFile::~OpenFile() {
+    if (fd_ >= 0) close(fd_);
+}
+
+OpenFile open_beneath(int directory_fd, const char* name, int flags) noexcept {
+    constexpr std::uint64_t kMode = 0600;
+    open_how how = {};
+    how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+    how.mode = (flags & O_CREAT) != 0 ? kMode : 0;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    long fd =
+        uninterrupted([&] { return syscall(SYS_openat2, directory_fd, name, &how, sizeof how); });
+    // Older than 5.6, or a filter that does not know the call: names have no slash, so this is
+    // beneath as well.
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM)) {
+        fd = uninterrupted(
+            [&] { return openat(directory_fd, name, static_cast<int>(how.flags), kMode); });
+    }
+    OpenFile file(static_cast<int>(fd));
+    if (file.is_open() && (flags & O_CREAT) != 0 && fchmod(file.fd(), kMode) != 0) {
+        return OpenFile();
+    }
+    return file;
+}
+
+bool make_directory(int parent_fd, const char* name) noexcept {
+    if (mkdirat(parent_fd, name, 0700) != 0) return errno == EEXIST;
+    if (fchmodat(parent_fd, name, 0700, 0) != 0) return false;
+    // The name is an entry of the parent's: it is what must be on the disk.
+    const OpenFile made(openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const OpenFile parent(
+        made.is_open() ? openat(made.fd(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1);
+    return parent.is_open() && flush(parent.fd());
+}
+
+bool list_directory(int directory_fd, std::vector<std::string>* names_out) {
+    const int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return false;
+    const std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(fd), closedir);
+    if (entries == nullptr) {
+        close(fd);
+        return false;
+    }
+    for (;;) {
+        errno = 0;  // the end and an error look alike but for this
+        const dirent* entry = readdir(entries.get());
+        if (entry == nullptr) return errno == 0;
+        if (std::strcmp(entry->d_name, ".") == 0 || std::strcmp(entry->d_name, "..") == 0) continue;
+        names_out->push_back(entry->d_name);
+    }
+}
+
+std::int64_t read_at(int fd, void* bytes, std::size_t count, std::uint64_t offset_bytes) noexcept {
+    std::size_t done = 0;
+    while (done < count) {
+        const ssize_t got = uninterrupted([&] {
+            return pread(fd, static_cast<char*>(bytes) + done, count - done,
+                         static_cast<off_t>(offset_bytes + done));
+        });
+        if (got < 0) return -1;
+        if (got == 0) break;
+        done += static_cast<std::size_t>(got);
+    }
+    return static_cast<std::int64_t>(done);
+}
+
+bool write_at(int fd, const void* bytes, std::size_t count, std::uint64_t offset_bytes) noexcept {
+    std::size_t done = 0;
+    while (done < count) {
+        const ssize_t put = uninterrupted([&] {
+            return pwrite(fd, static_cast<const char*>(bytes) + done, count - done,
+                          static_cast<off_t>(offset_bytes + done));
+        });
+        if (put < 0) return false;
+        if (put == 0) {
+            errno = ENOSPC;
+            return false;
+        }
+        done += static_cast<std::size_t>(put);
+    }
+    return true;
+}
+
+bool flush(int fd) noexcept {
+    return uninterrupted([&] { return fsync(fd); }) == 0;
+}
+
+bool fill_random(void* bytes, std::size_t count) noexcept {
+    const ssize_t got = uninterrupted([&] { return getrandom(bytes, count, 0); });
+    return got == static_cast<ssize_t>(count);  // 256 bytes and fewer come whole
+}
+
+}  // namespace bwrt::runtime
