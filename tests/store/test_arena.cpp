@@ -101,7 +101,7 @@ void the_cheapest_slab_is_named_when_the_lengths_change(void**) {
     assert_int_equal(arena.evictees(5 * kUnit, judge).size(), 16);
     judge.pinned = {0, 31, 47};
     assert_true(arena.evictees(5 * kUnit, judge).empty());
-    for (const std::uint32_t owner : {30, 31}) arena.free(place_of[owner]);
+    for (const std::uint32_t owner : {30u, 31u}) arena.free(place_of[owner]);
     assert_true(arena.allocate(5 * kUnit, 99) != kNoPlace);
 }
 
