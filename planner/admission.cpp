@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "planner/admission.h"
+
+#include <algorithm>
+
+namespace bwrt::planner {
+namespace {
+
+__extension__ typedef unsigned __int128 Wide;
+
+constexpr std::uint64_t kDayNs = std::uint64_t{86'400} * 1'000'000'000;
+constexpr std::uint64_t kCountBits = 15;
+
+}  // namespace
+
+Doorkeeper::Doorkeeper(std::uint64_t identity_count)
+    : bucket_count_(identity_count / kWays + (identity_count % kWays != 0 ? 1 : 0)),
+      entries_(bucket_count_ * kWays) {}
+
+std::uint32_t Doorkeeper::see(std::uint64_t fingerprint) noexcept {
+    if (bucket_count_ == 0) return 1;
+    // The bucket is told by the high bits, so the low ones may go to the count.
+    const auto bucket = static_cast<std::uint64_t>((Wide{fingerprint} * bucket_count_) >> 64);
+    std::uint64_t* const ways = &entries_[bucket * kWays];
+    const std::uint64_t mark = fingerprint & ~kCountBits;
+
+    std::uint32_t way = 0;
+    while (way < kWays - 1 && (ways[way] & ~kCountBits) != mark) ++way;
+    // Empty ways lie behind the others and count as seen no times.
+    const bool is_known = (ways[way] & ~kCountBits) == mark;
+    const std::uint64_t count =
+        is_known ? std::min<std::uint64_t>((ways[way] & kCountBits) + 1, kTouchesMax) : 1;
+    for (; way > 0; --way) ways[way] = ways[way - 1];
+    ways[0] = mark | count;
+    return static_cast<std::uint32_t>(count);
+}
+
+WriteBudget::WriteBudget(std::uint64_t bytes_per_day, std::uint64_t burst_bytes,
+                         std::uint64_t left_bytes, std::uint64_t now_ns) noexcept
+    : bytes_per_day_(bytes_per_day),
+      burst_bytes_(burst_bytes),
+      left_bytes_(std::min(left_bytes, burst_bytes)),
+      refilled_ns_(now_ns) {}
+
+void WriteBudget::refill(std::uint64_t now_ns) noexcept {
+    if (now_ns <= refilled_ns_) return;
+    const Wide parts = Wide{now_ns - refilled_ns_} * bytes_per_day_ + fraction_;
+    const Wide left_bytes = parts / kDayNs + left_bytes_;
+    refilled_ns_ = now_ns;
+    if (left_bytes >= burst_bytes_) {
+        left_bytes_ = burst_bytes_;
+        fraction_ = 0;
+    } else {
+        left_bytes_ = static_cast<std::uint64_t>(left_bytes);
+        fraction_ = static_cast<std::uint64_t>(parts % kDayNs);
+    }
+}
+
+bool WriteBudget::spend(std::uint64_t bytes, std::uint64_t now_ns) noexcept {
+    if (bytes_per_day_ == 0) return true;
+    refill(now_ns);
+    if (bytes > left_bytes_) return false;
+    left_bytes_ -= bytes;
+    return true;
+}
+
+std::uint64_t WriteBudget::left_bytes(std::uint64_t now_ns) noexcept {
+    if (bytes_per_day_ == 0) return ~std::uint64_t{0};
+    refill(now_ns);
+    return left_bytes_;
+}
+
+Admission::Admission(const AdmissionLimits& limits, std::uint64_t now_ns)
+    : touches_min_(limits.touches_min),
+      doorkeeper_(limits.touches_min > 1 ? limits.identity_count : 0),
+      budget_(limits.bytes_per_day, limits.burst_bytes, limits.left_bytes, now_ns) {}
+
+Admittance Admission::decide(std::uint64_t fingerprint, std::uint64_t bytes, bool must_write,
+                             std::uint64_t now_ns) noexcept {
+    if (touches_min_ > 1 && doorkeeper_.see(fingerprint) < touches_min_ && !must_write) {
+        return Admittance::kSeenTooRarely;
+    }
+    return budget_.spend(bytes, now_ns) ? Admittance::kWrite : Admittance::kNoBudget;
+}
+
+}  // namespace bwrt::planner
