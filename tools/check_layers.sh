@@ -6,9 +6,9 @@
 #   ringbuf  <--  runtime  -->  planner        backends know the seam and leaf headers only;
 #                    |                         the planner has no clock, no thread and no I/O;
 #                    v                         clients (tests/abi, examples, bindings) know bwrt.h;
-#                 backend  <--  faulty         nobody knows the fault-injecting world;
-#                                              bench measures through bwrt.h, and ringbuf and the
-#                                              block index themselves
+#                 backend  <--  faulty         nobody knows the fault-injecting world; bench
+#                                              measures through bwrt.h, and ringbuf, planner
+#                                              and the block index themselves
 #
 # Each rule says what the files of a folder may include; all else is named with its line.
 # Prints one line "ok" or "not ok" for each rule; the status is 0 when all are ok.
@@ -69,12 +69,14 @@ verdict "OpenSSL is known to sha256.cpp only" \
         grep -E ':<openssl/[^>]*>' | grep -vE '^runtime/store/sha256\.cpp:')"
 never "nothing we ship includes a test" runtime 'tests/[^>"]*'
 ours_only "tests of the promise include bwrt.h only" tests/abi 'bwrt\.h|bindings/layout\.def|tests/(abi|support)/[^"]*'
-ours_only "bench includes bwrt.h, its own files and ringbuf only" bench \
-    'bwrt\.h|(bench|ringbuf)/[^"]*|runtime/store/index\.h'
+ours_only "bench includes bwrt.h, its own files, ringbuf and planner only" bench \
+    'bwrt\.h|(bench|ringbuf|planner)/[^"]*|runtime/store/index\.h'
 verdict "of bench only the index's benchmark knows the block index" \
     "$(includes bench | grep -E ':["<]runtime/store/index\.h' | grep -vE '^bench/index\.cpp:')"
 verdict "of bench only the ring's benchmark knows ringbuf" \
     "$(includes bench | grep -E ':["<]ringbuf/' | grep -vE '^bench/ring[^/]*:[0-9]+:')"
+verdict "of bench only the policy's benchmark knows planner" \
+    "$(includes bench | grep -E ':["<]planner/' | grep -vE '^bench/policy[^/]*:[0-9]+:')"
 ours_only "the bwrt command includes bwrt.h, its own files and bench's loops only" tools \
     'bwrt\.h|(tools|bench)/[^"]*'
 ours_only "examples include bwrt.h and each other only" examples '[^"/]*'

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// policy_reference.h — what a policy's hit rates are held against, in the plainest form each has.
+//
+//   FIFO, LRU      one list of blocks that knows nothing of prefixes; a request's blocks are
+//                  touched root first, so a parent goes before its children
+//   leaf-LRU       the least recently used block without a resident child, found by search in an
+//                  ordered set: what PrefixLru has to equal
+//   optimum        Belady with bypass: of what is resident and what is asked for, those stay that
+//                  are needed soonest, of one request the ones nearest to the root.  A parent is
+//                  needed no later than its children, so this is closed under prefixes and no
+//                  policy that is can be better.
+//
+// Hits are counted when a request arrives: its resident blocks, and the leading run of those, which
+// is what a prefix cache can use.
+
+#pragma once
+
+#include <cstdint>
+
+#include "bench/policy_trace.h"
+
+namespace bwrt::bench {
+
+struct Hits {
+    std::uint64_t blocks = 0;
+    std::uint64_t prefix = 0;
+};
+
+[[nodiscard]] Hits replay_fifo(const PolicyTrace& trace, std::uint32_t capacity);
+[[nodiscard]] Hits replay_lru(const PolicyTrace& trace, std::uint32_t capacity);
+[[nodiscard]] Hits replay_leaf_lru(const PolicyTrace& trace, std::uint32_t capacity);
+[[nodiscard]] Hits replay_optimum(const PolicyTrace& trace, std::uint32_t capacity);
+
+}  // namespace bwrt::bench
