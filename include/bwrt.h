@@ -543,7 +543,7 @@ typedef struct bwrt_media_item {
 typedef struct bwrt_block_id_input {
     uint32_t struct_size;
     uint32_t block_token_count; /* tokens of a block; 0: all tokens are one block */
-    const uint32_t* tokens;
+    const uint32_t* tokens;     /* token_count of them; with 0 not looked at */
     const void* parent;         /* identity of the block before the first; NULL: it is a root */
     const bwrt_media_item* media_items; /* token_first ascends; they may overlap */
     uint32_t token_count;
@@ -566,7 +566,8 @@ typedef struct bwrt_block_id_input {
 
 /* Names the whole blocks of a prompt: identity i, at ids_out + 32 * i, is of tokens
  * [i * block_token_count, + block_token_count), and i - 1 is its parent; what is behind the
- * last whole block has none.  BWRT_E_RANGE when there are more than id_capacity.  A prompt
+ * last whole block has none.  No tokens have no block, also where block_token_count is 0:
+ * BWRT_OK with *count_out 0.  BWRT_E_RANGE when there are more than id_capacity.  A prompt
  * may be named in several calls, parent being the last identity of the one before.
  *
  * Needs no runtime, and is allowed in a child of fork(). */

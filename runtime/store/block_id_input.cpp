@@ -59,7 +59,8 @@ bwrt_status check_place(const bwrt_media_item& item, std::uint32_t index,
 }
 
 bwrt_status check_tokens(const bwrt_block_id_input& input, const ErrorSink& sink) {
-    if (input.token_count != 0 && input.tokens == nullptr) {
+    if (input.token_count == 0) return BWRT_OK;  // whatever the address
+    if (input.tokens == nullptr) {
         return fail(sink, BWRT_E_INVAL, "input.tokens", "NULL with token_count %u",
                     input.token_count);
     }
@@ -67,6 +68,10 @@ bwrt_status check_tokens(const bwrt_block_id_input& input, const ErrorSink& sink
         return fail(sink, BWRT_E_INVAL, "input.tokens", "not aligned to %zu bytes",
                     alignof(std::uint32_t));
     }
+    return BWRT_OK;
+}
+
+bwrt_status check_parent(const bwrt_block_id_input& input, const ErrorSink& sink) {
     if (input.parent != nullptr && is_zero(input.parent, kSha256Bytes)) {
         return fail(sink, BWRT_E_INVAL, "input.parent",
                     "32 zero bytes, which no block has; a root's parent is NULL");
@@ -123,6 +128,7 @@ bwrt_status check_input(const bwrt_block_id_input& input, const ErrorSink& sink)
         return fail(sink, BWRT_E_INVAL, "input.reserved", "not zero: 0x%x", input.reserved);
     }
     if (const bwrt_status status = check_tokens(input, sink)) return status;
+    if (const bwrt_status status = check_parent(input, sink)) return status;
     for (const NamedSpan& named : kSpans) {
         if (const bwrt_status status = check_span(input.*named.span, named.field, sink)) {
             return status;

@@ -38,6 +38,31 @@ static void an_input_of_zeros_has_no_block(void** state) {
     assert_int_equal(self->count, 0);
 }
 
+static void of_no_tokens_the_address_is_not_looked_at(void** state) {
+    prompt* self = *state;
+
+    self->input.tokens = (const void*)((const char*)self->tokens + 1);
+    self->input.token_count = 0;
+    self->input.media_item_count = 0;
+    for (uint32_t block_token_count = 0; block_token_count < 17; block_token_count += 16) {
+        self->input.block_token_count = block_token_count;
+        self->count = 77;
+        assert_int_equal(name_prompt(self), BWRT_OK);
+        assert_int_equal(self->count, 0);
+    }
+    assert_true(is_untouched(self->ids, sizeof(self->ids)));
+}
+
+static void a_parent_is_checked_also_of_no_tokens(void** state) {
+    prompt* self = *state;
+
+    memset(self->parent, 0, sizeof(self->parent));
+    self->input.token_count = 0;
+    self->input.media_item_count = 0;
+
+    assert_refused(self, BWRT_E_INVAL, "input.parent");
+}
+
 static void tokens_of_no_whole_block_have_no_identity(void** state) {
     prompt* self = *state;
 
@@ -285,6 +310,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_prompt_has_an_identity_for_each_whole_block),
         TEST(an_input_of_zeros_has_no_block),
+        TEST(of_no_tokens_the_address_is_not_looked_at),
+        TEST(a_parent_is_checked_also_of_no_tokens),
         TEST(tokens_of_no_whole_block_have_no_identity),
         TEST(the_input_and_the_places_for_the_answer_are_needed),
         TEST(too_little_room_is_refused_and_nothing_written),

@@ -84,6 +84,8 @@ class Tokens(unittest.TestCase):
         self.assertEqual([len(one) for one in self.ids], [32, 32])
         self.assertEqual(bwrt.block_ids(self.tokens), bwrt.block_ids(self.tokens, 5))
         self.assertEqual(bwrt.block_ids([]), [])
+        self.assertEqual(bwrt.block_ids([], 16), [])
+        self.assertEqual(bwrt.block_ids(memoryview(b"12345678")[1:1].cast("I")), [])
 
     def test_any_sequence_of_integers_is_taken(self):
         self.assertEqual(bwrt.block_ids(tuple(self.tokens), 2), self.ids)
