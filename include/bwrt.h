@@ -103,7 +103,7 @@ enum {
     BWRT_E_TRUNCATED = -51, /* the file ended before the bytes asked for */
     BWRT_E_NOSPC = -52,     /* no space, quota or file size limit */
     BWRT_E_NOMEM = -53,
-    BWRT_E_DEVICE = -54,
+    BWRT_E_DEVICE = -54,      /* these three: no function of this version returns them */
     BWRT_E_DEVICE_LOST = -55,
     BWRT_E_LOCKED = -56,
     BWRT_E_FORMAT = -57,
@@ -463,6 +463,7 @@ BWRT_API bwrt_status bwrt_submit_wave(bwrt_runtime* runtime, const bwrt_wave* wa
 
 /* ---- Work: completions --------------------------------------------------------- */
 
+/* DEVICE: not in this version. */
 enum { BWRT_TIER_NONE = 0, BWRT_TIER_DEVICE = 1, BWRT_TIER_HOST = 2, BWRT_TIER_DISK = 3 };
 
 enum {
