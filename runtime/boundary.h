@@ -39,6 +39,14 @@ inline bool is_zero(const void* bytes, std::size_t count) noexcept {
     return true;
 }
 
+// A size that no release had: 0 is what a caller forgot, so it is not compared with anything.
+[[nodiscard]] inline bwrt_status fail_short(std::size_t bytes, std::size_t oldest_bytes,
+                                            const char* field, const ErrorSink& sink) noexcept {
+    if (bytes == 0) return fail(sink, BWRT_E_ABI, field, "size 0: it was not set");
+    return fail(sink, BWRT_E_ABI, field, "size %zu is below %zu, that of the first release", bytes,
+                oldest_bytes);
+}
+
 // No struct of any release is near as long: a larger size was never set.
 constexpr std::size_t kStructBytesMax = 65536;
 
@@ -53,9 +61,7 @@ constexpr std::size_t kStructBytesMax = 65536;
         return fail(sink, BWRT_E_INVAL, array_field, "not aligned to %zu bytes", kAlignment);
     }
     if (element_bytes < oldest_bytes) {
-        return fail(sink, BWRT_E_ABI, size_field,
-                    "size %zu is below %zu, that of the first release", element_bytes,
-                    oldest_bytes);
+        return fail_short(element_bytes, oldest_bytes, size_field, sink);
     }
     if (element_bytes > kStructBytesMax || element_bytes % kAlignment != 0) {
         return fail(sink, BWRT_E_ABI, size_field, "size %zu is no element's", element_bytes);
@@ -76,8 +82,7 @@ template <typename Struct>
         return BWRT_OK;
     }
     if (source_bytes < oldest_bytes) {
-        return fail(sink, BWRT_E_ABI, field, "size %zu is below %zu, that of the first release",
-                    source_bytes, oldest_bytes);
+        return fail_short(source_bytes, oldest_bytes, field, sink);
     }
     if (source_bytes > sizeof(Struct)) {
         const auto* tail = static_cast<const unsigned char*>(source) + sizeof(Struct);

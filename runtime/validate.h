@@ -46,6 +46,9 @@ class WaveBuilder {
     static const char* side_field(bool is_target) {
         return is_target ? "operations[].target" : "operations[].source";
     }
+    static const char* offset_field(bool is_target) {
+        return is_target ? "operations[].target_offset_bytes" : "operations[].source_offset_bytes";
+    }
     bwrt_status read_operation(const bwrt_operation& given);
     bwrt_status read_transfer(const bwrt_operation& given, Operation* operation);
     bwrt_status read_flush(const bwrt_operation& given, Operation* operation);
@@ -64,8 +67,13 @@ class WaveBuilder {
     bwrt_status check_form(const bwrt_operation& given, bool indexed);
     bwrt_status resolve(bwrt_handle handle, bool is_target, std::uint64_t offset, Side* side_out);
     bwrt_status check_kind(const bwrt_operation& given, const Side& source, const Side& target);
+    // `row` is what one of the rows is called where there may be several, null where there is one.
     bwrt_status check_bounds(const Side& side, bool is_target, std::uint64_t offset,
-                             std::int64_t stride, std::uint64_t rows, std::uint64_t length);
+                             std::int64_t stride, std::uint64_t rows, std::uint64_t length,
+                             const char* row);
+    bwrt_status refuse_row(const Side& side, bool is_target, std::uint64_t offset,
+                           std::int64_t stride, std::uint64_t rows, std::uint64_t length,
+                           const char* row);
     bwrt_status check_slots(const std::uint32_t* slots, std::uint32_t count, const Layout* layout,
                             const char* field);
     bwrt_status fill_run(const bwrt_operation& given, const Shape& shape, std::uint32_t capacity,

@@ -16,8 +16,8 @@ constexpr std::uint64_t kPageBytesMin = 4096;
 }  // namespace
 
 bwrt_status WaveBuilder::check_bounds(const Side& side, bool is_target, std::uint64_t offset,
-                                      std::int64_t stride, std::uint64_t rows,
-                                      std::uint64_t length) {
+                                      std::int64_t stride, std::uint64_t rows, std::uint64_t length,
+                                      const char* row) {
     if (side.region == nullptr && offset < kPageBytesMin) {
         return fail(sink_, BWRT_E_INVAL, side_field(is_target), "process memory at 0x%llx",
                     ull(offset));
@@ -27,11 +27,37 @@ bwrt_status WaveBuilder::check_bounds(const Side& side, bool is_target, std::uin
     const Wide low = Wide{offset} + std::min<Wide>(span, 0);
     const Wide high = Wide{offset} + std::max<Wide>(span, 0) + length;
     if (low >= 0 && high <= limit) return BWRT_OK;
-    return fail(sink_, BWRT_E_RANGE,
-                is_target ? "operations[].target_offset_bytes" : "operations[].source_offset_bytes",
+    if (row != nullptr) return refuse_row(side, is_target, offset, stride, rows, length, row);
+    return fail(sink_, BWRT_E_RANGE, offset_field(is_target),
                 "length_bytes %llu at offset %llu passes the region's end %llu", ull(length),
                 ull(offset),
                 ull(side.region == nullptr ? ~std::uint64_t{0} : side.region->length_bytes));
+}
+
+// Names the first row that is not inside; check_bounds() has found that there is one.
+bwrt_status WaveBuilder::refuse_row(const Side& side, bool is_target, std::uint64_t offset,
+                                    std::int64_t stride, std::uint64_t rows, std::uint64_t length,
+                                    const char* row) {
+    const char* field = offset_field(is_target);
+    const Wide limit = side.region == nullptr ? Wide{1} << 64 : Wide{side.region->length_bytes};
+    const Wide room_above = limit - length - offset;
+    const Wide room = stride < 0 ? Wide{offset} : room_above;
+    const Wide step = stride < 0 ? -Wide{stride} : Wide{stride};
+    const auto index = static_cast<std::uint64_t>(room_above < 0 ? 0 : room / step + 1);
+    const Wide at = Wide{offset} + Wide{stride} * index;
+    if (at < 0) {
+        return fail(sink_, BWRT_E_RANGE, field, "%s %llu of %llu begins %llu bytes before %s", row,
+                    ull(index), ull(rows), ull(static_cast<std::uint64_t>(-at)),
+                    side.region == nullptr ? "address 0" : "the region");
+    }
+    if (side.region == nullptr || at > UINT64_MAX) {
+        return fail(sink_, BWRT_E_RANGE, field, "%s %llu of %llu passes the last address", row,
+                    ull(index), ull(rows));
+    }
+    return fail(sink_, BWRT_E_RANGE, field,
+                "%s %llu of %llu: %llu bytes at %llu pass the region's end %llu", row, ull(index),
+                ull(rows), ull(length), ull(static_cast<std::uint64_t>(at)),
+                ull(side.region->length_bytes));
 }
 
 // check_bounds() of one row of at least a byte, in 64 bits; what it cannot grant is looked at
@@ -87,12 +113,13 @@ bwrt_status WaveBuilder::read_rows(const bwrt_operation& given, const Side& sour
         given.source_stride_bytes == 0 ? packed : given.source_stride_bytes;
     const std::int64_t target_stride =
         given.target_stride_bytes == 0 ? packed : given.target_stride_bytes;
-    if (const bwrt_status status =
-            check_bounds(source, false, given.source_offset_bytes, source_stride, rows, length)) {
+    const char* row = rows > 1 ? "row" : nullptr;
+    if (const bwrt_status status = check_bounds(source, false, given.source_offset_bytes,
+                                                source_stride, rows, length, row)) {
         return status;
     }
-    if (const bwrt_status status =
-            check_bounds(target, true, given.target_offset_bytes, target_stride, rows, length)) {
+    if (const bwrt_status status = check_bounds(target, true, given.target_offset_bytes,
+                                                target_stride, rows, length, row)) {
         return status;
     }
     if (rows > 1 && target_stride < packed && target_stride > -packed) {
@@ -174,8 +201,8 @@ bwrt_status WaveBuilder::read_signal(const bwrt_operation& given, Operation* ope
         return fail(sink_, BWRT_E_INVAL, side_field(true),
                     "a SIGNAL is written to a memory region");
     }
-    if (const bwrt_status status =
-            check_bounds(target, true, given.target_offset_bytes, 0, 1, given.length_bytes)) {
+    if (const bwrt_status status = check_bounds(target, true, given.target_offset_bytes, 0, 1,
+                                                given.length_bytes, nullptr)) {
         return status;
     }
     if (target.address % given.length_bytes != 0 || target.address == 0) {

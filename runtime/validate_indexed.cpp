@@ -146,7 +146,8 @@ bwrt_status WaveBuilder::read_indexed(const bwrt_operation& given, const Side& s
         const bool is_target = side == &target;
         if (const bwrt_status status = check_bounds(
                 *side, is_target, is_target ? given.target_offset_bytes : given.source_offset_bytes,
-                static_cast<std::int64_t>(lead.block_bytes), given.slot_count, lead.block_bytes)) {
+                static_cast<std::int64_t>(lead.block_bytes), given.slot_count, lead.block_bytes,
+                "block")) {
             return status;
         }
     }
