@@ -5,6 +5,7 @@
 // Exit status: 0 done, 1 not done, 2 a wrong command line, 130 interrupted.
 
 #include <exception>
+#include <optional>
 #include <string>
 
 #include "tools/commands.h"
@@ -25,6 +26,23 @@ void print_version_json() {
     object.add("version", BWRT_VERSION);
     object.add("abi_version", bwrt_abi_version());
     object.print();
+}
+
+// The first word where a command was looked for, with those that there are; null where one was
+// found, or nothing but options given: CLI11 says those itself.
+std::optional<bwrt::tools::Failure> unknown_command(const CLI::App& app) {
+    const CLI::App* innermost = &app;
+    while (!innermost->get_subcommands().empty()) innermost = innermost->get_subcommands().front();
+    std::string there_are;
+    for (const CLI::App* command : innermost->get_subcommands([](const CLI::App*) { return true; }))
+        there_are += (there_are.empty() ? "" : ", ") + command->get_name();
+    if (there_are.empty()) return std::nullopt;
+    for (const std::string& word : app.remaining(true)) {
+        if (word.empty() || word.front() == '-') continue;
+        return bwrt::tools::Failure("E_INVAL", "no command '" + word + "'; there are: " + there_are,
+                                    2);
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -49,6 +67,10 @@ int main(int argc, char** argv) {
         print_version_json();
         return 0;
     } catch (const CLI::ParseError& error) {
+        if (const auto failure = unknown_command(app); failure && error.get_exit_code() != 0) {
+            bwrt::tools::print_failure(*failure, json);
+            return failure->exit_status();
+        }
         return app.exit(error) == 0 ? 0 : 2;
     } catch (const bwrt::tools::Failure& failure) {
         bwrt::tools::print_failure(failure, json);

@@ -100,7 +100,7 @@ void print_text(const Options& options, const DeviceChoices& choices, const std:
             format_bytes(choices.stage_from_bytes).c_str(), choices.staging_count);
     }
     std::printf("%s\nset bwrt_config.calibration to \"%s\"\n", words.c_str(),
-                options.output.c_str());
+                std::filesystem::absolute(options.output).c_str());
 }
 
 // What was measured as a table, which the library has taken.

@@ -55,6 +55,19 @@ a_direct_copy_equals_its_source() {
     copy_each_size --direct --chunk 64k --depth 3
 }
 
+the_hash_is_xxh3_also_of_nothing() {
+    printf '' >source
+    "$bwrt" copy source target >said
+    grep -q 'XXH3 2d06800538d394c2$' said || fail "$(cat said)"
+    printf 'bwrt' >source
+    "$bwrt" copy --json source target >said
+    /usr/bin/python3 -c '
+import json
+import xxhash
+assert json.load(open("said"))["xxh3"] == xxhash.xxh3_64_hexdigest(b"bwrt")
+'
+}
+
 a_sparse_file_is_copied() {
     truncate -s 5M source
     printf 'end' >>source
@@ -124,6 +137,10 @@ a_wrong_command_line_is_refused() {
     refused 2 '--chunk' "$bwrt" copy --chunk 5000 source target
     refused 2 '--depth' "$bwrt" copy --depth 0 source target
     refused 0 'caps' "$bwrt" --help
+    refused 2 "no command 'foo'; there are: caps, copy, bench, calibrate" "$bwrt" foo
+    refused 2 "no command 'foo'" "$bwrt" --json foo
+    refused 2 "no command 'foo'; there are: io, overhead, ring" "$bwrt" bench foo
+    refused 2 '--depht' "$bwrt" copy --depht 3 source target
 }
 
 # A limit on the size of files stands for a disk that is full.

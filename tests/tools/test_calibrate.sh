@@ -91,7 +91,7 @@ a_short_calibration_writes_a_table_that_is_taken() {
     grep -qE '^queue depth +[0-9]+: ' said
     grep -qE '^request +[0-9.]+ [KM]iB: ' said
     grep -qE '^staging +(none: |from )' said
-    grep -qx 'set bwrt_config.calibration to "bwrt-calibration.json"' said
+    grep -qxF "set bwrt_config.calibration to \"$(pwd -P)/bwrt-calibration.json\"" said
     holds bwrt-calibration.json 'it["bwrt_calibration"] == 1 and len(it["devices"]) == 1'
     holds bwrt-calibration.json 'set(it["devices"][0]) == {"device", "directory", "made",
         "queue_depth", "io_bytes", "staging_count", "stage_from_bytes", "huge_pages",
