@@ -131,8 +131,10 @@ class Fields(unittest.TestCase):
                              reference.ids_of({"tokens": [1], "model": "c3bc"}))
 
     def test_what_is_no_text_is_refused_by_its_name(self):
-        with self.assertRaisesRegex(TypeError, "^salt is a int"):
+        with self.assertRaisesRegex(TypeError, "^salt is a int, neither str nor bytes$"):
             bwrt.block_ids([1], salt=7)
+        with self.assertRaisesRegex(TypeError, "^model is a NoneType, neither str nor bytes$"):
+            bwrt.block_ids([1], model=None)
         with self.assertRaisesRegex(TypeError, "^digest is a NoneType"):
             bwrt.block_ids([1], media=[(0, 1, None)])
         with self.assertRaisesRegex(ValueError, "^model has gaps"):

@@ -169,6 +169,11 @@ class Regions(FileTest):
             self.runtime.file(self.folder / "missing")
         with self.assertRaises(bwrt.Error):
             self.runtime.file(self.folder)
+        with self.assertRaisesRegex(bwrt.CallerError, "^/dev/null: is neither a regular file nor"):
+            self.runtime.file("/dev/null")
+        with open("/dev/null", "rb") as file:
+            with self.assertRaisesRegex(bwrt.CallerError, f"^fd {file.fileno()} is neither"):
+                self.runtime.file(file)
         self.assertEqual(len(os.listdir("/proc/self/fd")), fds)
 
     def test_a_quiesced_region_takes_no_wave_until_it_is_resumed(self):

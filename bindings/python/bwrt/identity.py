@@ -53,7 +53,10 @@ class _Input:
         return value
 
     def span(self, value: Text, name: str) -> _abi.bwrt_span:
-        content = self.keep(_bytes_of(value, name))
+        try:
+            content = self.keep(_bytes_of(value, name))
+        except TypeError:
+            raise TypeError(f"{name} is a {type(value).__name__}, neither str nor bytes") from None
         return _abi.bwrt_span(ctypes.cast(content, ctypes.c_void_p), len(content))
 
     def set_media(self, media: Sequence[MediaItem]) -> None:

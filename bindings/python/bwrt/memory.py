@@ -194,6 +194,10 @@ def add_file(runtime: Core, file: Any, writable: Optional[bool], direct: bool,
         if direct:
             region.flags |= _abi.BWRT_REGION_DIRECT
         return Region(runtime, region)
+    except errors.Error as error:
+        if own_fd >= 0:  # a number that the caller never saw
+            error.args = (f"{os.fsdecode(file)}: {error}".replace(f": fd {fd} ", ": ", 1),)
+        raise
     finally:
         if own_fd >= 0:
             os.close(own_fd)
