@@ -24,10 +24,14 @@ int main(int argc, char** argv) {
     bwrt_handle handle = 0;
     bwrt_completion done;
 
+    if (argc != 2) {
+        fprintf(stderr, "usage: %s FILE\n", argv[0]);
+        return EXIT_FAILURE;
+    }
     file.flags = BWRT_REGION_READ_ONLY;
-    file.fd = open(argv[argc > 1], O_RDONLY); /* without FILE: this program */
+    file.fd = open(argv[1], O_RDONLY);
     if (file.fd < 0) {
-        perror(argv[argc > 1]);
+        perror(argv[1]);
         return EXIT_FAILURE;
     }
     memory.address = page;

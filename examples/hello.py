@@ -5,8 +5,8 @@ import sys
 
 import bwrt
 
-path = sys.argv[1] if len(sys.argv) > 1 else __file__
-if len(sys.argv) > 2 or not os.path.isfile(path) or os.path.getsize(path) == 0:
+path = sys.argv[1] if len(sys.argv) == 2 else ""
+if not os.path.isfile(path) or os.path.getsize(path) == 0:
     sys.exit(f"usage: {sys.argv[0]} FILE, one that is not empty")
 page = bytearray(min(4096, os.path.getsize(path)))
 

@@ -69,14 +69,14 @@ builds_with_pkg_config() { # FLAGS...
         pkg-config --cflags --libs bwrt) || return
     # shellcheck disable=SC2086
     cc "$root/examples/hello.c" $flags -Wl,-rpath,"$libraries" -o "$world/hello" &&
-        says '^loaded: 4096 bytes' "$world/hello"
+        says '^loaded: 4096 bytes' "$world/hello" "$root/README.md"
 }
 
 builds_with_find_package() { # VERSION
     rm -rf "$world/found"
     cmake -S "$root/tests/package/find_package" -B "$world/found" -DWANTED="$1" \
         -DPROGRAM="$root/examples/hello.c" -DCMAKE_PREFIX_PATH="$world/prefix" &&
-        cmake --build "$world/found" && says '^loaded: 4096 bytes' "$world/found/program"
+        cmake --build "$world/found" && says '^loaded: 4096 bytes' "$world/found/program" "$root/README.md"
 }
 
 refuses_version() {
@@ -224,11 +224,11 @@ check_packages() {
     hello=/usr/share/doc/libbwrt-dev/examples/hello.c
     check "dpkg -i takes the library and its header" installs "$building" "${packages[@]:0:2}"
     check "the packaged example is built with pkg-config and runs" says '^loaded: 4096 bytes' \
-        enter "$building" sh -c "gcc $hello \$(pkgconf --cflags --libs bwrt) -o /tmp/hello && /tmp/hello"
+        enter "$building" sh -c "gcc $hello \$(pkgconf --cflags --libs bwrt) -o /tmp/hello && /tmp/hello /tmp/hello"
     cp -r "$root/tests/package/find_package" "$building/tmp/project"
     check "the packaged example is built with find_package and runs" says '^loaded: 4096 bytes' \
         enter "$building" sh -c "cmake -S /tmp/project -B /tmp/b -DPROGRAM=$hello \
-            -DCMAKE_C_COMPILER=gcc && cmake --build /tmp/b && /tmp/b/program"
+            -DCMAKE_C_COMPILER=gcc && cmake --build /tmp/b && /tmp/b/program /tmp/b/program"
 }
 
 check_prefix

@@ -48,8 +48,6 @@ PYTHON
 }
 
 hello_reads_a_file() {
-    "$examples/hello" >said
-    grep -q '^loaded: 4096 bytes in ' said
     head -c 5000 /dev/urandom >file
     "$examples/hello" file >said
     grep -q '^loaded: 4096 bytes in ' said
@@ -59,6 +57,8 @@ hello_reads_a_file() {
 }
 
 hello_says_what_is_wrong() {
+    ! "$examples/hello" 2>said || fail "read no file"
+    grep -q '^usage: .*hello FILE$' said || fail "$(cat said)"
     : >file
     ! "$examples/hello" file 2>said || fail "read an empty file"
     grep -q '^E_INVAL: .*the file is empty' said || fail "$(cat said)"
