@@ -68,6 +68,15 @@ hello_says_what_is_wrong() {
     grep -q '^E_INVAL: ..*' said || fail "$(cat said)"
 }
 
+the_demo_says_how_it_is_used() {
+    local status=0
+    "$sources/tools/demo" --help >said
+    grep -q '^usage: tools/demo$' said && grep -q BWRT_TRACE said && grep -q TMPDIR said ||
+        fail "$(cat said)"
+    "$sources/tools/demo" trace.jsonl >said 2>complaint || status=$?
+    [ "$status" -eq 2 ] && [ ! -s said ] && grep -q '^usage: ' complaint || fail "status $status"
+}
+
 epoll_loop_reads_a_whole_file() {
     head -c 5000017 /dev/urandom >file
     "$examples/epoll_loop" file >said
