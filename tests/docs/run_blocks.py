@@ -3,8 +3,8 @@
 """run_blocks.py FILE --build DIR: what a document says to type is typed.
 
 Each ```sh block of the markdown FILE is run by `bash -euo pipefail`, in order, in one temporary
-folder that looks like a checkout: it has everything of the source tree's top folder, and the build
-folder as `build`.  The first block that fails ends the run with its number, line and output.
+folder that looks like a checkout: it has everything of the source tree's top folder but what a reader
+has made there, which git ignores, and the build folder as `build`.  The first block that fails ends the run with its number, line and output.
 A block with the name of a file behind its kind (```c slots.c) becomes that file of the folder.
 Blocks of other kinds (```text, ```console, ```c, none) are not run, and neither is ```sh norun: what
 takes too long or another system.  tests/docs/CMakeLists.txt says which check runs that.
@@ -43,8 +43,11 @@ def blocks_of(text):
 
 
 def make_checkout(folder, build):
+    rules = SOURCE / ".gitignore"
+    ignored = {line.strip("/") for line in (rules.read_text().splitlines() if rules.exists() else ())
+               if line.startswith("/")}
     for entry in SOURCE.iterdir():
-        if not entry.name.startswith((".", "build")):
+        if not entry.name.startswith((".", "build")) and entry.name not in ignored:
             (folder / entry.name).symlink_to(entry)
     (folder / "build").symlink_to(build)
 

@@ -83,6 +83,25 @@ expect 1 "a block without an end is a mistake" 'has no end' <<'MARKDOWN'
 ```sh
 true
 MARKDOWN
+# A checkout where a reader has typed a document already.
+mkdir -p tree/tests/docs
+cp "$runner" tree/tests/docs/
+printf '/made\n' >tree/.gitignore
+touch tree/made tree/tracked
+runner=$folder/tree/tests/docs/run_blocks.py
+expect 0 "what a reader has made before is not in the way" '^ok ' <<'MARKDOWN'
+```c made
+int x;
+```
+```sh
+grep -q x made
+test -e tracked
+```
+MARKDOWN
+if [ -s tree/made ]; then
+    echo "not ok what a reader has made before is left alone"
+    failed=1
+fi
 if [ -n "$(find . -newer build/examples/example -name said)" ]; then
     echo "not ok blocks run in a folder of their own"
     failed=1
