@@ -50,10 +50,13 @@ struct Model {
 };
 
 constexpr Model kModels[] = {
-    {"ring wraps", run<RingWraps>},         {"ring shared", run<RingShared>},
+    {"ring wraps", run<RingWraps>},
+    {"ring shared", run<RingShared>},
     {"ring batches", run<RingBatches>},
-    {"sleep, one consumer", run<SleepOne>}, {"sleep, two consumers", run<SleepShared>},
-    {"stack exchange", run<StackExchange>}, {"stack chain", run<StackChain>},
+    {"sleep, one consumer", run<SleepOne>},
+    {"sleep, two consumers", run<SleepShared>},
+    {"stack exchange", run<StackExchange>},
+    {"stack chain", run<StackChain>},
 };
 
 // The orders one step below, of those that the kind of access can have.
