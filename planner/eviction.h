@@ -108,7 +108,7 @@ class Eviction {
     virtual void remove(std::uint32_t block, std::uint64_t bytes) noexcept = 0;
 
     // A number that nothing refers to any more, each once, or kNoBlock.  To be asked until
-    // then after remove(), unpin(), release() and make_room().
+    // then after remove(), unpin(), release(), make_room() and find_expired().
     [[nodiscard]] virtual std::uint32_t take_free() noexcept = 0;
 
     // Counted.  The end of a pin is a use: until then somebody read the memory.
