@@ -57,7 +57,7 @@ std::size_t count_of_files(const char* path) {
 }
 
 void a_store_is_made_for_us_alone_whatever_the_umask(void**) {
-    for (const mode_t mask : {0, 0777}) {
+    for (const mode_t mask : {0u, 0777u}) {
         const std::string store = "store" + std::to_string(mask);
         const mode_t before = umask(mask);
         const StoreRoot root = must_open(store.c_str());
@@ -107,7 +107,7 @@ void a_directory_that_holds_something_else_is_left_alone(void**) {
 }
 
 void a_directory_that_others_may_write_is_refused(void**) {
-    for (const mode_t mode : {0720, 0702, 0777}) {
+    for (const mode_t mode : {0720u, 0702u, 0777u}) {
         const std::string path = "open" + std::to_string(mode);
         assert_int_equal(mkdir(path.c_str(), 0700), 0);
         assert_int_equal(chmod(path.c_str(), mode), 0);
