@@ -180,7 +180,7 @@ typedef struct bwrt_config {
     const char* calibration;          /* path of a table by `bwrt calibrate`; NULL: none.  What it
                                          measured takes the place of the defaults of queue_depth,
                                          io_bytes_max and staging_count, and says from which length
-                                         on direct reads are staged.  BWRT_E_IO, _PARSE or _FORMAT
+                                         on direct I/O is staged.  BWRT_E_IO, _PARSE or _FORMAT
                                          when it cannot be understood; that of another machine is
                                          not used, which caps say (since ABI 0.2) */
 } bwrt_config;

@@ -20,9 +20,9 @@
 // byte.  One that was made on another machine is not used, and caps say so; one that cannot be
 // understood is an error of bwrt_open(), since nobody meant it to be like that.
 //
-// stage_from_bytes.  A direct read into ordinary 4 KiB pages reaches the device as hundreds of
-// segments.  From that length on it goes into the staging arena, huge pages that the ring has
-// registered, and is copied from there.
+// stage_from_bytes.  A direct read into ordinary 4 KiB pages, or a write from them, reaches the
+// device as hundreds of segments.  From that length on it goes through the staging arena, huge
+// pages that the ring has registered, and is copied there or from there.
 
 #pragma once
 

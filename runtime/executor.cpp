@@ -35,6 +35,7 @@ bool Executor::turn() noexcept {
     more |= storage_.reap(now_ns_);  // also with nothing out: a wake-up is a result, too
     more |= finish_resolved();
     storage_.issue(now_ns_);
+    more |= storage_.is_held_back();
     if (host_.has_ready()) {
         more |= host_.run();
         now_ns_ = clock_.now_ns();  // a slice takes its time

@@ -35,9 +35,8 @@ struct FileState {
     // Direct I/O stays below this; the file's last, partial page goes through the page
     // cache, always, so that no page is ever reached both ways.
     std::uint64_t direct_end = 0;
-    std::uint32_t io_bytes_max = 0;  // of a request
-    std::uint32_t stage_from_bytes =
-        0;  // direct reads into ordinary pages; 0: none (calibration.h)
+    std::uint32_t io_bytes_max = 0;       // of a request
+    std::uint32_t stage_from_bytes = 0;   // direct I/O with ordinary pages; 0: none (calibration.h)
     std::uint64_t device = 0, inode = 0;  // one file behind two regions shares its edge blocks
     bool poisoned = false;                // a flush failed: executor's, never unset
     int poison_errno = 0;

@@ -48,14 +48,12 @@ void StorageLane::build_flush(Wave* wave, Transfer* transfer) noexcept {
     transfer->account_count = 1;
 }
 
-// Whether a direct read that could go straight to its target should not (calibration.h).  Memory
-// of bwrt's own that has its huge pages is as good as the arena.
+// Whether a direct request that could go straight from or to the caller's memory should not
+// (calibration.h).  Memory of bwrt's own that has its huge pages is as good as the arena.
 bool StorageLane::staging_is_faster(const Piece& piece, const FilePiece& place,
                                     const Transfer& transfer) const noexcept {
     const std::uint32_t from_bytes = transfer.region->file->stage_from_bytes;
-    if (from_bytes == 0 || piece.length_bytes < from_bytes || transfer.kind != IoKind::kRead) {
-        return false;
-    }
+    if (from_bytes == 0 || piece.length_bytes < from_bytes) return false;
     return place.memory_region == kProcessSlot ||
            (tables_.regions.at(place.memory_region).flags & BWRT_REGION_HUGE) == 0;
 }

@@ -35,7 +35,8 @@ bool StorageLane::issue(std::uint64_t now_ns) noexcept {
     now_ns_ = now_ns;
     if (parked_ != nullptr) retry_parked();
     bool started = false;
-    while (free_ != nullptr) {
+    copied_in_bytes_ = 0;
+    while (free_ != nullptr && copied_in_bytes_ < kUnloadBytes) {
         Wave* wave = ready_.pick();
         if (wave == nullptr) break;
         ++wave->inflight_count;  // ours: it must not be over while we look at it
@@ -203,6 +204,7 @@ void StorageLane::request_staged(Transfer* transfer, IoRequest* io) noexcept {
     }
     if (transfer->kind == IoKind::kWrite && transfer->staged_done == 0) {
         copy_staged(*transfer, transfer->window_bytes, true);
+        copied_in_bytes_ += transfer->window_bytes;
     }
     io->offset_bytes = transfer->staged_offset + transfer->staged_done;
     transfer->iovecs[0] = {buffer + transfer->staged_done,

@@ -52,8 +52,14 @@ class StorageLane {
         queued_bytes_ += lane_bytes(wave);
     }
 
-    // Starts what fits into the backend.  True when something was started.
+    // Starts what fits into the backend, of staged writes a slice.  True when something was
+    // started.
     bool issue(std::uint64_t now_ns) noexcept;
+
+    // After issue(): more could be started but for the slice.
+    [[nodiscard]] bool is_held_back() const noexcept {
+        return copied_in_bytes_ >= kUnloadBytes && can_issue();
+    }
 
     // Takes results in.  True when there were any.
     bool reap(std::uint64_t now_ns) noexcept;
@@ -146,7 +152,8 @@ class StorageLane {
     std::uint64_t busy_since_ns_ = 0;  // bytes are being moved, and none arrived
     std::uint64_t measured_ns_ = 0;    // when rate_ last learnt
     std::uint64_t unknown_count_ = 0;
-    std::uint64_t queued_bytes_ = 0;  // of running waves, not resolved
+    std::uint64_t queued_bytes_ = 0;     // of running waves, not resolved
+    std::uint64_t copied_in_bytes_ = 0;  // into staging memory, in this issue()
     planner::RateEstimate rate_;
 };
 

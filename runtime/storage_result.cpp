@@ -198,7 +198,7 @@ void StorageLane::copy_staged(const Transfer& transfer, std::uint32_t bytes,
         const std::uint32_t run = std::min(account.bytes, bytes);
         auto* memory = reinterpret_cast<std::byte*>(account.address);
         if (into_staging) {
-            std::memcpy(staged, memory, run);
+            stream_copy(staged, memory, run);
         } else {
             stream_copy(memory, staged, run);
         }

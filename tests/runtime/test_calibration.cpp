@@ -255,9 +255,10 @@ void fill(int fd) {
     assert_int_equal(fsync(fd), 0);
 }
 
-// Reads [offset, + length) to the same place of `target`; returns how much of it was staged.
-std::uint64_t read_staged(const Engine& engine, bwrt_handle target, std::uint64_t offset,
-                          std::uint64_t length, const unsigned char* target_bytes) {
+unsigned char byte_at(std::uint64_t offset) { return static_cast<unsigned char>(offset * 7 / 5); }
+
+// Does it, and returns how much of it was staged.
+std::uint64_t staged_by(const Engine& engine, const bwrt_operation& operation) {
     bwrt_route before[4] = {}, after[4] = {};
     const auto sample = [&](bwrt_route* routes) {
         bwrt_counters counters = {};
@@ -268,12 +269,6 @@ std::uint64_t read_staged(const Engine& engine, bwrt_handle target, std::uint64_
         assert_int_equal(bwrt_sample(engine.runtime, &counters, nullptr), BWRT_OK);
     };
     sample(before);
-    bwrt_operation operation = {};
-    operation.kind = BWRT_OP_READ;
-    operation.source = engine.file;
-    operation.target = target;
-    operation.source_offset_bytes = operation.target_offset_bytes = offset;
-    operation.length_bytes = length;
     bwrt_wave wave = {};
     wave.struct_size = sizeof wave;
     wave.operations = &operation;
@@ -284,14 +279,51 @@ std::uint64_t read_staged(const Engine& engine, bwrt_handle target, std::uint64_
     assert_int_equal(bwrt_submit_wave(engine.runtime, &wave, &handle, nullptr), BWRT_OK);
     assert_int_equal(bwrt_wait(engine.runtime, handle, -1, &completion, nullptr), BWRT_OK);
     assert_int_equal(completion.status, BWRT_OK);
-    for (std::uint64_t i = offset; i < offset + length; ++i) {
-        if (target_bytes[i] != static_cast<unsigned char>(i * 7 / 5)) {
-            fail_msg("byte %llu is wrong", static_cast<unsigned long long>(i));
-        }
-    }
     sample(after);
     std::uint64_t staged = 0;
     for (int i = 0; i < 4; ++i) staged += after[i].staged_bytes - before[i].staged_bytes;
+    return staged;
+}
+
+bwrt_operation operation_of(std::uint32_t kind, bwrt_handle source, bwrt_handle target,
+                            std::uint64_t offset, std::uint64_t length) {
+    bwrt_operation operation = {};
+    operation.kind = kind;
+    operation.source = source;
+    operation.target = target;
+    operation.source_offset_bytes = operation.target_offset_bytes = offset;
+    operation.length_bytes = length;
+    return operation;
+}
+
+void expect_bytes(const unsigned char* bytes, std::uint64_t offset, std::uint64_t length) {
+    for (std::uint64_t i = 0; i < length; ++i) {
+        if (bytes[i] != byte_at(offset + i)) {
+            fail_msg("byte %llu is wrong", static_cast<unsigned long long>(offset + i));
+        }
+    }
+}
+
+// Reads [offset, + length) to the same place of `target`.
+std::uint64_t read_staged(const Engine& engine, bwrt_handle target, std::uint64_t offset,
+                          std::uint64_t length, const unsigned char* target_bytes) {
+    const std::uint64_t staged =
+        staged_by(engine, operation_of(BWRT_OP_READ, engine.file, target, offset, length));
+    expect_bytes(target_bytes + offset, offset, length);
+    return staged;
+}
+
+// Writes [offset, + length) from the same place of `source` over zeros.
+std::uint64_t write_staged(const Engine& engine, int fd, bwrt_handle source, std::uint64_t offset,
+                           std::uint64_t length, unsigned char* source_bytes) {
+    std::vector<unsigned char> there(length);
+    assert_int_equal(pwrite(fd, there.data(), length, static_cast<off_t>(offset)), length);
+    assert_int_equal(fsync(fd), 0);
+    for (std::uint64_t i = offset; i < offset + length; ++i) source_bytes[i] = byte_at(i);
+    const std::uint64_t staged =
+        staged_by(engine, operation_of(BWRT_OP_WRITE, source, engine.file, offset, length));
+    assert_int_equal(pread(fd, there.data(), length, static_cast<off_t>(offset)), length);
+    expect_bytes(there.data(), offset, length);
     return staged;
 }
 
@@ -315,6 +347,32 @@ void long_direct_reads_into_ordinary_pages_are_staged_where_the_table_says_so(vo
                      0);
     if ((engine.huge_info.flags & BWRT_REGION_HUGE) != 0) {
         assert_int_equal(read_staged(engine, engine.huge, 0, kFileBytes, huge), 0);
+    }
+    close_engine(&engine);
+}
+
+void long_direct_writes_from_ordinary_pages_are_staged_likewise(void**) {
+    const File data;
+    fill(data.fd);
+    const File table(table_of(device_of(data.device(), std::to_string(kStageFromBytes))));
+    Engine engine;
+    open_engine(&engine, table, data.fd, 0);
+    if ((engine.file_info.flags & BWRT_REGION_DIRECT) == 0) {
+        print_message("not direct here: %s\n", engine.file_info.reason);
+        close_engine(&engine);
+        skip();
+    }
+    unsigned char* ordinary = engine.aligned;
+    auto* huge = static_cast<unsigned char*>(engine.huge_info.address);
+    const int fd = data.fd;
+    assert_int_equal(write_staged(engine, fd, engine.ordinary, 0, kFileBytes, ordinary),
+                     kFileBytes);
+    assert_int_equal(write_staged(engine, fd, engine.ordinary, 4096, kStageFromBytes, ordinary),
+                     kStageFromBytes);
+    assert_int_equal(
+        write_staged(engine, fd, engine.ordinary, 4096, kStageFromBytes - 4096, ordinary), 0);
+    if ((engine.huge_info.flags & BWRT_REGION_HUGE) != 0) {
+        assert_int_equal(write_staged(engine, fd, engine.huge, 0, kFileBytes, huge), 0);
     }
     close_engine(&engine);
 }
@@ -358,6 +416,7 @@ int main() {
         cmocka_unit_test(a_damaged_table_is_refused),
         cmocka_unit_test(a_choice_out_of_its_range_is_refused_by_name),
         cmocka_unit_test(a_table_that_cannot_be_read_is_an_error_of_open),
+        cmocka_unit_test(long_direct_writes_from_ordinary_pages_are_staged_likewise),
         cmocka_unit_test(long_direct_reads_into_ordinary_pages_are_staged_where_the_table_says_so),
         cmocka_unit_test(a_device_that_the_table_does_not_know_is_read_as_without_one),
         cmocka_unit_test(what_the_caller_set_stands_and_what_he_left_open_is_the_tables),
