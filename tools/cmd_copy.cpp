@@ -42,7 +42,7 @@ struct CopyOptions {
 
 struct CopyResult {
     std::uint64_t length_bytes = 0;
-    std::uint64_t hash = 0x2d06800538d394c2;  // XXH3 of nothing, as that of an empty file stays
+    std::uint64_t hash = hash_of_nothing();  // as that of an empty file stays
     double copy_seconds = 0;
     double verify_seconds = 0;
     bool source_direct = false;

@@ -125,6 +125,8 @@ bool CopyWindow::wait(bwrt_handle wave, bool look_only, const std::string& doing
     return true;
 }
 
+std::uint64_t hash_of_nothing() { return XXH3_64bits(nullptr, 0); }
+
 std::uint64_t CopyWindow::run(const FileInfo& source, const std::string& source_name,
                               const FileInfo* target, const std::string& target_name,
                               std::uint64_t length_bytes, ProgressBar* progress) {

@@ -29,6 +29,9 @@ struct FileInfo {
     bool direct = false;
 };
 
+// The XXH3 of no bytes, which is not 0.
+[[nodiscard]] std::uint64_t hash_of_nothing();
+
 // A runtime and its buffers.  Leaving cancels what still runs.
 class CopyWindow {
  public:
