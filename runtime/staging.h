@@ -24,7 +24,7 @@ class Staging {
     Staging(std::uint32_t buffer_count, std::uint32_t io_bytes_max,
             std::uint32_t transfer_count = 0);
 
-    // For reads that are staged because that is faster: registered with the backend, where it can,
+    // For what is staged because that is faster: registered with the backend, where it can,
     // and in huge pages, if they help and the system has them.
     void make_fast(StorageBackend* backend, bool huge_pages) noexcept;
     [[nodiscard]] std::int32_t fixed_buffer() const noexcept { return fixed_buffer_; }
