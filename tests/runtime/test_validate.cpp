@@ -88,6 +88,17 @@ const Refusal kFlat[] = {
          o->target = o->source;
          o->target_offset_bytes = 63;
      }},
+    {"operations[].target_offset_bytes", BWRT_E_OVERLAP,
+     [](Op* o, const World&) {
+         o->target = o->source;
+         o->source_offset_bytes = 63;
+     }},
+    {"operations[].source_offset_bytes", BWRT_E_RANGE,  // longer than all of it
+     [](Op* o, const World& w) {
+         o->kind = BWRT_OP_WRITE;
+         o->target = w.file;
+         o->length_bytes = kRegionBytes + 1;
+     }},
     {"operations[].source", BWRT_E_INVAL,  // a NULL that went astray
      [](Op* o, const World&) {
          o->source = BWRT_PROCESS_MEMORY;
