@@ -111,6 +111,14 @@ bool write_at(int fd, const void* bytes, std::size_t count, std::uint64_t offset
     return true;
 }
 
+bool reserve(int fd, std::uint64_t length_bytes, bool* reserved_out) noexcept {
+    const auto length = static_cast<off_t>(length_bytes);
+    *reserved_out = uninterrupted([&] { return fallocate(fd, 0, 0, length); }) == 0;
+    if (*reserved_out) return true;
+    if (errno != EOPNOTSUPP && errno != ENOSYS) return false;
+    return uninterrupted([&] { return ftruncate(fd, length); }) == 0;
+}
+
 bool flush(int fd) noexcept {
     return uninterrupted([&] { return fsync(fd); }) == 0;
 }

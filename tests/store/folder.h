@@ -42,28 +42,49 @@ inline void put_bytes(const std::string& path, const std::string& bytes) {
     std::ofstream(path, std::ios::binary) << bytes;
 }
 
+constexpr int kAnyFd = -1;
+
+// From now on the system call, of this fd if one is named, fails in this process with os_code.
+// There is no way back: for a child's.
+inline void fail_from_now_on(int call, int os_code, int fd = kAnyFd) {
+    const auto code = static_cast<unsigned>(call);
+    const auto first = static_cast<unsigned>(fd);
+    const auto fail = SECCOMP_RET_ERRNO | static_cast<unsigned>(os_code);
+    const unsigned char skipped = fd == kAnyFd ? 2 : 0;
+    sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, code, 0, 4),
+        BPF_JUMP(BPF_JMP | BPF_JA, skipped, 0, 0),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, first, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, fail),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program = {sizeof filter / sizeof *filter, filter};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+        _exit(99);
+    }
+}
+
+// What body() returns in a child process, as an exit status.
+template <typename Body>
+int in_a_child(Body&& body) {
+    const pid_t child = fork();
+    if (child == 0) _exit(body());
+    int status = -1;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 // In a child process in which the system call fails with os_code: what body() returns, as an exit
 // status.
 template <typename Body>
 int where_a_call_fails(int call, int os_code, Body&& body) {
-    const pid_t child = fork();
-    if (child == 0) {
-        sock_filter filter[] = {
-            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 1),
-            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(os_code)),
-            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-        };
-        const sock_fprog program = {sizeof filter / sizeof *filter, filter};
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
-            _exit(99);
-        }
-        _exit(body());
-    }
-    int status = -1;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return in_a_child([&] {
+        fail_from_now_on(call, os_code);
+        return body();
+    });
 }
 
 }  // namespace bwrt::test
