@@ -57,11 +57,9 @@ bool read_records(int fd, LogReader* reader, LogEnd* end, bool* has_snapshot_out
         const std::size_t count = static_cast<std::size_t>(got) / sizeof(Record);
         for (std::size_t i = 0; i < count; ++i) {
             const Record& record = records[i];
-            if (record.sequence != end->sequence || !is_whole(record, end->life)) return true;
-            ++end->sequence;
+            if (!end->pass(record)) return true;
             switch (record.kind) {
                 case RecordKind::kOpened:
-                    end->life = next_life(end->life, record.nonce);
                     break;
                 case RecordKind::kSnapshotEnd:
                     *has_snapshot_out = true;
@@ -182,6 +180,13 @@ void LogEnd::put(Record* record) noexcept {
     seal(record, life);
 }
 
+bool LogEnd::pass(const Record& record) noexcept {
+    if (record.sequence != sequence || !is_whole(record, life)) return false;
+    ++sequence;
+    if (record.kind == RecordKind::kOpened) life = next_life(life, record.nonce);
+    return true;
+}
+
 bwrt_status find_segment_bytes(const Shard& shard, const Superblock& store,
                                std::uint64_t* segment_bytes_out, const ErrorSink& sink) {
     std::vector<std::uint64_t> numbers;
@@ -225,12 +230,16 @@ bwrt_status create_log(const Shard& shard, const Superblock& store, std::uint64_
     LogEnd end = {number, 0, 0};
     if (const bwrt_status status =
             write_beginning(file.fd(), store, draft.text, segment_bytes, &end, sink)) {
-        unlinkat(directory, draft.text, 0);  // on a full disk its bytes are missed
+        discard_log(shard, number);  // on a full disk its bytes are missed
         return status;
     }
     *file_out = std::move(file);
     *end_out = end;
     return BWRT_OK;
+}
+
+void discard_log(const Shard& shard, std::uint64_t number) noexcept {
+    unlinkat(shard.directory.fd(), LogName(number, ".new").text, 0);
 }
 
 bwrt_status publish_log(const Shard& shard, std::uint64_t number, bool* counts_out,

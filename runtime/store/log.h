@@ -35,6 +35,8 @@ struct LogEnd {
     // Numbers and seals the record; the next one comes behind it.  When its write then fails, this
     // end is no place to go on from: the record before it is.
     void put(Record* record) noexcept;
+    // Whether this is the record that comes here, and whole; then the end is behind it.
+    [[nodiscard]] bool pass(const Record& record) noexcept;
 };
 
 // Is told what a log says.
@@ -70,6 +72,9 @@ bwrt_status read_log(const Shard& shard, const Superblock& store, LogReader* rea
 bwrt_status create_log(const Shard& shard, const Superblock& store, std::uint64_t number,
                        std::uint64_t segment_bytes, OpenFile* file_out, LogEnd* end_out,
                        const ErrorSink& sink);
+
+// Removes the draft: its log is not to be.
+void discard_log(const Shard& shard, std::uint64_t number) noexcept;
 
 // Gives the draft, which is whole and on the disk, its name, and removes older logs.  Once
 // *counts_out is set the new log is the one that is read, whatever is returned: with an error it

@@ -12,9 +12,18 @@ LogWriter::LogWriter(std::uint32_t record_count_max)
 void LogWriter::attach(const LogEnd& end) noexcept {
     BWRT_CHECK(!is_out());
     end_ = end;
+    written_bytes_ = end.offset_bytes();
     gathered_count_ = 0;
     put_count_ = written_count_;
     stopped_ = false;
+}
+
+void LogWriter::move_to(const LogEnd& end) noexcept {
+    BWRT_CHECK(!is_out());
+    BWRT_CHECK(!is_stopped());
+    end_ = end;
+    written_bytes_ = end.offset_bytes();
+    for (std::uint32_t i = 0; i < gathered_count_; ++i) end_.put(&gathering_[i]);
 }
 
 bool LogWriter::put(Record record, std::uint64_t* ticket_out) noexcept {
@@ -45,6 +54,7 @@ bool LogWriter::done(std::uint32_t length_bytes, Write* rest_out) noexcept {
         return false;
     }
     written_count_ += out_bytes_ / sizeof(Record);
+    written_bytes_ += out_bytes_;
     out_bytes_ = 0;
     return true;
 }

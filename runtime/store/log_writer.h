@@ -31,6 +31,11 @@ class LogWriter {
     // Goes on at the end of a log (create_log(), resume_log()).  Nothing may be out.
     void attach(const LogEnd& end) noexcept;
 
+    // Goes on in another log, which says all that was written to this one: what is gathered is
+    // sealed anew for it, and its tickets stay.  Nothing may be out, or have been when a write
+    // failed: then the tickets of what that lost would be taken for written, and it is attach().
+    void move_to(const LogEnd& end) noexcept;
+
     // Numbers, seals and keeps the record.  False when there is no room, or the log was stopped.
     [[nodiscard]] bool put(Record record, std::uint64_t* ticket_out) noexcept;
 
@@ -50,6 +55,8 @@ class LogWriter {
     [[nodiscard]] bool is_out() const noexcept { return out_bytes_ != 0; }
     // Tickets below it are in the file.
     [[nodiscard]] std::uint64_t written() const noexcept { return written_count_; }
+    // Of the file, up to the last record of a write that is done.
+    [[nodiscard]] std::uint64_t written_bytes() const noexcept { return written_bytes_; }
     [[nodiscard]] std::uint64_t length_bytes() const noexcept { return end_.offset_bytes(); }
 
  private:
@@ -58,6 +65,7 @@ class LogWriter {
     std::uint32_t out_bytes_ = 0, out_done_bytes_ = 0;
     std::uint64_t out_offset_bytes_ = 0;
     std::uint64_t put_count_ = 0, written_count_ = 0;
+    std::uint64_t written_bytes_ = 0;
     LogEnd end_;
     bool stopped_ = true;  // until attach()
 };

@@ -18,6 +18,21 @@ std::uint16_t Spaces::number_of(std::uint64_t space) {
     return static_cast<std::uint16_t>(found - spaces_.begin());
 }
 
+SpaceNumbers::SpaceNumbers(const Spaces& spaces) {
+    numbers_.reserve(spaces.count());
+    for (std::size_t i = 0; i < spaces.count(); ++i) {
+        const auto number = static_cast<std::uint16_t>(i);
+        numbers_.emplace_back(spaces.space_of(number), number);
+    }
+    std::sort(numbers_.begin(), numbers_.end());
+}
+
+std::uint16_t SpaceNumbers::number_of(std::uint64_t space) const noexcept {
+    const auto found =
+        std::lower_bound(numbers_.begin(), numbers_.end(), std::make_pair(space, std::uint16_t{0}));
+    return found != numbers_.end() && found->first == space ? found->second : Spaces::kNone;
+}
+
 void Recovery::restart() noexcept {
     segments_.for_each([this](std::uint32_t segment) { begin_segment(segment, 0); });
     counts_ = {};

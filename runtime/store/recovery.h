@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "runtime/store/index.h"
@@ -36,6 +37,19 @@ class Spaces {
 
  private:
     std::vector<std::uint64_t> spaces_;
+};
+
+// The numbers that an index has for tenants, as they were at one moment; any thread may ask.
+class SpaceNumbers {
+ public:
+    SpaceNumbers() = default;
+    explicit SpaceNumbers(const Spaces& spaces);  // throws std::bad_alloc
+
+    // Spaces::kNone for one that was not there.
+    [[nodiscard]] std::uint16_t number_of(std::uint64_t space) const noexcept;
+
+ private:
+    std::vector<std::pair<std::uint64_t, std::uint16_t>> numbers_;  // by space
 };
 
 // Is told which blocks there are in the end, and which were there on the way.

@@ -108,6 +108,45 @@ void behind_a_failed_write_nothing_is_put(void**) {
     assert_true(writer.written() == 1);
 }
 
+void what_is_gathered_goes_to_another_log_with_its_tickets(void**) {
+    LogWriter writer(8);
+    writer.attach(kEnd);
+    LogWriter::Write write, rest;
+    static_cast<void>(must_put(&writer, 1));
+    assert_true(writer.next(&write));
+    static_cast<void>(must_put(&writer, 2));
+    static_cast<void>(must_put(&writer, 3));
+    assert_true(writer.written_bytes() == kEnd.offset_bytes());
+    assert_true(writer.done(256, &rest));
+    assert_true(writer.written_bytes() == kEnd.offset_bytes() + 256);
+    LogEnd other = {6, 9, 1234};
+    writer.move_to(other);
+    assert_true(writer.written_bytes() == other.offset_bytes() && writer.written() == 1);
+    assert_true(must_put(&writer, 4) == 3);
+    assert_true(writer.next(&write));
+    assert_true(write.length_bytes == 3 * 256 && write.offset_bytes == other.offset_bytes());
+    const auto* records = static_cast<const Record*>(write.bytes);
+    for (std::uint32_t i = 0; i < 3; ++i) {
+        assert_true(records[i].length_bytes == 2 + i && other.pass(records[i]));
+    }
+    assert_true(writer.done(3 * 256, &rest));
+    assert_true(writer.written() == 4 && writer.written_bytes() == writer.length_bytes());
+}
+
+void bytes_of_a_failed_write_are_not_said_to_be_written(void**) {
+    LogWriter writer(8);
+    writer.attach(kEnd);
+    LogWriter::Write write, rest;
+    static_cast<void>(must_put(&writer, 1));
+    assert_true(writer.next(&write) && writer.done(256, &rest));
+    static_cast<void>(must_put(&writer, 2));
+    assert_true(writer.next(&write));
+    static_cast<void>(must_put(&writer, 3));
+    assert_false(writer.done(100, &rest));
+    (writer.fail)();  // not the macro
+    assert_true(writer.written_bytes() == kEnd.offset_bytes() + 256);
+}
+
 void whatever_the_writes_bring_back_the_file_holds_what_was_put(void**) {
     Random random(bwrt::test::test_seed());
     for (int round = 0; round < 100; ++round) {
@@ -147,6 +186,8 @@ int main() {
         cmocka_unit_test(a_short_write_is_gone_on_with_and_nobody_is_told_before_its_end),
         cmocka_unit_test(a_full_writer_says_so_and_has_room_again_when_a_write_goes_out),
         cmocka_unit_test(behind_a_failed_write_nothing_is_put),
+        cmocka_unit_test(what_is_gathered_goes_to_another_log_with_its_tickets),
+        cmocka_unit_test(bytes_of_a_failed_write_are_not_said_to_be_written),
         cmocka_unit_test(whatever_the_writes_bring_back_the_file_holds_what_was_put),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
