@@ -56,8 +56,10 @@ LogCompaction::~LogCompaction() = default;
 
 // ---- the driver's
 
-bwrt_status LogCompaction::begin(int old_fd, std::uint64_t written_bytes, std::uint64_t number,
+bwrt_status LogCompaction::begin(int old_fd, std::uint64_t settled_bytes,
+                                 std::uint64_t written_bytes, std::uint64_t number,
                                  const Spaces& spaces) noexcept {
+    BWRT_CHECK(settled_bytes <= written_bytes);
     BWRT_CHECK(state_ != State::kCopying && state_ != State::kCopied &&
                state_ != State::kFinishing);
     try {
@@ -67,7 +69,7 @@ bwrt_status LogCompaction::begin(int old_fd, std::uint64_t written_bytes, std::u
     }
     old_fd_ = old_fd;
     number_ = number;
-    first_written_bytes_ = written_bytes;
+    settled_bytes_ = settled_bytes;
     cancelled_.store(false, std::memory_order_relaxed);
     grown_to(written_bytes);
     error_ = {};
@@ -124,14 +126,14 @@ bwrt_status LogCompaction::copy() {
         }
         return BWRT_OK;
     };
-    if (const bwrt_status status = read_old(&start, first_written_bytes_, note)) return status;
+    if (const bwrt_status status = read_old(&start, settled_bytes_, note)) return status;
     if (const bwrt_status status =
             create_log(shard_, store_, number_, header.segment_bytes, &file_, &end_, sink())) {
         return status;
     }
     if (const bwrt_status status = put_generations()) return status;
     const auto keep = [this](std::span<const Record> records) { return put_true(records); };
-    if (const bwrt_status status = read_old(&old_, first_written_bytes_, keep)) return status;
+    if (const bwrt_status status = read_old(&old_, settled_bytes_, keep)) return status;
     if (const bwrt_status status = put_meanwhile()) return status;
     // Most of it is on the disk before anyone waits for the rest, and what came during that
     // follows.

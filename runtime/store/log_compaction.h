@@ -15,8 +15,9 @@
 // What is true of the records before P the index says, and it may be asked by any thread.  Asked
 // later than P it may be ahead: it has lost or moved a block that was at its place at P.  Then a
 // record of that comes behind P, and will be copied with all the others there.  It may not be
-// behind: whoever calls begin() has all that is written before P in the index.  An entry that is
-// just being changed is waited for: to guess would lose the block or bring it back.
+// behind: a block whose record is written and which the index does not have there yet would be
+// lost.  So P is not how far the log is written but how far it is settled.  An entry that is just
+// being changed is waited for: to guess would lose the block or bring it back.
 //
 // A block that left the index without a record, as those of a segment do that is emptied, is not in
 // the new log; by the old one a restart would have found it until the segment's next generation.
@@ -69,10 +70,11 @@ class LogCompaction final : public Job {
     LogCompaction& operator=(const LogCompaction&) = delete;
 
     // Of the log in `old_fd`, which stays open meanwhile, into log `number`, which was never that
-    // of a log (LogReport::next_number).  Then a janitor runs it.  BWRT_E_NOMEM, and nothing has
-    // begun.
-    bwrt_status begin(int old_fd, std::uint64_t written_bytes, std::uint64_t number,
-                      const Spaces& spaces) noexcept;
+    // of a log (LogReport::next_number).  Of all records before settled_bytes the index has what
+    // they say; LogWriter::offset_of() tells where the first lies of which it has not.  Then a
+    // janitor runs it.  BWRT_E_NOMEM, and nothing has begun.
+    bwrt_status begin(int old_fd, std::uint64_t settled_bytes, std::uint64_t written_bytes,
+                      std::uint64_t number, const Spaces& spaces) noexcept;
 
     // More of the old log is written.  Any time until finish().
     void grown_to(std::uint64_t written_bytes) noexcept {
@@ -126,7 +128,7 @@ class LogCompaction final : public Job {
     State state_ = State::kIdle;
     int old_fd_ = -1;
     std::uint64_t number_ = 0;
-    std::uint64_t first_written_bytes_ = 0;  // P
+    std::uint64_t settled_bytes_ = 0;  // P
     SpaceNumbers spaces_;
     std::atomic<std::uint64_t> written_bytes_{0};  // release by the driver behind its write
     std::atomic<bool> cancelled_{false};           // relaxed: says nothing but itself

@@ -9,20 +9,22 @@ namespace bwrt::runtime {
 LogWriter::LogWriter(std::uint32_t record_count_max)
     : gathering_(record_count_max), out_(record_count_max) {}
 
-void LogWriter::attach(const LogEnd& end) noexcept {
+void LogWriter::begin_at(const LogEnd& end) noexcept {
     BWRT_CHECK(!is_out());
     end_ = end;
-    written_bytes_ = end.offset_bytes();
+    written_bytes_ = first_offset_bytes_ = end.offset_bytes();
+    first_ticket_ = written_count_;
+}
+
+void LogWriter::attach(const LogEnd& end) noexcept {
+    begin_at(end);
     gathered_count_ = 0;
     put_count_ = written_count_;
     stopped_ = false;
 }
 
 void LogWriter::move_to(const LogEnd& end) noexcept {
-    BWRT_CHECK(!is_out());
-    BWRT_CHECK(!is_stopped());
-    end_ = end;
-    written_bytes_ = end.offset_bytes();
+    begin_at(end);
     for (std::uint32_t i = 0; i < gathered_count_; ++i) end_.put(&gathering_[i]);
 }
 

@@ -32,8 +32,8 @@ class LogWriter {
     void attach(const LogEnd& end) noexcept;
 
     // Goes on in another log, which says all that was written to this one: what is gathered is
-    // sealed anew for it, and its tickets stay.  Nothing may be out, or have been when a write
-    // failed: then the tickets of what that lost would be taken for written, and it is attach().
+    // sealed anew for it, and its tickets stay.  Nothing may be out.  One that was stopped stays
+    // so: what its failed write lost was never written, and only attach() forgets those tickets.
     void move_to(const LogEnd& end) noexcept;
 
     // Numbers, seals and keeps the record.  False when there is no room, or the log was stopped.
@@ -50,6 +50,11 @@ class LogWriter {
     // to be written now.
     [[nodiscard]] bool done(std::uint32_t length_bytes, Write* rest_out) noexcept;
     void stop() noexcept { stopped_ = true; }
+    // What was out failed.
+    void fail() noexcept {
+        stopped_ = true;
+        out_bytes_ = 0;
+    }
 
     [[nodiscard]] bool is_stopped() const noexcept { return stopped_; }
     [[nodiscard]] bool is_out() const noexcept { return out_bytes_ != 0; }
@@ -58,14 +63,27 @@ class LogWriter {
     // Of the file, up to the last record of a write that is done.
     [[nodiscard]] std::uint64_t written_bytes() const noexcept { return written_bytes_; }
     [[nodiscard]] std::uint64_t length_bytes() const noexcept { return end_.offset_bytes(); }
+    // Where the record lies in this log, once it is written.  Of one that was written to the log
+    // before this one nobody counts where it has come to: then the beginning.
+    [[nodiscard]] std::uint64_t offset_of(std::uint64_t ticket) const noexcept {
+        if (ticket < first_ticket_) return sizeof(LogHeader);
+        return first_offset_bytes_ + (ticket - first_ticket_) * sizeof(Record);
+    }
+    // Records that can be put now.
+    [[nodiscard]] std::uint32_t room() const noexcept {
+        return static_cast<std::uint32_t>(gathering_.size()) - gathered_count_;
+    }
 
  private:
+    void begin_at(const LogEnd& end) noexcept;
+
     std::vector<Record> gathering_, out_;
     std::uint32_t gathered_count_ = 0;
     std::uint32_t out_bytes_ = 0, out_done_bytes_ = 0;
     std::uint64_t out_offset_bytes_ = 0;
     std::uint64_t put_count_ = 0, written_count_ = 0;
     std::uint64_t written_bytes_ = 0;
+    std::uint64_t first_ticket_ = 0, first_offset_bytes_ = 0;  // of this log
     LogEnd end_;
     bool stopped_ = true;  // until attach()
 };

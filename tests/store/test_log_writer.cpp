@@ -117,11 +117,16 @@ void what_is_gathered_goes_to_another_log_with_its_tickets(void**) {
     static_cast<void>(must_put(&writer, 2));
     static_cast<void>(must_put(&writer, 3));
     assert_true(writer.written_bytes() == kEnd.offset_bytes());
+    assert_true(writer.offset_of(0) == write.offset_bytes);
+    assert_true(writer.offset_of(2) == write.offset_bytes + 512);
     assert_true(writer.done(256, &rest));
     assert_true(writer.written_bytes() == kEnd.offset_bytes() + 256);
     LogEnd other = {6, 9, 1234};
     writer.move_to(other);
     assert_true(writer.written_bytes() == other.offset_bytes() && writer.written() == 1);
+    assert_true(writer.offset_of(1) == other.offset_bytes());
+    assert_true(writer.offset_of(2) == other.offset_bytes() + 256);
+    assert_true(writer.offset_of(0) == sizeof(LogHeader));  // in the log before
     assert_true(must_put(&writer, 4) == 3);
     assert_true(writer.next(&write));
     assert_true(write.length_bytes == 3 * 256 && write.offset_bytes == other.offset_bytes());
@@ -145,6 +150,9 @@ void bytes_of_a_failed_write_are_not_said_to_be_written(void**) {
     assert_false(writer.done(100, &rest));
     (writer.fail)();  // not the macro
     assert_true(writer.written_bytes() == kEnd.offset_bytes() + 256);
+    // Another log does not bring back what was lost.
+    writer.move_to({6, 9, 1234});
+    assert_true(writer.is_stopped() && !writer.next(&write));
 }
 
 void whatever_the_writes_bring_back_the_file_holds_what_was_put(void**) {
