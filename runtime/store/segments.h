@@ -132,6 +132,10 @@ class Segments {
     [[nodiscard]] std::uint64_t live_bytes_of(std::uint32_t segment) const noexcept {
         return at(segment).live_bytes;
     }
+    // From the segment's beginning to behind the last block that was put into it.
+    [[nodiscard]] std::uint64_t used_bytes_of(std::uint32_t segment) const noexcept {
+        return at(segment).used_bytes;
+    }
     [[nodiscard]] std::uint64_t segment_bytes() const noexcept { return segment_bytes_; }
     [[nodiscard]] std::uint64_t live_bytes() const noexcept { return live_bytes_; }
     [[nodiscard]] std::uint64_t budget_bytes() const noexcept { return segment_bytes_ * count_; }
