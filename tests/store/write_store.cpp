@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// write_store.cpp — writes a store with chance in every field and says what read_store.py must make
-// of it:  write_store ROOT COUNT
+// write_store.cpp — writes stores for other programs to read.
+//
+//   write_store ROOT COUNT          chance in every field; says what read_store.py must make of it
+//   write_store blocks ROOT [ROOT]  blocks that are right, in one or two directories
+//   write_store churn ROOT          as long as it is let: stores, reclaims and begins new logs at
+//                                   full speed, with the lock; says "ready" after the first round
 
 #include <unistd.h>
 
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "runtime/store/log.h"
+#include "tests/store/planted_store.h"
 #include "tests/support/random.h"
 
 namespace {
@@ -103,11 +109,43 @@ void must(bwrt_status status) {
     if (status != BWRT_OK) std::abort();
 }
 
+int write_blocks(const std::vector<std::string>& paths) {
+    bwrt::test::PlantedStore store(paths);
+    bwrt::test::plant_blocks(&store, paths.size() > 1);
+    return 0;
+}
+
+// Segments of three kinds: blocks that come back at the same place with other bytes, blocks that
+// come back elsewhere, and blocks that never do.
+int churn(const std::string& path) {
+    constexpr std::uint32_t kSegmentCount = 16, kMovingCount = 50, kSeedCount = 64;
+    constexpr std::uint32_t kLengths[] = {4096, 100, 65536, 150000};
+    bwrt::test::PlantedStore store({path});
+    const TenantKeys keys = store.tenant(0);
+    std::uint32_t moving = 0, fresh = 1 << 20, seed = 0;
+    for (std::uint32_t round = 0;; ++round) {
+        const std::uint32_t segment = round % kSegmentCount;
+        store.begin_segment(segment);
+        for (std::uint32_t i = 0; store.has_room(segment, kLengths[i % 4]); ++i) {
+            const std::uint32_t names[] = {(segment + 1) << 10 | i, moving++ % kMovingCount,
+                                           fresh++};
+            store.put_bytes_of(seed++ % kSeedCount, keys, names[segment % 3], kLengths[i % 4],
+                               segment);
+        }
+        if (round % 50 == 49) store.next_log();
+        if (round != kSegmentCount) continue;
+        std::printf("ready\n");
+        std::fflush(stdout);
+    }
+}
+
 }  // namespace
 
 // Two lives, the first with the snapshot's end in its middle.
 int main(int argc, char** argv) {
-    if (argc != 3) return 2;
+    if (argc < 3) return 2;
+    if (std::strcmp(argv[1], "blocks") == 0) return write_blocks({argv + 2, argv + argc});
+    if (std::strcmp(argv[1], "churn") == 0) return churn(argv[2]);
     const char* seed = std::getenv("BWRT_TEST_SEED");
     Random random(seed != nullptr ? std::strtoull(seed, nullptr, 10) : std::random_device{}());
     StoreRoot root;
