@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// bwrt.cpp — the bwrt command: what this machine can do, how fast, and a verified copy.
+// bwrt.cpp — the bwrt command: what this machine can do, how fast, a verified copy, and what is in
+// a store.
 //
-// Exit status: 0 done, 1 not done, 2 a wrong command line, 130 interrupted.
+// Exit status: 0 done, 1 not done or not right, 2 a wrong command line, 130 interrupted.
 
 #include <exception>
 #include <optional>
@@ -58,6 +59,7 @@ int main(int argc, char** argv) {
     bwrt::tools::add_copy(&app, &json);
     bwrt::tools::add_bench(&app, &json);
     bwrt::tools::add_calibrate(&app, &json);
+    bwrt::tools::add_store(&app, &json);
 
     try {
         app.parse(argc, argv);
@@ -72,6 +74,8 @@ int main(int argc, char** argv) {
             return failure->exit_status();
         }
         return app.exit(error) == 0 ? 0 : 2;
+    } catch (const bwrt::tools::Ended& ended) {
+        return ended.exit_status;
     } catch (const bwrt::tools::Failure& failure) {
         bwrt::tools::print_failure(failure, json);
         return failure.exit_status();

@@ -16,5 +16,12 @@ void add_caps(CLI::App* app, const bool* json);
 void add_copy(CLI::App* app, const bool* json);
 void add_bench(CLI::App* app, const bool* json);
 void add_calibrate(CLI::App* app, const bool* json);
+void add_store(CLI::App* app, const bool* json);
+
+// Of `bwrt store`, one file each.
+void add_store_stat(CLI::App* store, const bool* json);
+void add_store_list(CLI::App* store, const bool* json);
+void add_store_verify(CLI::App* store, const bool* json);
+void add_store_drop(CLI::App* store, const bool* json);
 
 }  // namespace bwrt::tools

@@ -50,6 +50,12 @@ void JsonObject::print() const {
     std::printf("%s\n", text == nullptr ? "{}" : text.get());
 }
 
+std::string JsonObject::line() const {
+    const std::unique_ptr<char, void (*)(void*)> text(cJSON_PrintUnformatted(object_.get()),
+                                                      cJSON_free);
+    return text == nullptr ? "{}" : text.get();
+}
+
 void print_failure(const Failure& failure, bool json) {
     std::fprintf(stderr, "bwrt: %s\n", failure.what());
     if (!json) return;

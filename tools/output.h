@@ -35,6 +35,12 @@ class Failure : public std::runtime_error {
     int exit_status_;
 };
 
+// Thrown by a command that has printed its result and found that not all is well: main() ends with
+// the status and says no more.
+struct Ended {
+    int exit_status;
+};
+
 // Throws what the library said.
 void must(bwrt_status status, const bwrt_error& error);
 
@@ -66,8 +72,16 @@ class JsonObject {
         for (JsonObject& value : values) cJSON_AddItemToArray(array, value.object_.release());
     }
 
+    void add(const char* name, const std::vector<std::uint32_t>& numbers) {
+        cJSON* const array = cJSON_AddArrayToObject(object_.get(), name);
+        for (const std::uint32_t number : numbers)
+            cJSON_AddItemToArray(array, cJSON_CreateNumber(number));
+    }
+
     // On standard output, with a newline.
     void print() const;
+    // In one line, for lists that are too long to be held.
+    std::string line() const;
 
  private:
     std::unique_ptr<cJSON, void (*)(cJSON*)> object_;

@@ -57,6 +57,7 @@ plant_layers() {
     echo '#include "ringbuf/command.h"' >tree/bench/ring_own.cpp
     echo '#include "planner/predict.h"' >tree/bench/policy.cpp
     printf '#include "bench/measure.h"\n#include "tools/output.h"\n' >tree/tools/bwrt.cpp
+    echo '#include "runtime/store/inspect.h"' | tee tree/tools/cmd_store_list.cpp >tree/tools/store_options.h
 }
 
 # breaks_layers RULE FILE INCLUDE
@@ -91,10 +92,12 @@ breaks_layers "of bench only the index's benchmark knows the block index" \
     bench/io.cpp '#include "runtime/store/index.h"'
 breaks_layers "of bench only the ring's benchmark knows ringbuf" bench/io.cpp '#include "ringbuf/command.h"'
 breaks_layers "of bench only the policy's benchmark knows planner" bench/io.cpp '#include "planner/predict.h"'
-breaks_layers "the bwrt command includes bwrt.h, its own files and bench's loops only" \
+breaks_layers "the bwrt command includes bwrt.h, its own files, bench's loops and the store only" \
     tools/bwrt.cpp '#include "runtime/status.h"'
-breaks_layers "the bwrt command includes bwrt.h, its own files and bench's loops only" \
+breaks_layers "the bwrt command includes bwrt.h, its own files, bench's loops and the store only" \
     tools/bwrt.cpp '#include "ringbuf/command.h"'
+breaks_layers "of the bwrt command only \`bwrt store\` knows the store" \
+    tools/bwrt.cpp '#include "runtime/store/inspect.h"'
 breaks_layers "examples include bwrt.h and each other only" examples/hello.c '#include "runtime/status.h"'
 breaks_layers "bindings include bwrt.h only" bindings/abi_layout.c '#include "runtime/status.h"'
 breaks_layers "the public header includes <stdint.h> only" include/bwrt.h '#include <stdbool.h>'

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// cmd_store_drop.cpp — `bwrt store drop DIR`: takes blocks out of a shard that no process writes.
+//
+// It is the shard's writer for that moment, with the lock: the log is read, and what is to go is
+// said behind its end and flushed.  The bytes stay until their segment is filled anew.
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <optional>
+
+#include "runtime/store/drop.h"
+#include "tools/commands.h"
+#include "tools/store_options.h"
+
+namespace bwrt::tools {
+namespace {
+
+using runtime::BlockKey;
+
+struct DropOptions : StoreOptions {
+    bool all = false;
+    std::string identity;
+    std::optional<std::uint32_t> part;
+};
+
+class Choice {
+ public:
+    Choice(const DropOptions& options, const OpenedStore& store)
+        : part_(options.part), spaces_(spaces_of(options, store)) {
+        by_identity_ = !options.identity.empty();
+        if (by_identity_ && !parse_hex(options.identity, identity_, sizeof identity_))
+            throw Failure("E_INVAL", "--identity is not 64 hexadecimal digits", 2);
+    }
+
+    bool has(const BlockKey& key) const {
+        if (by_identity_ && std::memcmp(key.identity, identity_, sizeof identity_) != 0)
+            return false;
+        if (part_ && key.part != *part_) return false;
+        return spaces_.empty() ||
+               std::find(spaces_.begin(), spaces_.end(), key.space) != spaces_.end();
+    }
+
+ private:
+    bool by_identity_;
+    std::uint8_t identity_[runtime::kIdentityBytes] = {};
+    std::optional<std::uint32_t> part_;
+    std::vector<std::uint64_t> spaces_;  // none: of all tenants
+};
+
+void check(const DropOptions& options) {
+    const bool chosen = !options.identity.empty() || !options.tenants.empty();
+    if (options.all == chosen)
+        throw Failure("E_INVAL", "give --all, or --identity or --tenant or both", 2);
+    if (options.part && options.identity.empty())
+        throw Failure("E_INVAL", "--part goes with --identity", 2);
+}
+
+void run_drop(const DropOptions& options, bool json) {
+    check(options);
+    const OpenedStore store(options);
+    const Choice choice(options, store);
+    if (store.shards().size() > 1)
+        throw Failure("E_INVAL", "the store has several shards: give --shard", 2);
+    std::vector<BlockKey> keys;
+    std::uint64_t kept = 0, bytes = 0;
+    const std::string name = store.shards().empty() ? "" : store.shards()[0];
+    if (!name.empty()) {
+        const runtime::Shard shard = store.open_shard(name, true);
+        runtime::ShardContents contents;
+        must_do([&](const auto& sink) { return contents.read(store.directories(), shard, sink); });
+        for (const runtime::Record* record : contents.blocks_by_place()) {
+            if (!choice.has(record->key)) {
+                kept++;
+                continue;
+            }
+            keys.push_back(record->key);
+            bytes += record->length_bytes;
+        }
+        if (!keys.empty()) {
+            must_do([&](const auto& sink) {
+                return runtime::drop_blocks(shard, contents.log().end, keys, sink);
+            });
+        }
+    }
+    if (!json) {
+        std::printf("%zu blocks dropped, %s; %llu kept\n", keys.size(), format_bytes(bytes).c_str(),
+                    runtime::ull(kept));
+        return;
+    }
+    JsonObject object;
+    object.add("shard", name);
+    object.add("dropped", static_cast<std::uint64_t>(keys.size()));
+    object.add("dropped_bytes", bytes);
+    object.add("kept", kept);
+    object.print();
+}
+
+}  // namespace
+
+void add_store_drop(CLI::App* store, const bool* json) {
+    const auto options = std::make_shared<DropOptions>();
+    CLI::App* command =
+        store->add_subcommand("drop", "Take blocks out of a shard that no process writes");
+    options->add_place(command);
+    command->add_flag("--all", options->all, "All blocks");
+    command->add_option("--identity", options->identity,
+                        "Blocks of this identity, 64 hexadecimal digits, whoever's they are");
+    command->add_option("--part", options->part, "Of those, the one of this part");
+    options->add_tenants(command, "Only the blocks of this tenant; may be given again");
+    command->callback([options, json] { run_drop(*options, *json); });
+}
+
+}  // namespace bwrt::tools
