@@ -39,6 +39,7 @@ class StoreLoad {
     StoreLoad(std::uint64_t total_bytes, std::uint32_t wave_count);
 
     void cut_into(std::uint64_t block_bytes);
+    [[nodiscard]] std::uint64_t total_bytes() const { return total_bytes_; }
     [[nodiscard]] std::uint64_t block_bytes() const { return block_bytes_; }
     [[nodiscard]] std::size_t block_count() const { return keys_.size(); }
 

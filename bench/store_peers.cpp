@@ -4,7 +4,8 @@
 //
 //   for each tier and size:
 //     every store once, not timed:  clear, PUT all, flush, GET all and compare every byte
-//     rounds of { every store once, in rotating order: clear, PUT all, flush, GET all at random }
+//     rounds of { every store once, in an order drawn anew, for what one leaves behind is felt by
+//                 the next: clear, PUT all, flush, GET all at random }
 //     every store once, not timed:  compare every byte again
 //
 // A store that has lost a value is reported and has no figures.  Between the flush and the GETs a
@@ -29,8 +30,11 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <numeric>
+#include <random>
 
 #include "bench/measure.h"
+#include "bench/memory.h"
 #include "bench/peer.h"
 #include "bench/peer_files.h"
 #include "bench/store_load.h"
@@ -93,10 +97,17 @@ void warm_up(StoreRow* row, StoreLoad* load, Tier tier) {
     expect_whole(row, load);
 }
 
+// A virtual machine gives memory that is free for seconds back to its host, and a page that has to
+// come from there again costs more than what is measured: whoever comes first would pay for all.
+void prepare_memory(std::uint64_t total_bytes) {
+    const Memory touched(2 * total_bytes, Pages::kHuge);
+}
+
 void run_round(StoreRow* row, StoreLoad* load, Tier tier, std::uint32_t seed) {
     Peer* const peer = row->peer.get();
     std::uint64_t flush_ns = 0;
     peer->clear();
+    prepare_memory(load->total_bytes());
     const Pass put = load->put_all(peer, &flush_ns);
     if (tier == Tier::kCold) {
         peer->drop_caches();
@@ -138,9 +149,13 @@ void compare(const PeerFolder& folder, const Options& options, const std::string
         attempt(&row, [&] { row.peer = kind.make(peer_options); });
         attempt(&row, [&] { warm_up(&row, load, tier); });
     }
+    std::vector<std::size_t> order(rows.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::mt19937 random(1);
     for (std::uint32_t round = 0; round < options.rounds; ++round) {
-        for (std::size_t turn = 0; turn < rows.size(); ++turn) {
-            StoreRow* const row = &rows[(round + turn) % rows.size()];
+        std::shuffle(order.begin(), order.end(), random);
+        for (const std::size_t turn : order) {
+            StoreRow* const row = &rows[turn];
             attempt(row, [&] { run_round(row, load, tier, round * 64 + 1); });
         }
     }
