@@ -62,7 +62,7 @@ extern "C" {
 #endif
 
 /* major << 16 | minor.  Within one major, and one soname, only additions. */
-#define BWRT_ABI_VERSION 0x00000003u
+#define BWRT_ABI_VERSION 0x00000004u
 
 /* ---- Status --------------------------------------------------------------
  *
@@ -93,20 +93,20 @@ enum {
     BWRT_E_WINDOW = -32,     /* its window closed */
     BWRT_E_DEPENDENCY = -33, /* a wave it waited for failed */
 
-    /* A block's.  (No function of this version returns them.) */
-    BWRT_E_MISS = -40,
-    BWRT_E_CORRUPT = -41,
-    BWRT_E_CONFLICT = -42,
+    /* A block's. */
+    BWRT_E_MISS = -40,     /* not stored, or not with these bytes' layout */
+    BWRT_E_CORRUPT = -41,  /* what was stored did not come back whole; it is gone now */
+    BWRT_E_CONFLICT = -42, /* stored with another length or layout; with STRICT: at all */
 
     /* The world's. */
     BWRT_E_IO = -50,        /* os_code has the errno */
     BWRT_E_TRUNCATED = -51, /* the file ended before the bytes asked for */
     BWRT_E_NOSPC = -52,     /* no space, quota or file size limit */
     BWRT_E_NOMEM = -53,
-    BWRT_E_DEVICE = -54,      /* these three: no function of this version returns them */
+    BWRT_E_DEVICE = -54,      /* these two: no function of this version returns them */
     BWRT_E_DEVICE_LOST = -55,
-    BWRT_E_LOCKED = -56,
-    BWRT_E_FORMAT = -57,
+    BWRT_E_LOCKED = -56, /* another process writes this shard */
+    BWRT_E_FORMAT = -57, /* a file of another kind, or of a newer version */
     BWRT_E_PARSE = -58,
     BWRT_E_UNSUPPORTED = -59, /* not on this machine, or not in this version */
 
@@ -156,6 +156,38 @@ enum {
     BWRT_STORAGE_POOL = 2   /* threads with preadv and pwritev */
 };
 
+/* The block store of a runtime: a tier in host memory, a tier on disk, or both (Blocks, below;
+ * since ABI 0.4).  What the disk holds outlives the process.
+ *
+ * One process writes a shard: another is refused with BWRT_E_LOCKED.  A directory is made where it
+ * is missing, with mode 0700, and must otherwise be a store's; nothing outside of it is opened. */
+typedef struct bwrt_store {
+    uint32_t struct_size;
+    uint32_t flags;                 /* BWRT_STORE_* */
+    const char* const* directories; /* directory_count paths, one a device; the first has the log;
+                                       always in this order */
+    const char* shard;       /* 1 to 64 of A-Z a-z 0-9 . _ -, no '.' in front; NULL: "0" */
+    uint64_t disk_bytes;     /* in each directory, never exceeded; at least 128 MiB */
+    uint64_t host_bytes;     /* of the host tier; 0: none */
+    uint64_t transit_bytes;  /* memory that blocks pass through on their way to and from the disk,
+                                beside the host tier; 0: 128 MiB, or none without directories */
+    uint64_t write_bytes_per_day; /* to the disk, for the life of flash; 0: as many as come */
+    uint32_t directory_count;     /* 0: no disk tier; up to 16 */
+    uint32_t block_count_max;     /* known at a time; 0: 1,048,576; up to 2^27; some 150 bytes each */
+    uint32_t block_bytes_max;     /* up to 256 MiB, and an eighth of each memory above; 0: that, or
+                                     16 MiB */
+    uint32_t flight_count_max;    /* blocks on their way at a time; 0: 1,024; up to 65,536 */
+    uint32_t tenant_count_max;    /* with blocks here; 0: 64; up to 4,096 */
+    uint32_t lease_count_max;     /* at a time; 0: 65,536 */
+    uint32_t write_touch_count;   /* a block is written to disk when it has been asked for or put
+                                     that often; 0: 1, the first time; up to 15 */
+    uint32_t reserved;
+} bwrt_store;
+
+enum {
+    BWRT_STORE_HUGE = 1u << 0 /* its memory in huge pages where the system has them */
+};
+
 /* Everything is bounded here and allocated here; what is full later says
  * BWRT_E_AGAIN.  Memory for tables is touched only as it is used. */
 typedef struct bwrt_config {
@@ -183,6 +215,7 @@ typedef struct bwrt_config {
                                          on direct I/O is staged.  BWRT_E_IO, _PARSE or _FORMAT
                                          when it cannot be understood; that of another machine is
                                          not used, which caps say (since ABI 0.2) */
+    const bwrt_store* store;          /* NULL: no block store (since ABI 0.4) */
 } bwrt_config;
 
 /* The version of the library, comparable with BWRT_ABI_VERSION. */
@@ -313,6 +346,8 @@ typedef struct bwrt_layout {
     const bwrt_plane* planes; /* all in memory or all in files; BWRT_PROCESS_MEMORY allowed */
     uint32_t plane_count;
     uint32_t plane_bytes;   /* sizeof(bwrt_plane) */
+    uint64_t salt;          /* part of what blocks of this layout must have been stored with, beside
+                               its block side: a dtype, say (since ABI 0.4) */
 } bwrt_layout;
 
 /* Its regions are in use until it is released. */
@@ -324,7 +359,7 @@ BWRT_API bwrt_status bwrt_release(bwrt_runtime* runtime, bwrt_handle handle, bwr
 
 /* ---- Work: operations ---------------------------------------------------------
  *
- * Five forms, told apart by the kind and by which fields are not zero:
+ * Six forms, told apart by the kind and by which fields are not zero:
  *
  *   flat      length_bytes from source + source_offset to target + target_offset
  *   2-D       row_count rows of length_bytes, the strides apart on either side
@@ -336,6 +371,7 @@ BWRT_API bwrt_status bwrt_release(bwrt_runtime* runtime, bwrt_handle handle, bwr
  *             offset + i * block_bytes.  Two layouts must have the same block side.
  *   signal    a target of 4 or 8 bytes and two values
  *   flush     a target and nothing else
+ *   block     whole blocks of the store, by identity (Blocks, below)
  *
  * Operations of a wave are unordered.  Targets whose overlap can be proved from
  * bounds and strides are refused; the rest is the caller's duty (the same slot
@@ -346,13 +382,23 @@ enum {
     BWRT_OP_READ = 2,  /* file to memory */
     BWRT_OP_WRITE = 3, /* memory to file */
     BWRT_OP_FLUSH = 4, /* fdatasync of target; covers what was complete when the wave started */
-    BWRT_OP_SIGNAL = 5 /* target: 4 or 8 aligned bytes (length_bytes) become value_done when all
+    BWRT_OP_SIGNAL = 5, /* target: 4 or 8 aligned bytes (length_bytes) become value_done when all
                           bytes of the group are visible, or value_failed; one of them always */
+    BWRT_OP_PUT = 6,      /* memory to the store; the seven from here on since ABI 0.4 */
+    BWRT_OP_GET = 7,      /* the store to memory */
+    BWRT_OP_PREFETCH = 8, /* into the host tier */
+    BWRT_OP_MOVE = 9,     /* to `tier`, and gone from the other one */
+    BWRT_OP_DROP = 10,    /* gone from all; what is not there is dropped already */
+    BWRT_OP_PIN = 11,     /* into the host tier, to stay there until UNPIN; needs results, which
+                             say where */
+    BWRT_OP_UNPIN = 12
 };
+
+typedef struct bwrt_block_options bwrt_block_options;
 
 typedef struct bwrt_operation {
     uint32_t kind;  /* BWRT_OP_*; 0 is refused */
-    uint32_t flags; /* none yet */
+    uint32_t flags; /* BWRT_BLOCK_* of a block operation */
     bwrt_handle source; /* region or layout; 0 for FLUSH and SIGNAL */
     bwrt_handle target;
     uint64_t source_offset_bytes; /* 0 on a layout side */
@@ -367,10 +413,13 @@ typedef struct bwrt_operation {
     uint32_t slot_count;
     uint32_t plane_first;
     uint32_t plane_count; /* 0: all from plane_first on */
-    uint32_t reserved;
+    uint32_t tier;        /* MOVE, PUT: BWRT_TIER_* */
     uint64_t image_offset_bytes;
     uint64_t value_done; /* SIGNAL; the two differ */
     uint64_t value_failed;
+    const bwrt_block_options* block_options; /* of a block operation; NULL: none */
+    uint32_t block_first; /* its first one in wave.blocks; it has slot_count of them */
+    uint32_t reserved;
 } bwrt_operation;
 
 /* ---- Work: waves ------------------------------------------------------------
@@ -386,8 +435,8 @@ typedef struct bwrt_operation {
  * counts as due a second after submission, and lower priorities keep a sixteenth
  * of the requests, so that nothing starves.
  *
- * Entries.  One per flat or 2-D operation, FLUSH or SIGNAL, one per slot pair of an
- * indexed operation, in operation order.  results has one element per entry (a SIGNAL's has
+ * Entries.  One per flat or 2-D operation, FLUSH or SIGNAL, one per slot pair of an indexed
+ * operation, one per block of a block operation, in operation order.  results has one element per entry (a SIGNAL's has
  * the status of its group), and a prefix is a count of leading entries that are right. */
 
 enum { BWRT_PRIORITY_NORMAL = 0, BWRT_PRIORITY_URGENT = 1, BWRT_PRIORITY_BACKGROUND = 2 };
@@ -417,11 +466,13 @@ enum {
  * CLOCK_MONOTONIC for TIME. */
 enum { BWRT_WINDOW_NONE = 0, BWRT_WINDOW_TIME = 1 };
 
+enum { BWRT_RESULT_PRESENT = 1u << 0 }; /* PUT: the block was there, and is as it was */
+
 typedef struct bwrt_result {
     bwrt_status status;
-    uint32_t flags;   /* none yet */
+    uint32_t flags;   /* BWRT_RESULT_* */
     uint64_t bytes;   /* done */
-    uint64_t address; /* 0 in this version */
+    uint64_t address; /* of a PIN: where the block lies, until its last UNPIN is submitted */
     uint32_t tier;    /* BWRT_TIER_* that the status speaks of */
     int32_t os_code;
 } bwrt_result;
@@ -431,6 +482,12 @@ typedef struct bwrt_group_result {
     uint32_t prefix_count; /* leading entries right in this group; those without a part count */
     uint64_t bytes;
 } bwrt_group_result;
+
+/* One part of a block; 36 bytes for ever. */
+typedef struct bwrt_block {
+    uint8_t identity[32]; /* bwrt_block_id(), or an engine's own: which bytes these are */
+    uint32_t part;        /* of what is stored under it in several parts: a rank's, say */
+} bwrt_block;
 
 typedef struct bwrt_wave {
     uint32_t struct_size;
@@ -454,6 +511,10 @@ typedef struct bwrt_wave {
     uint32_t group_count;     /* capacity of groups: at least the highest group + 1, of all planes
                                  of an indexed operation's layout, whichever of them move */
     uint32_t group_bytes;     /* sizeof(bwrt_group_result) */
+    const bwrt_block* blocks; /* that its block operations name (since ABI 0.4) */
+    uint32_t block_count;
+    uint32_t block_bytes;     /* sizeof(bwrt_block), 36; 0 without blocks */
+    uint64_t tenant;          /* whose they are; see bwrt_tenant_set() */
 } bwrt_wave;
 
 /* Takes the wave whole, or refuses it whole with the first fault found.  The
@@ -575,6 +636,139 @@ typedef struct bwrt_block_id_input {
 BWRT_API bwrt_status bwrt_block_id(const bwrt_block_id_input* input, void* ids_out,
                                    uint32_t id_capacity, uint32_t* count_out, bwrt_error* error);
 
+/* ---- Blocks: the store -----------------------------------------------------------
+ *
+ * A block is an immutable run of bytes under a key: tenant, identity, part.  bwrt never
+ * returns bytes of it that it has not verified.  A GET fills its target with exactly what was
+ * stored under that key, or fails and says so; a PUT is visible only when it is complete; after
+ * a crash an entry may be missing, none is wrong.
+ *
+ * A block operation names slot_count blocks, wave.blocks[block_first] and those behind it, in
+ * the order of their prefix: each is the child of the one before (see BWRT_BLOCK_UNRELATED).
+ * PUT has a source, GET a target: a layout with a slot a block, BWRT_NONE skipping one, or a
+ * region, where block i lies at offset + i * length_bytes.  The others name neither.  What
+ * moves are whole blocks: a layout's block_bytes, or the length given; no planes and no part of
+ * an image.  Groups work as in an indexed operation, by layers for a GET; a block that is a hit
+ * in a slow tier has all its groups only when all of it is verified.
+ *
+ * A block of another length or another layout digest is BWRT_E_MISS to a GET.  A second PUT of
+ * a block that is there, or on its way, succeeds with BWRT_RESULT_PRESENT, its bytes unread.
+ * Loads and stores of one block at a time cost one: the others wait for it.
+ *
+ * Two operations of one wave on the same block have no order. */
+
+enum {
+    BWRT_BLOCK_STRICT = 1u << 0,    /* PUT: what is there already is BWRT_E_CONFLICT */
+    BWRT_BLOCK_UNRELATED = 1u << 1, /* the blocks have no parents */
+    BWRT_BLOCK_CONTINUES = 1u << 2, /* the first one's parent is wave.blocks[block_first - 1] */
+    BWRT_BLOCK_DURABLE = 1u << 3    /* PUT: over only when it is on the disk to stay, fdatasync */
+};
+
+/* With what else of its prefix a block is useful, which eviction honours. */
+enum {
+    BWRT_CLOSURE_PREFIX = 0,    /* with all of it: full attention */
+    BWRT_CLOSURE_WINDOW = 1,    /* with the window_blocks before it: sliding window */
+    BWRT_CLOSURE_LAST_STATE = 2 /* alone, and it takes the place of its parent: state-space models */
+};
+
+struct bwrt_block_options {
+    uint32_t struct_size;
+    uint32_t closure;       /* PUT: BWRT_CLOSURE_* */
+    uint64_t layout_digest; /* PUT, GET of a region: how its bytes lie, in the caller's numbers;
+                               0: opaque.  That of a layout is made of its block side and salt */
+    uint32_t window_blocks; /* PUT: of CLOSURE_WINDOW; 1 to 2,047 */
+    uint32_t ttl_s;         /* PUT: served so many seconds; 0: as long as there is room */
+    uint32_t access_count;        /* PUT: hints, 0 where nothing is known.  With one of the three */
+    uint32_t complexity_milli;    /*      set, ttl_s 0 and tier NONE follow from them by the rules */
+    uint32_t time_variance_milli; /*      of planner/lifetime.h; these two in thousandths */
+    uint32_t reserved;
+};
+
+/* Tenants do not see each other's blocks: another secret is another tenant.  Tenant 0 is there
+ * from the start, with a secret that the store keeps; the others are set by each process, for as
+ * long as it runs, with the same secret as in the last one or their blocks are not found. */
+typedef struct bwrt_tenant {
+    uint32_t struct_size;
+    uint32_t flags;            /* none yet */
+    uint64_t number;           /* the caller's */
+    const void* secret;        /* 32 bytes; NULL: 0 keeps its own, others as they are */
+    uint64_t host_quota_bytes; /* of the host tier; 0: none.  Who has more loses first */
+    uint64_t disk_quota_bytes; /* of this shard's disk tier */
+} bwrt_tenant;
+
+/* Adds a tenant, or changes its quotas; another secret than before is BWRT_E_BUSY. */
+BWRT_API bwrt_status bwrt_tenant_set(bwrt_runtime* runtime, const bwrt_tenant* tenant,
+                                     bwrt_error* error);
+
+enum {
+    BWRT_LOOKUP_MISS = 0,
+    BWRT_LOOKUP_HIT = 1,
+    BWRT_LOOKUP_PENDING = 2 /* being stored */
+};
+
+/* 16 bytes for ever. */
+typedef struct bwrt_lookup_answer {
+    uint32_t state;    /* BWRT_LOOKUP_*, of all parts together */
+    uint32_t tier;     /* HIT: BWRT_TIER_*, of the slowest part */
+    uint64_t ready_ns; /* PENDING: when it is predicted to be there; 0: not known */
+} bwrt_lookup_answer;
+
+typedef struct bwrt_lookup_query {
+    uint32_t struct_size;
+    uint32_t flags;          /* none yet */
+    uint64_t tenant;
+    const void* identities;  /* identity_count of 32 bytes each, in the order of their prefix */
+    uint32_t identity_count; /* up to 2^20 */
+    uint32_t part_first;
+    uint32_t part_count;     /* a block is there when all its parts are; 0: one */
+    uint32_t lease_ms;       /* not 0: the leading hits stay for that long; up to 600,000 */
+    bwrt_handle layout;      /* a HIT must be of this layout; 0: of whatever layout */
+} bwrt_lookup_query;
+
+/* Asks where blocks are.  *prefix_count_out is the count of leading identities that are hits;
+ * answers, identity_count of them, or NULL.  Without a lease it takes no lock and waits for
+ * nobody: it may be asked a million times a second beside the work.  A hit is history when the
+ * call returns, but for a lease: of as many leading hits as there were leases left for, which
+ * *leased_count_out, where it is not NULL, says. */
+BWRT_API bwrt_status bwrt_lookup(bwrt_runtime* runtime, const bwrt_lookup_query* query,
+                                 bwrt_lookup_answer* answers, uint32_t* prefix_count_out,
+                                 uint32_t* leased_count_out, bwrt_error* error);
+
+enum {
+    BWRT_EVENT_STORED = 1,  /* the block is in that tier now */
+    BWRT_EVENT_REMOVED = 2, /* and not any more */
+    BWRT_EVENT_RESYNC = 3   /* forget all: what follows begins anew with all that is there */
+};
+
+enum {
+    BWRT_REASON_NONE = 0,
+    BWRT_REASON_PUT = 1,
+    BWRT_REASON_PROMOTED = 2, /* into the host tier, by a GET, PREFETCH, MOVE or PIN */
+    BWRT_REASON_EVICTED = 3,
+    BWRT_REASON_EXPIRED = 4,
+    BWRT_REASON_DROPPED = 5,
+    BWRT_REASON_MOVED = 6,
+    BWRT_REASON_CORRUPT = 7, /* or not readable */
+    BWRT_REASON_SNAPSHOT = 8 /* it was there before */
+};
+
+/* 64 bytes for ever. */
+typedef struct bwrt_event {
+    uint32_t kind;   /* BWRT_EVENT_* */
+    uint32_t tier;   /* BWRT_TIER_* */
+    uint32_t reason; /* BWRT_REASON_* */
+    uint32_t part;
+    uint64_t tenant; /* its number; of a block whose tenant was not set, all ones */
+    uint64_t time_ns;
+    uint8_t identity[32];
+} bwrt_event;
+
+/* What comes and goes, for who keeps a map of it: a router.  *cursor, 0 at first, is where the
+ * reader is; up to capacity events are written, and *cursor goes behind them.  With 0, and when
+ * a reader is so late that events were lost, it begins with a RESYNC and all blocks there are. */
+BWRT_API bwrt_status bwrt_events(bwrt_runtime* runtime, uint64_t* cursor, bwrt_event* events,
+                                 uint32_t capacity, uint32_t* count_out, bwrt_error* error);
+
 /* ---- Asking ----------------------------------------------------------------- */
 
 enum {
@@ -667,6 +861,49 @@ typedef struct bwrt_counters {
 
 BWRT_API bwrt_status bwrt_sample(bwrt_runtime* runtime, bwrt_counters* counters,
                                  bwrt_error* error);
+
+/* One tier of the store, or what one tenant has of it. */
+typedef struct bwrt_tier_counters {
+    uint64_t capacity_bytes; /* of a tenant its quota; 0: none */
+    uint64_t used_bytes;
+    uint64_t block_count;
+    uint64_t hit_count;  /* blocks that a GET, PREFETCH or PIN found here */
+    uint64_t hit_bytes;
+    uint64_t stored_count; /* blocks that came, by a PUT or from the other tier */
+    uint64_t stored_bytes;
+    uint64_t evicted_count; /* for want of room */
+    uint64_t expired_count;
+} bwrt_tier_counters;
+
+typedef struct bwrt_store_counters {
+    uint32_t struct_size;
+    uint32_t flags;  /* in: BWRT_COUNTERS_TENANT: of that tenant alone; else 0 */
+    uint64_t tenant; /* in */
+    bwrt_tier_counters host;
+    bwrt_tier_counters disk;
+    uint64_t miss_count;     /* blocks that a GET, PREFETCH or PIN did not find */
+    uint64_t put_count;      /* blocks stored by PUT */
+    uint64_t present_count;  /* PUT and there already */
+    uint64_t present_bytes;  /* not moved for that reason */
+    uint64_t joined_count;   /* loads that another one's read served */
+    uint64_t corrupt_count;  /* blocks that did not verify, and were taken out */
+    uint64_t failed_count;   /* blocks that could not be read, and were taken out */
+    /* The rest is of the whole store: 0 with TENANT. */
+    uint64_t written_bytes;  /* to segments: stored and carried */
+    uint64_t carried_bytes;  /* of it, blocks moved so that their segment can be used again */
+    uint64_t refused_count;  /* blocks not written to disk: seen too rarely, no budget, no room */
+    uint64_t write_budget_left_bytes;
+    uint64_t log_bytes;
+    uint64_t recovery_ns;    /* that opening took */
+    uint64_t recovered_count;
+    uint64_t flight_count;   /* blocks on their way now */
+} bwrt_store_counters;
+
+enum { BWRT_COUNTERS_TENANT = 1u << 0 };
+
+/* BWRT_E_UNSUPPORTED without a store. */
+BWRT_API bwrt_status bwrt_sample_store(bwrt_runtime* runtime, bwrt_store_counters* counters,
+                                       bwrt_error* error);
 
 #ifdef __cplusplus
 } /* extern "C" */

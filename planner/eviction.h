@@ -107,9 +107,15 @@ class Eviction {
     // it, it stays taken, and insert() with that number puts the block back below its children.
     virtual void remove(std::uint32_t block, std::uint64_t bytes) noexcept = 0;
 
+    // It is resident, or something resident or pinned still refers to it: its number is taken.
+    [[nodiscard]] virtual bool knows(std::uint32_t block) const noexcept = 0;
+
     // A number that nothing refers to any more, each once, or kNoBlock.  To be asked until
     // then after remove(), unpin(), release(), make_room() and find_expired().
     [[nodiscard]] virtual std::uint32_t take_free() noexcept = 0;
+
+    // What insert() was told of a resident block, as far as it still counts, but for its bytes.
+    [[nodiscard]] virtual Arrival arrival_of(std::uint32_t block) const noexcept = 0;
 
     // Counted.  The end of a pin is a use: until then somebody read the memory.
     virtual void pin(std::uint32_t block) noexcept = 0;

@@ -61,6 +61,13 @@ class PrefixLru final : public Eviction {
     void insert(std::uint32_t block, const Arrival& arrival, Tick now) noexcept override;
     void touch(std::uint32_t block, Tick now) noexcept override;
     void remove(std::uint32_t block, std::uint64_t bytes) noexcept override;
+    [[nodiscard]] bool knows(std::uint32_t block) const noexcept override {
+        return nodes_[block].state() != State::kAbsent;
+    }
+    [[nodiscard]] Arrival arrival_of(std::uint32_t block) const noexcept override {
+        const Node& node = nodes_[block];
+        return {node.parent, node.tenant, node.closure(), node.window_count(), node.expires, 0};
+    }
     std::uint32_t take_free() noexcept override;
     void pin(std::uint32_t block) noexcept override;
     void unpin(std::uint32_t block, Tick now) noexcept override;

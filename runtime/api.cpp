@@ -24,7 +24,9 @@ using bwrt::runtime::Runtime;
 namespace {
 
 constexpr std::uint32_t kAlignment = alignof(std::uint64_t);
-constexpr std::size_t kCapsBytesMin = 744;  // of the first release
+// Of the first release.
+constexpr std::size_t kCapsBytesMin = 744;
+constexpr std::size_t kLayoutBytesMin = 32;
 
 bwrt_status need(const void* pointer, const char* field, bwrt_error* error) {
     if (pointer == nullptr) return fail({error, BWRT_NONE}, BWRT_E_INVAL, field, "NULL");
@@ -60,6 +62,13 @@ void write_out(Struct* target, Struct value) {
 }
 
 }  // namespace
+
+// One that has a store.
+static bwrt_status enter_store(bwrt_runtime* runtime, bwrt_error* error) {
+    if (const bwrt_status status = enter(runtime, error)) return status;
+    if (runtime->runtime.store() != nullptr) return BWRT_OK;
+    return fail({error, BWRT_NONE}, BWRT_E_UNSUPPORTED, "runtime", "it has no store");
+}
 
 #define BWRT_RETURN_IF(expression) \
     if (const bwrt_status status_ = (expression); status_ != BWRT_OK) return status_
@@ -186,8 +195,8 @@ bwrt_status bwrt_layout_add(bwrt_runtime* runtime, const bwrt_layout* layout,
     BWRT_RETURN_IF(need(layout_out, "layout_out", error));
     const ErrorSink sink{error, BWRT_NONE};
     bwrt_layout checked;
-    BWRT_RETURN_IF(
-        copy_in(&checked, layout, layout->struct_size, sizeof checked, "layout.struct_size", sink));
+    BWRT_RETURN_IF(copy_in(&checked, layout, layout->struct_size, kLayoutBytesMin,
+                           "layout.struct_size", sink));
     const Call call(&runtime->runtime.calls());
     return guard(error, [&]() -> bwrt_status {
         bwrt_handle handle = 0;
@@ -248,6 +257,78 @@ bwrt_status bwrt_block_id(const bwrt_block_id_input* input, void* ids_out, uint3
     BWRT_RETURN_IF(need(input, "input", error));
     if (count_out == nullptr) return fail({error, BWRT_NONE}, BWRT_E_INVAL, "count_out", "NULL");
     return bwrt::runtime::name_blocks(input, ids_out, id_capacity, count_out, {error, BWRT_NONE});
+}
+
+bwrt_status bwrt_tenant_set(bwrt_runtime* runtime, const bwrt_tenant* tenant, bwrt_error* error) {
+    BWRT_RETURN_IF(enter_store(runtime, error));
+    BWRT_RETURN_IF(need(tenant, "tenant", error));
+    const ErrorSink sink{error, BWRT_NONE};
+    bwrt_tenant checked;
+    BWRT_RETURN_IF(
+        copy_in(&checked, tenant, tenant->struct_size, sizeof checked, "tenant.struct_size", sink));
+    if (checked.flags != 0) {
+        return fail(sink, BWRT_E_INVAL, "tenant.flags", "0x%x: there are none", checked.flags);
+    }
+    const Call call(&runtime->runtime.calls());
+    return guard(error, [&] { return runtime->runtime.set_tenant(checked, sink); });
+}
+
+bwrt_status bwrt_lookup(bwrt_runtime* runtime, const bwrt_lookup_query* query,
+                        bwrt_lookup_answer* answers, uint32_t* prefix_count_out,
+                        uint32_t* leased_count_out, bwrt_error* error) {
+    BWRT_RETURN_IF(enter_store(runtime, error));
+    BWRT_RETURN_IF(need(query, "query", error));
+    if (answers != nullptr) BWRT_RETURN_IF(need(answers, "answers", error));
+    const ErrorSink sink{error, BWRT_NONE};
+    if (prefix_count_out == nullptr) return fail(sink, BWRT_E_INVAL, "prefix_count_out", "NULL");
+    bwrt_lookup_query checked;
+    BWRT_RETURN_IF(
+        copy_in(&checked, query, query->struct_size, sizeof checked, "query.struct_size", sink));
+    const Call call(&runtime->runtime.calls());
+    return guard(error, [&] {
+        return runtime->runtime.look_up(checked, answers, prefix_count_out, leased_count_out, sink);
+    });
+}
+
+bwrt_status bwrt_events(bwrt_runtime* runtime, uint64_t* cursor, bwrt_event* events,
+                        uint32_t capacity, uint32_t* count_out, bwrt_error* error) {
+    BWRT_RETURN_IF(enter_store(runtime, error));
+    BWRT_RETURN_IF(need(cursor, "cursor", error));
+    BWRT_RETURN_IF(need(events, "events", error));
+    const ErrorSink sink{error, BWRT_NONE};
+    if (count_out == nullptr) return fail(sink, BWRT_E_INVAL, "count_out", "NULL");
+    if (capacity == 0) return fail(sink, BWRT_E_INVAL, "capacity", "0");
+    const Call call(&runtime->runtime.calls());
+    return guard(
+        error, [&] { return runtime->runtime.events(cursor, events, capacity, count_out, sink); });
+}
+
+bwrt_status bwrt_sample_store(bwrt_runtime* runtime, bwrt_store_counters* counters,
+                              bwrt_error* error) {
+    BWRT_RETURN_IF(enter_store(runtime, error));
+    BWRT_RETURN_IF(need(counters, "counters", error));
+    BWRT_RETURN_IF(check_out(counters, sizeof *counters, "counters.struct_size", error));
+    const ErrorSink sink{error, BWRT_NONE};
+    const bwrt::runtime::Tenant* tenant = nullptr;
+    if (counters->flags == BWRT_COUNTERS_TENANT) {
+        tenant = runtime->runtime.store()->tenants().find(counters->tenant);
+    }
+    if (counters->flags > BWRT_COUNTERS_TENANT ||
+        (tenant == nullptr && (counters->flags | counters->tenant) != 0)) {
+        return fail(sink, BWRT_E_INVAL,
+                    counters->flags > BWRT_COUNTERS_TENANT ? "counters.flags" : "counters.tenant",
+                    "flags 0x%x, tenant %llu: not a tenant that was set", counters->flags,
+                    static_cast<unsigned long long>(counters->tenant));
+    }
+    const Call call(&runtime->runtime.calls());
+    return guard(error, [&]() -> bwrt_status {
+        bwrt_store_counters sampled = {};
+        sampled.flags = counters->flags;
+        sampled.tenant = counters->tenant;
+        runtime->runtime.sample_store(tenant, &sampled);
+        write_out(counters, sampled);
+        return BWRT_OK;
+    });
 }
 
 }  // extern "C"

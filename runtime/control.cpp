@@ -55,15 +55,6 @@ void Runtime::detach(Region* region) noexcept {
     });
 }
 
-// How the device behind the file is best read, where that was measured.
-void Runtime::calibrate(FileState* file) const noexcept {
-    file->io_bytes_max = tables_.limits.io_bytes_max;
-    const Calibration::Device* measured = tables_.calibration.find(file->device);
-    if (measured == nullptr) return;
-    file->io_bytes_max = std::min(file->io_bytes_max, measured->io_bytes);
-    file->stage_from_bytes = measured->stage_from_bytes;
-}
-
 bwrt_status Runtime::add_region(const bwrt_region& description, bwrt_handle* handle_out,
                                 bwrt_region_info* info_out, const ErrorSink& sink) {
     const std::lock_guard<std::mutex> lock(control_);
@@ -74,7 +65,7 @@ bwrt_status Runtime::add_region(const bwrt_region& description, bwrt_handle* han
             tables_.regions.add(description, &slot, &region, reason, sizeof reason, sink)) {
         return status;
     }
-    if (region->is_file()) calibrate(region->file);
+    if (region->is_file()) tables_.calibrate(region->file);
     if (const bwrt_status status = attach(region, sink)) {
         tables_.regions.remove(slot);
         return status;
@@ -221,6 +212,7 @@ bwrt_status Runtime::shutdown(std::uint32_t flags, std::int64_t timeout_ns, cons
     while (submits_.count() != 0) sched_yield();  // K4: a moment, never an I/O
     for (;;) {
         std::uint32_t live_count = 0;
+        bool store_busy = false;
         progress_.drive_if_caller();
         {
             const std::lock_guard<std::mutex> lock(control_);
@@ -229,11 +221,14 @@ bwrt_status Runtime::shutdown(std::uint32_t flags, std::int64_t timeout_ns, cons
                 executor.accept_all();
                 if (flags == BWRT_SHUTDOWN_CANCEL) executor.cancel_all();
                 live_count = executor.live_count();
+                store_busy = executor.is_store_busy();
             });
         }
-        if (live_count == 0) break;
+        if (live_count == 0 && !store_busy) break;
         if (clock_.now_ns() >= deadline_ns) {
-            return fail(sink, BWRT_E_TIMEOUT, "timeout_ns", "%u waves still run", live_count);
+            return live_count != 0
+                       ? fail(sink, BWRT_E_TIMEOUT, "timeout_ns", "%u waves still run", live_count)
+                       : fail(sink, BWRT_E_TIMEOUT, "timeout_ns", "blocks are still written");
         }
         progress_.pass_time(kLookNs);
     }

@@ -15,13 +15,16 @@ namespace bwrt::runtime {
 constexpr std::uint32_t kCommandsPerTurn = 64;
 
 Executor::Executor(Tables* tables, StorageBackend* storage, HostBackend* host, const Clock* clock,
-                   Delivery* delivery)
+                   Delivery* delivery, Janitor* janitor)
     : tables_(*tables),
       clock_(*clock),
       delivery_(*delivery),
       storage_(tables, storage, &ledger_, &counters_, this),
       host_(tables, host, &ledger_, &counters_, clock, this),
-      timers_(&tables->waves) {}
+      blocks_(tables, storage, &storage_, &host_, &ledger_, janitor, this),
+      timers_(&tables->waves) {
+    host_.set_blocks(&blocks_);
+}
 
 bool Executor::turn() noexcept {
     now_ns_ = clock_.now_ns();
@@ -33,6 +36,7 @@ bool Executor::turn() noexcept {
     more |= take_commands();
     fire_timers();
     more |= storage_.reap(now_ns_);  // also with nothing out: a wake-up is a result, too
+    more |= blocks_.turn(now_ns_);
     more |= finish_resolved();
     storage_.issue(now_ns_);
     more |= storage_.is_held_back();
@@ -42,7 +46,8 @@ bool Executor::turn() noexcept {
     }
     more |= finish_resolved();
     publish_load();
-    return more;
+    // What host copies have filled may be written now.
+    return more || blocks_.has_work() || storage_.can_issue();
 }
 
 bool Executor::take_commands() noexcept {
@@ -174,6 +179,7 @@ void Executor::start(Wave* wave) noexcept {
     }
     if (!wave->list(Lane::kStorage).is_empty()) storage_.add(wave);
     if (!wave->list(Lane::kHost).is_empty()) host_.add(wave);
+    if (wave->blocks != nullptr) blocks_.start(wave, now_ns_);
 }
 
 void Executor::stop(Wave* wave, bwrt_status status) noexcept {
@@ -188,6 +194,7 @@ void Executor::stop(Wave* wave, bwrt_status status) noexcept {
         if (wave->completion.status == BWRT_OK) wave->completion.status = status;
         wave->prefix = 0;
     }
+    if (wave->blocks != nullptr) blocks_.stop(wave);
     ledger_.abandon(wave, status);
     if (!was_waiting) {
         host_.stop(wave);
@@ -226,6 +233,7 @@ bool Executor::finish_resolved() noexcept {
 void Executor::finish(Wave* wave) noexcept {
     timers_.remove(wave);
     ledger_.close(wave, now_ns_);
+    if (wave->blocks != nullptr && wave->results != nullptr) blocks_.finish(*wave);
     counters_.wave_over(wave->completion.status,
                         (wave->completion.flags & BWRT_COMPLETION_LATE) != 0);
     give_back_uses(wave);

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 
+#include "runtime/block_lane.h"
 #include "runtime/clock.h"
 #include "runtime/delivery.h"
 #include "runtime/host_lane.h"
@@ -33,8 +34,9 @@ struct DriverCall {
 
 class Executor final : private WaveOwner {
  public:
+    // Without a store there is no janitor.
     Executor(Tables* tables, StorageBackend* storage, HostBackend* host, const Clock* clock,
-             Delivery* delivery);
+             Delivery* delivery, Janitor* janitor = nullptr);
 
     // One step of everything.  False when nothing more can be done now: then it is worth
     // calling again after a command, a result of the backend, or next_timer_ns().
@@ -48,9 +50,12 @@ class Executor final : private WaveOwner {
     // Something could be done at once, were turn() called.
     [[nodiscard]] bool has_work_left() const noexcept {
         return resolved_first_ != nullptr || host_.has_ready() || storage_.has_landed() ||
-               storage_.can_issue();
+               storage_.can_issue() || blocks_.has_work();
     }
     [[nodiscard]] std::uint32_t live_count() const noexcept { return live_count_; }
+    // The store has something on its way that no wave may be waiting for.
+    [[nodiscard]] bool is_store_busy() const noexcept { return blocks_.is_busy(); }
+    [[nodiscard]] BlockLane& blocks() noexcept { return blocks_; }
     [[nodiscard]] const StorageLane& storage() const noexcept { return storage_; }
     [[nodiscard]] Counters& counters() noexcept { return counters_; }
 
@@ -89,6 +94,7 @@ class Executor final : private WaveOwner {
     Ledger ledger_;
     StorageLane storage_;
     HostLane host_;
+    BlockLane blocks_;
     WaveHeap<TimerPlace> timers_;
     std::uint64_t now_ns_ = 0;
     std::uint64_t sequence_ = 0;

@@ -69,21 +69,28 @@ std::uint64_t HostLane::serve(Wave* wave, std::uint64_t bytes_max) noexcept {
 
 std::uint64_t HostLane::copy(Wave* wave, Operation* operation, const Piece& piece,
                              std::uint64_t bytes_max) noexcept {
-    const std::uint64_t bytes = std::min(piece.length_bytes, bytes_max);
+    std::uint64_t bytes = std::min(piece.length_bytes, bytes_max);
+    const bool is_block = operation->kind >= BWRT_OP_PUT;
+    if (is_block) bytes = blocks_->copy_limit(*operation, bytes);
     ++counters_.at(Route::kCopy).piece_count;
     advance(operation, bytes);
+    lane_bytes(wave) -= bytes;
+    queued_bytes_ -= bytes;
     prefetch(*operation);
+    if (is_block) {
+        blocks_->copying(operation, reinterpret_cast<const void*>(piece.source), bytes);
+    }
     const bool copied = backend_.copy(reinterpret_cast<void*>(piece.target),
                                       reinterpret_cast<const void*>(piece.source), bytes);
-    if (copied) {
+    if (is_block) {
+        blocks_->copied(wave, operation, piece, bytes, copied);
+    } else if (copied) {
         ledger_.good(wave, piece.entry, piece.group, bytes);
     } else {
         ++counters_.at(Route::kCopy).error_count;
         ledger_.failed(wave, {BWRT_E_IO, EIO, BWRT_TIER_HOST, operation->index}, piece.entry,
                        piece.group, bytes);
     }
-    lane_bytes(wave) -= bytes;
-    queued_bytes_ -= bytes;
     return bytes;
 }
 

@@ -22,10 +22,36 @@ namespace bwrt::runtime {
 // At 20 GB/s (one core, field measurements) 13 us: below the wake-up of a sleeping thread.
 constexpr std::uint64_t kSliceBytes = 256 << 10;
 
+// The copies of block operations, which count when the store says so (block_lane.h).
+class BlockCopies {
+ public:
+    // Of `bytes` of the next piece, how many may be copied at once.
+    [[nodiscard]] virtual std::uint64_t copy_limit(const Operation& operation,
+                                                   std::uint64_t bytes) const noexcept = 0;
+    // Before and after.
+    virtual void copying(Operation* operation, const void* source,
+                         std::uint64_t bytes) noexcept = 0;
+    virtual void copied(Wave* wave, Operation* operation, const Piece& piece, std::uint64_t bytes,
+                        bool good) noexcept = 0;
+
+ protected:
+    ~BlockCopies() = default;
+};
+
 class HostLane {
  public:
     HostLane(Tables* tables, HostBackend* backend, const Ledger* ledger, Counters* counters,
              const Clock* clock, WaveOwner* owner);
+
+    void set_blocks(BlockCopies* blocks) noexcept { blocks_ = blocks; }
+
+    // One more operation for a wave that runs.
+    void append(Wave* wave, Operation* operation, std::uint64_t bytes) noexcept {
+        wave->list(Lane::kHost).insert(operation);
+        lane_bytes(wave) += bytes;
+        queued_bytes_ += bytes;
+        if (!ReadyQueue<Lane::kHost>::has(*wave)) ready_.insert(wave);
+    }
 
     void add(Wave* wave) noexcept {
         ready_.insert(wave);
@@ -59,6 +85,7 @@ class HostLane {
     Counters& counters_;
     const Clock& clock_;
     WaveOwner& owner_;
+    BlockCopies* blocks_ = nullptr;
     ReadyQueue<Lane::kHost> ready_;
     planner::RateEstimate rate_;
     std::uint64_t measured_ns_ = 0;   // when it last learnt

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "runtime/boundary.h"
+#include "runtime/store/xxh3.h"
 
 namespace bwrt::runtime {
 namespace {
@@ -214,6 +215,32 @@ PlaneOrder order_planes(const Layout& layout, std::uint64_t band_bytes) {
     return order;
 }
 
+// Whether the rows of one plane after the other are the image in its order.
+bool ascends(const Layout& layout) {
+    std::uint64_t end = 0;
+    for (const std::uint32_t index : layout.by_image.planes) {
+        const BlockPlane& plane = layout.block_side[index];
+        const bool packed = plane.block_row_stride_bytes == plane.length_bytes;
+        if (plane.block_offset_bytes != end || !packed) return false;
+        end += plane.length_bytes * plane.row_count;
+    }
+    return true;
+}
+
+// What a block must have been stored with: all that says where its bytes belong.  Groups say when
+// they are served, and the order in which planes are given says nothing.
+std::uint64_t digest_of(const Layout& layout, std::uint64_t salt) {
+    std::vector<std::uint64_t> words = {layout.block_bytes, salt};
+    words.reserve(2 + 4 * layout.block_side.size());
+    for (const std::uint32_t index : layout.by_image.planes) {
+        const BlockPlane& plane = layout.block_side[index];
+        words.insert(words.end(), {plane.block_offset_bytes, plane.length_bytes, plane.row_count,
+                                   plane.block_row_stride_bytes});
+    }
+    const std::uint64_t digest = xxh3().hash(words.data(), words.size() * sizeof words[0], 0);
+    return digest != 0 ? digest : 1;
+}
+
 }  // namespace
 
 LayoutTable::LayoutTable(std::uint32_t count_max, std::uint64_t first_generation)
@@ -257,6 +284,7 @@ bwrt_status LayoutTable::add(const bwrt_layout& description, const RegionTable& 
     }
     PlaneOrder by_group = order_planes(read, 0);
     PlaneOrder by_band = order_planes(read, kFileBandBytes);
+    PlaneOrder by_image = order_planes(read, ~std::uint64_t{0});
 
     if (slot == next_slot_) {
         new (&layouts_[slot]) Layout();
@@ -276,6 +304,9 @@ bwrt_status LayoutTable::add(const bwrt_layout& description, const RegionTable& 
     layout.planes = std::move(read.planes);
     layout.by_group = std::move(by_group);
     layout.by_band = std::move(by_band);
+    layout.by_image = std::move(by_image);
+    layout.digest = digest_of(layout, description.salt);
+    layout.image_ascends = ascends(layout);
     layout.generation = generation_;
     generation_ = next_generation(generation_);
     layout.gate.open(layout.generation);
@@ -294,6 +325,7 @@ void LayoutTable::remove(Layout* layout, const RegionTable& regions) noexcept {
     layout->block_side.clear();
     layout->by_group = {};
     layout->by_band = {};
+    layout->by_image = {};
 }
 
 }  // namespace bwrt::runtime

@@ -12,11 +12,13 @@
 // plane's region, so at submission one comparison per slot (slot < slot_count) is the bounds
 // check of all its pieces.
 //
-// Groups are served in ascending order.  Two orders are prepared:
+// Groups are served in ascending order.  Three orders are prepared:
 //   by group  for memory: planes sorted by group, then by place in the block image; one band a
 //   group by band   for files: whole groups gathered until a band holds 64 KiB of the image, planes
 //             sorted by place in the image inside it, so that a block's bytes that lie
 //             together in a file are asked for together and still arrive roughly by layer.
+//   by image  for what is stored: all planes by place in the image, for its sums are made in that
+//             order.
 
 #pragma once
 
@@ -71,11 +73,14 @@ struct Layout {
     bool is_writable = true;  // false: a plane lies in a READ_ONLY region
     bool quiesced = false;    // with one of its regions; control plane's
     std::uint64_t block_bytes = 0;
+    std::uint64_t digest = 0;      // of block side and salt (docs/format.md); never 0
+    bool image_ascends = true;     // by_image serves it from its first byte to its last
     std::uint32_t group_last = 0;  // the highest
     std::vector<BlockPlane> block_side;
     std::vector<Plane> planes;
     PlaneOrder by_group;
     PlaneOrder by_band;
+    PlaneOrder by_image;
 
     [[nodiscard]] bool lies_in(std::uint32_t region_slot) const noexcept {
         for (const Plane& plane : planes) {

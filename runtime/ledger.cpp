@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "runtime/block_task.h"
 #include "runtime/check.h"
 #include "runtime/pieces.h"
 
@@ -43,6 +44,13 @@ void open_entries(const Wave& wave, const Operation& op) {
 }
 
 void open_results(const Wave& wave) {
+    // A block that is skipped has an entry, and nothing that would open it.
+    for (std::uint32_t i = 0; wave.blocks != nullptr && i < wave.entry_count; ++i) {
+        open_entry(wave, i, 0);
+    }
+    for (const BlockTask* task = wave.blocks; task != nullptr; task = task->next) {
+        open_entry(wave, task->operation.entry_first, task->moves_bytes() ? task->length_bytes : 1);
+    }
     for (const OperationList& list : wave.lists) {
         for (const Operation* op = list.head; op != nullptr; op = op->next) open_entries(wave, *op);
     }
@@ -191,8 +199,35 @@ void Ledger::fail_entries(Wave* wave, const Operation& operation,
     }
 }
 
+void Ledger::good_whole(Wave* wave, Operation* operation) const noexcept {
+    if (operation->kind > BWRT_OP_GET) {
+        flushed(wave, operation->entry_first, operation->group);
+        return;
+    }
+    begin_again(operation);
+    drop_rest(operation, [&](std::uint32_t group, std::uint32_t entry, std::uint64_t bytes) {
+        good(wave, entry, group, bytes);
+    });
+}
+
+void Ledger::note(const Wave& wave, std::uint32_t entry, std::uint32_t flags,
+                  std::uint32_t tier) const noexcept {
+    if (wave.results == nullptr) return;
+    bwrt_result* result = result_of(wave, entry);
+    result->flags = flags;
+    result->tier = tier;
+}
+
+void Ledger::set_address(const Wave& wave, std::uint32_t entry,
+                         std::uint64_t address) const noexcept {
+    bwrt_result* result = result_of(wave, entry);
+    if (result->status == BWRT_OK) result->address = address;
+}
+
 void Ledger::drop(Wave* wave, Operation* operation, const Failure& failure) const noexcept {
-    if (operation->kind == BWRT_OP_FLUSH) {
+    // What a PUT copied counts only when it is stored.
+    if (operation->kind == BWRT_OP_PUT) begin_again(operation);
+    if (operation->kind == BWRT_OP_FLUSH || operation->kind > BWRT_OP_GET) {
         failed(wave, failure, operation->entry_first, operation->group, 1);
         return;
     }

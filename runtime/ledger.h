@@ -32,8 +32,12 @@ class Ledger {
     void failed(Wave* wave, const Failure& failure, std::uint32_t entry, std::uint32_t group,
                 std::uint64_t bytes) const noexcept;
 
-    // A FLUSH moves no bytes: it counts as one unresolved and none done.
+    // A FLUSH, like a DROP, moves no bytes: it counts as one unresolved and none done.
     void flushed(Wave* wave, std::uint32_t entry, std::uint32_t group) const noexcept;
+
+    // An operation whose bytes were moved and are accounted for only now, when they are where they
+    // have to be: all good, or one that moves none and is done.
+    void good_whole(Wave* wave, Operation* operation) const noexcept;
 
     // Fails all that is left of an operation, in time bounded by its planes, and by its entries
     // only where the caller wants results.
@@ -41,6 +45,11 @@ class Ledger {
 
     // Drops what the lists still hold, as `status`, and empties them.
     void abandon(Wave* wave, bwrt_status status) const noexcept;
+
+    // What a block's result says beside its status.
+    void note(const Wave& wave, std::uint32_t entry, std::uint32_t flags,
+              std::uint32_t tier) const noexcept;
+    void set_address(const Wave& wave, std::uint32_t entry, std::uint64_t address) const noexcept;
 
     // Once unresolved is 0 and nothing is in flight: the last word on the wave.
     void close(Wave* wave, std::uint64_t now_ns) const noexcept;

@@ -8,6 +8,7 @@ namespace bwrt::runtime {
 
 const PlaneOrder& order_of(const Operation& operation) noexcept {
     const Layout& lead = *operation.shape->lead;
+    if (operation.kind == BWRT_OP_PUT) return lead.by_image;
     return operation.lane == Lane::kStorage ? lead.by_band : lead.by_group;
 }
 

@@ -42,10 +42,12 @@ bool Progress::make_world(const World& world) {
         options.storage = limits.storage;
         options.single_driver = !caller_mode_;
         options.queue_depth = limits.queue_depth;
-        options.file_count_max = 2 * limits.region_count_max;  // a direct and a buffered one each
+        // A direct and a buffered one each.
+        options.file_count_max = 2 * (limits.region_count_max + tables_.regions.own_count());
         // Besides the regions' the staging arena, which may be several pieces of 1 GiB.
-        options.buffer_count_max =
-            limits.region_count_max + (tables_.calibration.stages() ? kArenaPieceCountMax : 0);
+        options.buffer_count_max = limits.region_count_max +
+                                   (tables_.calibration.stages() ? kArenaPieceCountMax : 0) +
+                                   (tables_.store != nullptr ? 2 * kArenaPieceCountMax : 0);
         options.pool_thread_count = limits.pool_thread_count;
         options.log = limits.log;
         options.log_user = limits.log_user;
@@ -58,7 +60,14 @@ bool Progress::make_world(const World& world) {
         own_host_ = make_host_copy();
         host = own_host_.get();
     }
-    executor_ = std::make_unique<Executor>(&tables_, storage_, host, &clock_, &delivery_);
+    Janitor* janitor = world.janitor;
+    if (tables_.store != nullptr && tables_.store->has_disk() && janitor == nullptr) {
+        own_janitor_ = std::make_unique<ThreadJanitor>(
+            [](void* storage) { static_cast<StorageBackend*>(storage)->wake(); }, storage_);
+        if (own_janitor_->start_thread({nullptr, BWRT_NONE}) != BWRT_OK) return false;
+        janitor = own_janitor_.get();
+    }
+    executor_ = std::make_unique<Executor>(&tables_, storage_, host, &clock_, &delivery_, janitor);
     return true;
 }
 
@@ -122,6 +131,7 @@ void Progress::stop() noexcept {
         pthread_join(thread_, nullptr);
         has_thread_ = false;
     }
+    own_janitor_.reset();
     executor_.reset();
     own_storage_.reset();
 }

@@ -32,6 +32,7 @@ struct World {
     const Clock* clock = nullptr;
     StorageBackend* storage = nullptr;
     HostBackend* host = nullptr;
+    Janitor* janitor = nullptr;
 };
 
 class Progress {
@@ -113,6 +114,7 @@ class Progress {
     const bool caller_mode_;
     std::unique_ptr<StorageBackend> own_storage_;
     std::unique_ptr<HostBackend> own_host_;
+    std::unique_ptr<ThreadJanitor> own_janitor_;
     StorageBackend* storage_ = nullptr;
     StorageReport report_;
     std::unique_ptr<Executor> executor_;

@@ -41,12 +41,16 @@ bwrt_status check_description(const bwrt_region& description, const ErrorSink& s
 
 }  // namespace
 
-RegionTable::RegionTable(std::uint32_t count_max, std::uint64_t first_generation)
-    : regions_(count_max), generation_(first_generation) {}
+RegionTable::RegionTable(std::uint32_t count_max, std::uint64_t first_generation,
+                         std::uint32_t own_count)
+    : regions_(std::size_t{count_max} + own_count),
+      count_max_(count_max),
+      generation_(first_generation) {}
 
 RegionTable::~RegionTable() {
     for (std::uint32_t slot = 0; slot < regions_.count(); ++slot) {
-        if (slot >= next_slot_) break;  // slots are used from the first on
+        // Slots are used from the first on; the own ones are few.
+        if (slot >= next_slot_ && slot < count_max_) continue;
         if (regions_[slot].generation != 0) remove(slot);
     }
 }
@@ -57,9 +61,9 @@ bwrt_status RegionTable::add(const bwrt_region& description, std::uint32_t* slot
     if (const bwrt_status status = check_description(description, sink)) return status;
     std::uint32_t slot = 0;
     while (slot < next_slot_ && regions_[slot].generation != 0) ++slot;
-    if (slot == regions_.count()) {
-        return fail(sink, BWRT_E_AGAIN, "config.region_count_max", "all %zu regions are in use",
-                    regions_.count());
+    if (slot == count_max_) {
+        return fail(sink, BWRT_E_AGAIN, "config.region_count_max", "all %u regions are in use",
+                    count_max_);
     }
     if (slot == next_slot_) {
         new (&regions_[slot]) Region();
@@ -74,6 +78,15 @@ bwrt_status RegionTable::add(const bwrt_region& description, std::uint32_t* slot
     *slot_out = slot;
     *region_out = &region;
     return BWRT_OK;
+}
+
+bwrt_status RegionTable::fill_own(std::uint32_t slot, const bwrt_region& description, char* reason,
+                                  std::size_t reason_bytes, const ErrorSink& sink) {
+    BWRT_CHECK(slot >= count_max_ && slot < regions_.count());
+    Region* region = new (&regions_[slot]) Region();
+    const bwrt_status status = fill(region, description, reason, reason_bytes, sink);
+    if (status == BWRT_OK) region->generation = 1;
+    return status;
 }
 
 bwrt_status RegionTable::fill(Region* region, const bwrt_region& description, char* reason,

@@ -65,20 +65,24 @@ struct Region {
 
 class RegionTable {
  public:
-    RegionTable(std::uint32_t count_max, std::uint64_t first_generation);
+    // Behind the callers' lie `own_count` places for the store's own memory and files, which no
+    // handle leads to.
+    RegionTable(std::uint32_t count_max, std::uint64_t first_generation,
+                std::uint32_t own_count = 0);
     ~RegionTable();
     RegionTable(const RegionTable&) = delete;
     RegionTable& operator=(const RegionTable&) = delete;
 
-    [[nodiscard]] std::uint32_t count_max() const noexcept {
-        return static_cast<std::uint32_t>(regions_.count());
+    [[nodiscard]] std::uint32_t count_max() const noexcept { return count_max_; }
+    [[nodiscard]] std::uint32_t own_count() const noexcept {
+        return static_cast<std::uint32_t>(regions_.count()) - count_max_;
     }
     [[nodiscard]] Region& at(std::uint32_t slot) const noexcept { return regions_[slot]; }
 
     // The region behind a handle whose gate the caller will ask; null for a handle that
     // cannot be one.
     [[nodiscard]] Region* find(bwrt_handle handle) const noexcept {
-        if (!is_kind(handle, HandleKind::kRegion) || slot_of(handle) >= regions_.count()) {
+        if (!is_kind(handle, HandleKind::kRegion) || slot_of(handle) >= count_max_) {
             return nullptr;
         }
         return &regions_[slot_of(handle)];
@@ -91,11 +95,17 @@ class RegionTable {
     bwrt_handle publish(std::uint32_t slot) noexcept;
     void remove(std::uint32_t slot) noexcept;
 
+    // Fills one of the own places, each of which one thread at a time may: opens or allocates what
+    // is described, as add() does.  remove() empties it.
+    bwrt_status fill_own(std::uint32_t slot, const bwrt_region& description, char* reason,
+                         std::size_t reason_bytes, const ErrorSink& sink);
+
  private:
     bwrt_status fill(Region* region, const bwrt_region& description, char* reason,
                      std::size_t reason_bytes, const ErrorSink& sink);
 
     Table<Region> regions_;
+    std::uint32_t count_max_;
     std::uint64_t generation_;  // of the next region
     std::uint32_t next_slot_ = 0;
 };

@@ -11,6 +11,7 @@
 
 #include "runtime/boundary.h"
 #include "runtime/limits.h"
+#include "runtime/store/store.h"
 #include "runtime/submit.h"
 
 namespace bwrt::runtime {
@@ -26,13 +27,15 @@ std::uint64_t random_generation() {
 
 // Enough that a wave inside the limits, of whatever shape, fits when no other is there, and
 // small ones are not kept out by pages they do not fill.
-std::uint32_t page_count(const bwrt_config& limits) {
+std::uint32_t page_count(const bwrt_config& limits, bool has_store) {
     // An operation has a line, a shape, a run that need not be full, and two uses.
-    constexpr std::uint64_t kUnits = 1 + sizeof(Shape) / kPageUnitBytes + 1;
+    // A block has a task instead, and a shape and a run of its own.
+    constexpr std::uint64_t kTaskUnits = (sizeof(BlockTask) + kPageUnitBytes - 1) / kPageUnitBytes;
+    const std::uint64_t units = (has_store ? kTaskUnits : 1) + sizeof(Shape) / kPageUnitBytes + 1;
     constexpr std::uint64_t kUnitsPerPage = Page::kUnitCount - sizeof(Shape) / kPageUnitBytes;
     const std::uint64_t operations = limits.operation_count_max;
     const std::uint64_t operation_pages =
-        operations * kUnits / kUnitsPerPage + 2 * operations / kUsesPerPage + 2;
+        operations * units / kUnitsPerPage + 2 * operations / kUsesPerPage + 2;
     const std::uint64_t slot_pages = limits.slot_count_max / SlotRun::count_in(kUnitsPerPage) + 1;
     const std::uint64_t group_pages = (limits.group_count_max >> kGroupsPerPageShift) + 2;
     const std::uint64_t partial_pages = std::uint64_t{4} * limits.wave_count_max;
@@ -57,20 +60,39 @@ ForkGuard::ForkGuard() {
 
 ForkGuard::~ForkGuard() { munmap(const_cast<std::uint32_t*>(parent_), 4096); }
 
-Tables::Tables(const bwrt_config& checked, Calibration measured, std::uint64_t generation)
+Tables::Tables(const bwrt_config& checked, Calibration measured, std::uint64_t generation,
+               const OwnCounts& own)
     : limits(checked),
       calibration(std::move(measured)),
-      regions(checked.region_count_max, generation),
+      regions(checked.region_count_max, generation, own.regions),
       layouts(checked.layout_count_max, generation),
-      waves(checked.wave_count_max, generation),
-      pages(page_count(checked)),
+      waves(checked.wave_count_max, generation, own.waves),
+      pages(page_count(checked, own.regions != 0)),
       ring(ring_capacity(checked)) {}
 
-Runtime::Runtime(const bwrt_config& checked, Calibration calibration, const Clock* clock)
+void Tables::calibrate(FileState* file) const noexcept {
+    file->io_bytes_max = limits.io_bytes_max;
+    const Calibration::Device* measured = calibration.find(file->device);
+    if (measured == nullptr) return;
+    file->io_bytes_max = std::min(file->io_bytes_max, measured->io_bytes);
+    file->stage_from_bytes = measured->stage_from_bytes;
+}
+
+Runtime::Runtime(const bwrt_config& checked, Calibration calibration, const Clock* clock,
+                 const bwrt_store* store, std::uint32_t own_region_count)
     : clock_(clock != nullptr ? *clock : own_clock_),
-      tables_(checked, std::move(calibration), random_generation()),
+      store_(store != nullptr ? std::make_unique<Store>() : nullptr),
+      tables_(checked, std::move(calibration), random_generation(),
+              {kOwnWaveCount, own_region_count}),
       delivery_(&tables_.waves),
-      progress_(&tables_, &delivery_, &clock_) {}
+      progress_(&tables_, &delivery_, &clock_) {
+    tables_.store = store_.get();
+    if (store != nullptr) tables_.flight_count_max = store->flight_count_max;
+}
+
+bwrt_status Runtime::open_store(const bwrt_store& checked, const ErrorSink& sink) {
+    return store_->open(checked, &tables_.regions, clock_.now_ns(), sink);
+}
 
 bwrt_status Runtime::start(const World& world, const ErrorSink& sink) {
     if (const bwrt_status status = progress_.start(world, sink)) {
@@ -150,6 +172,33 @@ bwrt_status Runtime::cancel(bwrt_handle handle, const ErrorSink& sink) noexcept 
     return BWRT_OK;
 }
 
+namespace {
+
+// The description of a store, checked, with its defaults.
+bwrt_status read_store(const bwrt_config& config, bwrt_store* store_out,
+                       std::uint32_t* own_region_count_out, const ErrorSink& sink) {
+    if (config.store == nullptr) return BWRT_OK;
+    if (reinterpret_cast<std::uintptr_t>(config.store) % alignof(std::uint64_t) != 0) {
+        return fail(sink, BWRT_E_INVAL, "config.store", "not aligned to 8 bytes");
+    }
+    bwrt_store given;
+    if (const bwrt_status status = copy_in(&given, config.store, config.store->struct_size,
+                                           sizeof given, "store.struct_size", sink)) {
+        return status;
+    }
+    if (const bwrt_status status = Store::check(given, store_out, own_region_count_out, sink)) {
+        return status;
+    }
+    if (config.region_count_max + *own_region_count_out >= kProcessSlot) {
+        return fail(sink, BWRT_E_RANGE, "config.region_count_max",
+                    "%u regions and %u of the store's own pass 65,534", config.region_count_max,
+                    *own_region_count_out);
+    }
+    return BWRT_OK;
+}
+
+}  // namespace
+
 bwrt_status open_runtime(const bwrt_config* config, const World& world, bwrt_runtime** runtime_out,
                          bwrt_error* error) noexcept {
     return guard(error, [&]() -> bwrt_status {
@@ -159,7 +208,20 @@ bwrt_status open_runtime(const bwrt_config* config, const World& world, bwrt_run
         if (const bwrt_status status = check_config(config, &checked, &calibration, sink)) {
             return status;
         }
-        auto runtime = std::make_unique<bwrt_runtime>(checked, std::move(calibration), world.clock);
+        bwrt_store store = {};
+        std::uint32_t own_region_count = 0;
+        if (const bwrt_status status = read_store(checked, &store, &own_region_count, sink)) {
+            return status;
+        }
+        const bool has_store = checked.store != nullptr;
+        checked.store = nullptr;  // it is the caller's
+        auto runtime =
+            std::make_unique<bwrt_runtime>(checked, std::move(calibration), world.clock,
+                                           has_store ? &store : nullptr, own_region_count);
+        if (has_store) {
+            const bwrt_status status = runtime->runtime.open_store(store, sink);
+            if (status != BWRT_OK) return status;
+        }
         if (const bwrt_status status = runtime->runtime.start(world, sink)) return status;
         *runtime_out = runtime.release();
         return BWRT_OK;

@@ -14,12 +14,14 @@
 #include <memory>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "include/bwrt.h"
 #include "runtime/calls.h"
 #include "runtime/clock.h"
 #include "runtime/delivery.h"
 #include "runtime/progress.h"
+#include "runtime/store/store.h"
 #include "runtime/tables.h"
 
 namespace bwrt::runtime {
@@ -40,7 +42,9 @@ class ForkGuard {
 
 class Runtime {
  public:
-    Runtime(const bwrt_config& checked, Calibration calibration, const Clock* clock);
+    // `store` is null without one, and a checked description otherwise.
+    Runtime(const bwrt_config& checked, Calibration calibration, const Clock* clock,
+            const bwrt_store* store, std::uint32_t own_region_count);
     Runtime(const Runtime&) = delete;
     Runtime& operator=(const Runtime&) = delete;
 
@@ -66,6 +70,16 @@ class Runtime {
     bwrt_status event_fd(std::int32_t* fd_out, const ErrorSink& sink);
     void sample(bwrt_counters* counters_out, bwrt_route* routes_out);
     void caps(bwrt_caps* caps_out);  // caps.cpp
+    // With a store.
+    [[nodiscard]] Store* store() noexcept { return store_.get(); }
+    bwrt_status open_store(const bwrt_store& checked, const ErrorSink& sink);
+    bwrt_status set_tenant(const bwrt_tenant& tenant, const ErrorSink& sink);
+    void sample_store(const Tenant* tenant, bwrt_store_counters* counters_out);
+    bwrt_status look_up(const bwrt_lookup_query& query, bwrt_lookup_answer* answers,
+                        std::uint32_t* prefix_count_out, std::uint32_t* leased_count_out,
+                        const ErrorSink& sink);
+    bwrt_status events(std::uint64_t* cursor, bwrt_event* events, std::uint32_t capacity,
+                       std::uint32_t* count_out, const ErrorSink& sink);
 
     [[nodiscard]] const ForkGuard& fork_guard() const noexcept { return fork_guard_; }
     [[nodiscard]] CallCount& calls() noexcept { return calls_; }
@@ -73,7 +87,6 @@ class Runtime {
     [[nodiscard]] Progress& progress() noexcept { return progress_; }
 
  private:
-    void calibrate(FileState* file) const noexcept;
     bwrt_status attach(Region* region, const ErrorSink& sink);
     void detach(Region* region) noexcept;
     bwrt_status release_region(Region* region, bwrt_handle handle, const ErrorSink& sink);
@@ -82,6 +95,17 @@ class Runtime {
     void resume_layouts() noexcept;
     [[nodiscard]] bool is_region_idle(std::uint32_t region_slot) noexcept;
     void log(std::int32_t level, const char* sentence) const noexcept;
+    [[nodiscard]] std::uint64_t predict_pending_ns() const noexcept;
+
+    // All blocks there were when a reader of events began, until he has had them.
+    struct Snapshot {
+        std::uint64_t number = 0;  // his cursor meanwhile
+        std::uint64_t last = 0;    // his cursor after it
+        std::vector<bwrt_event> events;
+        std::size_t taken = 0;
+    };
+    static constexpr std::uint64_t kSnapshotCursor = std::uint64_t{1} << 63;
+    static constexpr std::size_t kSnapshotCountMax = 16;  // readers that begin at once
 
     ForkGuard fork_guard_;
     MonotonicClock own_clock_;
@@ -92,6 +116,10 @@ class Runtime {
     std::atomic<bool> closing_{false};
     std::atomic<bool> shut_{false};
     std::atomic<std::uint64_t> refused_count_{0};
+    std::mutex events_mutex_;
+    std::vector<Snapshot> snapshots_;
+    std::uint64_t snapshot_number_ = 0;
+    std::unique_ptr<Store> store_;
     Tables tables_;
     Delivery delivery_;
     Progress progress_;
@@ -105,8 +133,9 @@ bwrt_status open_runtime(const bwrt_config* config, const World& world, bwrt_run
 
 struct bwrt_runtime {
     bwrt_runtime(const bwrt_config& checked, bwrt::runtime::Calibration calibration,
-                 const bwrt::runtime::Clock* clock)
-        : runtime(checked, std::move(calibration), clock) {}
+                 const bwrt::runtime::Clock* clock, const bwrt_store* store,
+                 std::uint32_t own_region_count)
+        : runtime(checked, std::move(calibration), clock, store, own_region_count) {}
 
     bwrt::runtime::Runtime runtime;
 };

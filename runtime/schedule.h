@@ -34,6 +34,8 @@ class ReadyQueue {
         heaps_[rank_of(*wave)].insert(wave, {due_ns, wave->sequence});
     }
 
+    [[nodiscard]] static bool has(Wave& wave) noexcept { return Place::of(wave) != kNoIndex; }
+
     // Does nothing for a wave that is not here.
     void remove(Wave* wave) noexcept { heaps_[rank_of(*wave)].remove(wave); }
 

@@ -31,6 +31,19 @@ StorageLane::StorageLane(Tables* tables, StorageBackend* backend, const Ledger* 
     }
 }
 
+void StorageLane::append(Wave* wave, Operation* operation, std::uint64_t bytes,
+                         std::uint64_t due_ns) noexcept {
+    const bool was_empty = wave->list(Lane::kStorage).is_empty();
+    wave->list(Lane::kStorage).append(operation);
+    lane_bytes(wave) += bytes;
+    queued_bytes_ += bytes;
+    if (!was_empty && due_ns >= wave->deadline_ns) return;
+    if (was_empty) wave->submitted_ns = now_ns_;
+    wave->deadline_ns = was_empty ? due_ns : std::min(wave->deadline_ns, due_ns);
+    ready_.remove(wave);
+    ready_.insert(wave);
+}
+
 bool StorageLane::issue(std::uint64_t now_ns) noexcept {
     now_ns_ = now_ns;
     if (parked_ != nullptr) retry_parked();
@@ -62,6 +75,14 @@ void StorageLane::drop_failed(Wave* wave) noexcept {
     Operation* operation = wave->list(Lane::kStorage).pop_front();
     const Failure failure = {wave->completion.status, wave->completion.os_code, BWRT_TIER_DISK,
                              operation->index};
+    if (wave->own != nullptr) {
+        const std::uint64_t left_bytes = operation->length_bytes;
+        wave->unresolved -= left_bytes;
+        lane_bytes(wave) -= left_bytes;
+        queued_bytes_ -= left_bytes;
+        if (left_bytes != 0) wave->own->moved(operation, 0, left_bytes, &failure);
+        return;
+    }
     const std::uint64_t before = wave->unresolved;
     ledger_.drop(wave, operation, failure);
     lane_bytes(wave) -= before - wave->unresolved;

@@ -52,6 +52,11 @@ class StorageLane {
         queued_bytes_ += lane_bytes(wave);
     }
 
+    // One more operation for a wave of the store's own; its list moves up to where what is due
+    // first wants it.
+    void append(Wave* wave, Operation* operation, std::uint64_t bytes,
+                std::uint64_t due_ns) noexcept;
+
     // Starts what fits into the backend, of staged writes a slice.  True when something was
     // started.
     bool issue(std::uint64_t now_ns) noexcept;
@@ -131,6 +136,7 @@ class StorageLane {
     void fail_window(Transfer* transfer, const Failure& failure) noexcept;
     void resolve_window(Transfer* transfer, std::uint32_t good_bytes,
                         const Failure* failure) noexcept;
+    void resolve_own(Transfer* transfer, std::uint32_t good_bytes, const Failure* failure) noexcept;
     void finish(Transfer* transfer) noexcept;
 
     Tables& tables_;

@@ -216,8 +216,10 @@ void StorageLane::resolve_window(Transfer* transfer, std::uint32_t good_bytes,
                                  const Failure* failure) noexcept {
     Wave* wave = transfer->wave;
     const std::uint32_t last = transfer->window_first + transfer->window_count;
-    if (failure == nullptr && wave->results == nullptr && wave->group_root == nullptr &&
-        transfer->kind != IoKind::kFlush) {
+    if (wave->own != nullptr) {
+        resolve_own(transfer, good_bytes, failure);
+    } else if (failure == nullptr && wave->results == nullptr && wave->group_root == nullptr &&
+               transfer->kind != IoKind::kFlush) {
         ledger_.good(wave, 0, 0, good_bytes);
     } else {
         for (std::uint32_t i = transfer->window_first; i < last; ++i) {
@@ -251,6 +253,25 @@ void StorageLane::resolve_window(Transfer* transfer, std::uint32_t good_bytes,
         }
     }
     finish(transfer);
+}
+
+// Likewise, of a wave of the store's own.  It may start others for it meanwhile.
+void StorageLane::resolve_own(Transfer* transfer, std::uint32_t good_bytes,
+                              const Failure* failure) noexcept {
+    Wave* wave = transfer->wave;
+    const bool flushing = transfer->kind == IoKind::kFlush;
+    const std::uint32_t last = transfer->window_first + transfer->window_count;
+    for (std::uint32_t i = transfer->window_first; i < last; ++i) {
+        const Account& account = transfer->accounts[i];
+        const std::uint32_t bytes = flushing ? 1 : account.bytes;
+        const std::uint32_t good =
+            flushing ? (failure == nullptr ? 1 : 0) : std::min(account.bytes, good_bytes);
+        good_bytes -= flushing ? 0 : good;
+        wave->unresolved -= bytes;
+        if (good != bytes) account.operation->failed = true;
+        wave->own->moved(account.operation, good, bytes - good, failure);
+    }
+    if (failure != nullptr) ++counters_.at(transfer->route).error_count;
 }
 
 void StorageLane::finish(Transfer* transfer) noexcept {

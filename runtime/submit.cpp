@@ -12,6 +12,9 @@
 namespace bwrt::runtime {
 namespace {
 
+// Of the first release.
+constexpr std::size_t kWaveBytesMin = 136;
+
 bwrt_status refuse(const ErrorSink& sink, const char* field, std::uint64_t value,
                    const char* what) {
     const char* name = std::strchr(field, '.') + 1;
@@ -31,7 +34,7 @@ bwrt_status check_header(const bwrt_wave& wave, const bwrt_config& limits, const
     if (wave.operations == nullptr) return refuse(sink, "wave.operations", 0, "NULL");
     if (const bwrt_status status =
             check_array(wave.operations, "wave.operations", wave.operation_bytes,
-                        sizeof(bwrt_operation), "wave.operation_bytes", sink)) {
+                        kOperationBytesMin, "wave.operation_bytes", sink)) {
         return status;
     }
     if (wave.operation_count > limits.operation_count_max) {
@@ -99,6 +102,7 @@ void fill_header(Wave* slot, const bwrt_wave& wave, std::uint64_t now_ns) {
     slot->entry_count = 0;
     slot->lists[0] = slot->lists[1] = {};
     slot->signals = nullptr;
+    slot->blocks = nullptr;
     slot->bytes_total = slot->unresolved = 0;
     slot->lane_bytes[0] = slot->lane_bytes[1] = 0;
     slot->group_root = nullptr;
@@ -170,9 +174,14 @@ bool fits_command(const bwrt_wave& wave, const bwrt_operation& op) {
 }
 
 bwrt_status read(const bwrt_wave& wave, WaveBuilder* builder, ringbuf::Command* command) {
-    if (wave.operation_count == 1 && wave.operation_bytes == sizeof(bwrt_operation)) {
-        const bwrt_operation only = *wave.operations;  // read once: what was checked is what moves
-        if (fits_command(wave, only)) return builder->read_flat(only, command);
+    const bool names_blocks =
+        wave.blocks != nullptr || (wave.block_count | wave.block_bytes | wave.tenant) != 0;
+    if (wave.operation_count == 1 && !names_blocks) {
+        bwrt_operation only;  // read once: what was checked is what moves
+        const bwrt_status status =
+            copy_in(&only, wave.operations, wave.operation_bytes, kOperationBytesMin,
+                    "wave.operation_bytes", {nullptr, BWRT_NONE});
+        if (status == BWRT_OK && fits_command(wave, only)) return builder->read_flat(only, command);
     }
     const bwrt_status status = builder->read_operations(wave);
     return status != BWRT_OK ? status : builder->finish(wave);
@@ -208,7 +217,7 @@ bwrt_status submit_wave(Tables* tables, const Clock& clock, const bwrt_wave* giv
     ErrorSink sink{error, BWRT_NONE};
     bwrt_wave wave;
     if (const bwrt_status status =
-            copy_in(&wave, given, given->struct_size, sizeof wave, "wave.struct_size", sink)) {
+            copy_in(&wave, given, given->struct_size, kWaveBytesMin, "wave.struct_size", sink)) {
         return status;
     }
     if (const bwrt_status status = check_header(wave, tables->limits, sink)) return status;

@@ -22,8 +22,20 @@ struct LoadEstimate {
     std::atomic<std::uint64_t> measured_ns[kLaneCount] = {};   // when that was
 };
 
+class Store;
+
+// Places of the store's own, behind those of callers.
+struct OwnCounts {
+    std::uint32_t waves = 0;
+    std::uint32_t regions = 0;
+};
+
 struct Tables {
-    Tables(const bwrt_config& checked, Calibration measured, std::uint64_t generation);
+    Tables(const bwrt_config& checked, Calibration measured, std::uint64_t generation,
+           const OwnCounts& own = {});
+
+    // How the device behind the file is best read, where that was measured.
+    void calibrate(FileState* file) const noexcept;
 
     bwrt_config limits;
     Calibration calibration;
@@ -34,6 +46,8 @@ struct Tables {
     ringbuf::CommandRing ring;
     ringbuf::BasicDoorbell<> doorbell;
     LoadEstimate load;
+    Store* store = nullptr;  // the runtime's, if it has one
+    std::uint32_t flight_count_max = 0;
 };
 
 }  // namespace bwrt::runtime

@@ -10,29 +10,39 @@
 namespace bwrt::runtime {
 
 bwrt_status WaveBuilder::read_operations(const bwrt_wave& wave) {
+    if (const bwrt_status status = check_block_wave(wave)) return status;
+    has_results_ = wave.results != nullptr;
     const auto* source = reinterpret_cast<const std::byte*>(wave.operations);
     for (std::uint32_t i = 0; i < wave.operation_count; ++i, source += wave.operation_bytes) {
         bwrt_operation given;
         sink_.operation_index = i;
-        if (const bwrt_status status = copy_in(&given, source, wave.operation_bytes, sizeof given,
-                                               "wave.operation_bytes", sink_)) {
+        if (const bwrt_status status = copy_in(&given, source, wave.operation_bytes,
+                                               kOperationBytesMin, "wave.operation_bytes", sink_)) {
             return status;
         }
-        if (const bwrt_status status = read_operation(given)) return status;
+        if (const bwrt_status status = read_operation(given, wave)) return status;
     }
     sink_.operation_index = BWRT_NONE;
     return BWRT_OK;
 }
 
 bwrt_status WaveBuilder::check_unused(const bwrt_operation& given) {
-    if (given.kind < BWRT_OP_COPY || given.kind > BWRT_OP_SIGNAL) {
+    if (given.kind < BWRT_OP_COPY || given.kind > BWRT_OP_UNPIN) {
         return fail(sink_, BWRT_E_INVAL, "operations[].kind", "kind %u is not a BWRT_OP_*",
                     given.kind);
     }
-    if (given.flags != 0 || given.reserved != 0) {
-        return fail(sink_, BWRT_E_INVAL,
-                    given.flags != 0 ? "operations[].flags" : "operations[].reserved",
-                    "not zero: 0x%x", given.flags != 0 ? given.flags : given.reserved);
+    if (given.reserved != 0) {
+        return fail(sink_, BWRT_E_INVAL, "operations[].reserved", "not zero: 0x%x", given.reserved);
+    }
+    if (!is_block_kind(given.kind)) {
+        const bool names_blocks = given.block_first != 0 || given.block_options != nullptr;
+        if (given.flags != 0 || given.tier != 0 || names_blocks) {
+            return fail(sink_, BWRT_E_INVAL,
+                        given.flags != 0  ? "operations[].flags"
+                        : given.tier != 0 ? "operations[].tier"
+                                          : "operations[].block_first",
+                        "set, but not a block operation");
+        }
     }
     if (given.kind != BWRT_OP_SIGNAL && (given.value_done | given.value_failed) != 0) {
         return fail(sink_, BWRT_E_INVAL, "operations[].value_done", "set, but not a SIGNAL");
@@ -44,10 +54,11 @@ bwrt_status WaveBuilder::check_unused(const bwrt_operation& given) {
     return BWRT_OK;
 }
 
-bwrt_status WaveBuilder::read_operation(const bwrt_operation& given) {
+bwrt_status WaveBuilder::read_operation(const bwrt_operation& given, const bwrt_wave& wave) {
+    if (const bwrt_status status = check_unused(given)) return status;
+    if (is_block_kind(given.kind)) return read_blocks(given, wave);
     Operation* operation = new_operation();
     if (operation == nullptr) return full("operations");
-    if (const bwrt_status status = check_unused(given)) return status;
     operation->kind = static_cast<std::uint8_t>(given.kind);
     operation->index = sink_.operation_index;
     operation->group = operation->serve_group = given.group;

@@ -10,10 +10,14 @@
 #pragma once
 
 #include "include/bwrt.h"
+#include "runtime/block_task.h"
 #include "runtime/overlap.h"
 #include "runtime/tables.h"
 
 namespace bwrt::runtime {
+
+// Of a bwrt_operation of the first release.
+constexpr std::size_t kOperationBytesMin = 128;
 
 class WaveBuilder {
  public:
@@ -49,7 +53,7 @@ class WaveBuilder {
     static const char* offset_field(bool is_target) {
         return is_target ? "operations[].target_offset_bytes" : "operations[].source_offset_bytes";
     }
-    bwrt_status read_operation(const bwrt_operation& given);
+    bwrt_status read_operation(const bwrt_operation& given, const bwrt_wave& wave);
     bwrt_status read_transfer(const bwrt_operation& given, Operation* operation);
     bwrt_status read_flush(const bwrt_operation& given, Operation* operation);
     bwrt_status read_signal(const bwrt_operation& given, Operation* operation);
@@ -59,6 +63,20 @@ class WaveBuilder {
                           Operation* operation);
     bwrt_status read_indexed(const bwrt_operation& given, const Side& source, const Side& target,
                              Operation* operation);
+    // validate_blocks.cpp
+    bwrt_status check_block_wave(const bwrt_wave& wave);
+    bwrt_status check_block_form(const bwrt_operation& given, const bwrt_wave& wave);
+    bwrt_status check_block_tier(const bwrt_operation& given);
+    bwrt_status read_block_options(const bwrt_operation& given, bwrt_block_options* options);
+    bwrt_status check_block_side(const bwrt_operation& given, const Side& side, bool is_target,
+                                 const bwrt_block_options& options, std::uint64_t* length_out);
+    bwrt_status make_block_copy(const Side& side, bool is_target, std::uint32_t slot,
+                                std::uint32_t number, std::uint64_t length, Operation* operation);
+    bwrt_status read_blocks(const bwrt_operation& given, const bwrt_wave& wave);
+    bwrt_status read_block(const bwrt_operation& given, const bwrt_wave& wave,
+                           const bwrt_block_options& options, const Side& side, bool is_target,
+                           std::uint64_t length, std::uint32_t number);
+
     bwrt_status check_unused(const bwrt_operation& given);
     bwrt_status check_total(std::uint64_t bytes);
     bwrt_status count_bytes(std::uint64_t bytes, const Operation& operation);
@@ -81,6 +99,7 @@ class WaveBuilder {
     bwrt_status copy_slots(const bwrt_operation& given, Shape* shape);
     bwrt_status use(Gate* gate, std::uint64_t generation, const char* field);
     bwrt_status check_targets();
+    void count_group(const Operation& op) noexcept;
     bwrt_status make_groups(const bwrt_wave& wave);
     bwrt_status make_results(const bwrt_wave& wave);
     bwrt_status full(const char* what);
@@ -97,6 +116,10 @@ class WaveBuilder {
     Page* units_ = nullptr;  // page that operations and shapes are being put into
     std::uint32_t group_end_ = 0;
     std::uint64_t slot_index_count_ = 0;
+    const Tenant* tenant_ = nullptr;  // of a wave with blocks
+    BlockTask** blocks_end_ = &wave_.blocks;
+    std::uint64_t block_task_count_ = 0;
+    bool has_results_ = false;
     bool has_signal_ = false;
     bool groups_ascend_[kLaneCount] = {true, true};
     // Targets that come in ascending or descending order cannot overlap: no sort is needed.

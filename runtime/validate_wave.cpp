@@ -125,22 +125,27 @@ bwrt_status WaveBuilder::make_groups(const bwrt_wave& wave) {
         }
     }
     for (const OperationList& list : wave_.lists) {
-        for (const Operation* op = list.head; op != nullptr; op = op->next) {
-            if (op->kind == BWRT_OP_FLUSH) {
-                wave_.group(op->group).unresolved += 1;
-            } else if (!op->is_indexed()) {
-                const std::uint64_t rows = op->shape != nullptr ? op->shape->row_count : 1;
-                wave_.group(op->group).unresolved += op->length_bytes * rows;
-            } else {
-                const Shape& shape = *op->shape;
-                for (std::uint32_t plane = shape.plane_first; plane < shape.plane_end; ++plane) {
-                    wave_.group(op->group + shape.lead->block_side[plane].group).unresolved +=
-                        plane_bytes(shape, plane) * shape.moving_count;
-                }
-            }
-        }
+        for (const Operation* op = list.head; op != nullptr; op = op->next) count_group(*op);
+    }
+    for (const BlockTask* task = wave_.blocks; task != nullptr; task = task->next) {
+        count_group(task->operation);
     }
     return BWRT_OK;
+}
+
+void WaveBuilder::count_group(const Operation& op) noexcept {
+    if (op.kind == BWRT_OP_FLUSH || (op.kind > BWRT_OP_GET && is_block_kind(op.kind))) {
+        wave_.group(op.group).unresolved += 1;
+    } else if (!op.is_indexed()) {
+        const std::uint64_t rows = op.shape != nullptr ? op.shape->row_count : 1;
+        wave_.group(op.group).unresolved += op.length_bytes * rows;
+    } else {
+        const Shape& shape = *op.shape;
+        for (std::uint32_t plane = shape.plane_first; plane < shape.plane_end; ++plane) {
+            wave_.group(op.group + shape.lead->block_side[plane].group).unresolved +=
+                plane_bytes(shape, plane) * shape.moving_count;
+        }
+    }
 }
 
 bwrt_status WaveBuilder::make_results(const bwrt_wave& wave) {

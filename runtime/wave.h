@@ -46,6 +46,19 @@ struct GroupState {
 constexpr std::uint32_t kGroupsPerPageShift = 7;
 static_assert((sizeof(GroupState) << kGroupsPerPageShift) <= Page::kPayloadBytes);
 
+struct BlockTask;
+struct Failure;
+
+// Gets what comes of the operations of a wave of the store's own (own_io.h).
+class OwnIoSink {
+ public:
+    virtual void moved(Operation* operation, std::uint64_t good, std::uint64_t bad,
+                       const Failure* failure) noexcept = 0;
+
+ protected:
+    ~OwnIoSink() = default;
+};
+
 // What a wave keeps from being released: regions and layouts, each with a count of takes.
 struct Use {
     Gate* gate;
@@ -85,6 +98,7 @@ struct alignas(128) Wave {
 
     OperationList lists[kLaneCount];
     Operation* signals = nullptr;  // ascending by group, not yet written
+    BlockTask* blocks = nullptr;   // of block operations, in the order given; they stay to the end
     std::uint64_t bytes_total = 0;
     std::uint64_t unresolved = 0;               // as in GroupState, over all groups
     std::uint64_t lane_bytes[kLaneCount] = {};  // not yet handed to a backend
@@ -99,6 +113,7 @@ struct alignas(128) Wave {
     Page* more_uses = nullptr;  // sequence of further ones, newest first
     std::uint32_t use_count = 0;
     Use uses[kInlineUseCount] = {};
+    OwnIoSink* own = nullptr;  // of a wave of the store's own, which has no end
     Operation inline_operation;
     Shape inline_shape;
 

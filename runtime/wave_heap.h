@@ -27,7 +27,7 @@ struct HeapKey {
 template <typename Place>
 class WaveHeap {
  public:
-    explicit WaveHeap(const WaveTable* waves) : waves_(waves), entries_(waves->count()) {}
+    explicit WaveHeap(const WaveTable* waves) : waves_(waves), entries_(waves->place_count()) {}
 
     [[nodiscard]] bool is_empty() const noexcept { return count_ == 0; }
     [[nodiscard]] Wave& top() const noexcept { return waves_->at(entries_[0].wave); }

@@ -6,9 +6,9 @@
 
 namespace bwrt::runtime {
 
-WaveTable::WaveTable(std::uint32_t count, std::uint64_t first_generation)
-    : waves_(count), free_(count) {
-    for (std::uint32_t index = 0; index < count; ++index) {
+WaveTable::WaveTable(std::uint32_t count, std::uint64_t first_generation, std::uint32_t own_count)
+    : waves_(std::size_t{count} + own_count), count_(count), free_(count) {
+    for (std::uint32_t index = 0; index < count + own_count; ++index) {
         Wave* wave = new (&waves_[index]) Wave();
         wave->index = index;
         wave->generation = first_generation;

@@ -14,19 +14,21 @@ namespace bwrt::runtime {
 
 class WaveTable {
  public:
-    WaveTable(std::uint32_t count, std::uint64_t first_generation);
+    // Behind the `count` of the callers lie `own_count` that are never taken (own_io.h).
+    WaveTable(std::uint32_t count, std::uint64_t first_generation, std::uint32_t own_count = 0);
     ~WaveTable();
     WaveTable(const WaveTable&) = delete;
     WaveTable& operator=(const WaveTable&) = delete;
 
-    [[nodiscard]] std::uint32_t count() const noexcept {
+    [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
+    [[nodiscard]] std::uint32_t place_count() const noexcept {
         return static_cast<std::uint32_t>(waves_.count());
     }
     [[nodiscard]] Wave& at(std::uint32_t index) const noexcept { return waves_[index]; }
 
     // Null for what cannot be a wave's handle; the ticket decides whether it is live.
     [[nodiscard]] Wave* find(bwrt_handle handle) const noexcept {
-        if (!is_kind(handle, HandleKind::kWave) || slot_of(handle) >= waves_.count()) {
+        if (!is_kind(handle, HandleKind::kWave) || slot_of(handle) >= count_) {
             return nullptr;
         }
         return &waves_[slot_of(handle)];
@@ -54,6 +56,7 @@ class WaveTable {
 
  private:
     Table<Wave> waves_;
+    std::uint32_t count_;
     ringbuf::IndexStack free_;
 };
 

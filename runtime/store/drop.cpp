@@ -14,8 +14,8 @@ constexpr std::size_t kWriteRecordCount = 4096;  // 1 MiB
 
 bwrt_status fail_io(const ErrorSink& sink) {
     const int os_code = errno;
-    return fail_os(sink, status_of_io_errno(os_code), os_code, "config.store_directories",
-                   "log: %s", errno_name(os_code));
+    return fail_os(sink, status_of_io_errno(os_code), os_code, "store.directories", "log: %s",
+                   errno_name(os_code));
 }
 
 }  // namespace

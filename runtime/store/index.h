@@ -49,6 +49,9 @@ enum BlockFlag : std::uint16_t {
     kInHost = 1 << 2,  // host_place means something
     kDurable = 1 << 3,
     kVerified = 1 << 4,
+    kInFlight = 1 << 5,  // host_place is the number of the flight that it is on
+    kCarried = 1 << 6,   // on its way from one segment to another
+    kHostOnly = 1 << 7,  // its caller wants it in memory and not on disk
 };
 
 constexpr std::uint16_t kBlockFlagsMask = 0x7FFF;
@@ -177,6 +180,14 @@ class IndexWriter {
     [[nodiscard]] std::uint32_t next_of_segment(std::uint32_t entry) const noexcept;
 
     [[nodiscard]] std::uint32_t block_count() const noexcept { return block_count_; }
+
+    // All entries in use, in the order in which they lie.
+    template <typename Visit>
+    void for_each(Visit&& visit) const {
+        for (std::uint32_t entry = 0; entry < fresh_; ++entry) {
+            if ((entries_[entry].part.own() & kUsedFlag) != 0) visit(entry);
+        }
+    }
 
     // For tests: the bucket that a search begins in.
     [[nodiscard]] std::uint32_t home_of(const IndexKey& key) const noexcept;

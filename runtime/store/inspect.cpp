@@ -16,7 +16,7 @@
 namespace bwrt::runtime {
 namespace {
 
-constexpr const char* kField = "config.store_directories";
+constexpr const char* kField = "store.directories";
 constexpr const char* kShardsName = "shards";
 
 bwrt_status fail_io(const char* name, const ErrorSink& sink) {

@@ -42,7 +42,7 @@ bwrt_status ThreadJanitor::start_thread(const ErrorSink& sink) {
     const int os_code = pthread_create(&thread_, nullptr, thread_main, this);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (os_code != 0) {
-        return fail_os(sink, BWRT_E_AGAIN, os_code, "config.store_directories",
+        return fail_os(sink, BWRT_E_AGAIN, os_code, "store.directories",
                        "the thread for the store's files cannot be created: %s",
                        errno_name(os_code));
     }

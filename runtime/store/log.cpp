@@ -15,7 +15,7 @@
 namespace bwrt::runtime {
 namespace {
 
-constexpr const char* kField = "config.store_directories";
+constexpr const char* kField = "store.directories";
 constexpr std::size_t kReadBytes = 1 << 20;
 
 struct LogName {

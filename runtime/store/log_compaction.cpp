@@ -14,7 +14,7 @@
 namespace bwrt::runtime {
 namespace {
 
-constexpr const char* kField = "config.store_directories";
+constexpr const char* kField = "store.directories";
 constexpr std::size_t kBatchCount = 4096;  // 1 MiB of records a call
 constexpr std::uint32_t kSegmentCount = Segments::kDirectoryCountMax * Segments::kCountMax;
 

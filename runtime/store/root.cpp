@@ -20,8 +20,8 @@ namespace {
 constexpr const char* kSuperblockName = "bwrt-store";
 constexpr const char* kShardsName = "shards";
 constexpr const char* kLockName = "lock";
-constexpr const char* kField = "config.store_directories";
-constexpr const char* kShardField = "config.store_shard";
+constexpr const char* kField = "store.directories";
+constexpr const char* kShardField = "store.shard";
 constexpr std::size_t kShardNameBytesMax = 64;
 constexpr mode_t kOthersWrite = 022;
 constexpr mode_t kOthersAll = 077;

@@ -14,7 +14,7 @@
 namespace bwrt::runtime {
 namespace {
 
-constexpr const char* kField = "config.store_directories";
+constexpr const char* kField = "store.directories";
 
 // Sixteen servers answer a segment's reads together, each with whole blocks: most have 4 MiB or
 // less.

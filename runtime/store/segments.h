@@ -139,6 +139,9 @@ class Segments {
     [[nodiscard]] std::uint64_t segment_bytes() const noexcept { return segment_bytes_; }
     [[nodiscard]] std::uint64_t live_bytes() const noexcept { return live_bytes_; }
     [[nodiscard]] std::uint64_t budget_bytes() const noexcept { return segment_bytes_ * count_; }
+    [[nodiscard]] std::uint32_t directory_count() const noexcept {
+        return static_cast<std::uint32_t>(directories_.size());
+    }
     [[nodiscard]] std::uint32_t empty_count(std::uint32_t directory) const noexcept {
         return directories_[directory].empty_count;
     }

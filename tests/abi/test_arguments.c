@@ -14,6 +14,11 @@ static void no_runtime_is_refused_by_every_function_that_needs_one(void** state)
     bwrt_handle handle = 77;
     bwrt_completion completion;
     bwrt_counters counters;
+    bwrt_tenant tenant;
+    bwrt_lookup_query query;
+    bwrt_event event;
+    bwrt_store_counters store_counters;
+    uint64_t cursor = 77;
     uint32_t count = 77;
     int32_t fd = 77;
 
@@ -21,7 +26,14 @@ static void no_runtime_is_refused_by_every_function_that_needs_one(void** state)
     layout.struct_size = sizeof(layout);
     memset(&counters, 0, sizeof(counters));
     counters.struct_size = sizeof(counters);
+    memset(&tenant, 0, sizeof(tenant));
+    tenant.struct_size = sizeof(tenant);
+    memset(&query, 0, sizeof(query));
+    query.struct_size = sizeof(query);
+    memset(&store_counters, 0, sizeof(store_counters));
+    store_counters.struct_size = sizeof(store_counters);
     mark_untouched(&completion, sizeof(completion));
+    mark_untouched(&event, sizeof(event));
 
     assert_int_equal(bwrt_shutdown(NULL, BWRT_SHUTDOWN_DRAIN, 0, &self->error), BWRT_E_INVAL);
     assert_blames(&self->error, BWRT_E_INVAL, "runtime");
@@ -37,12 +49,18 @@ static void no_runtime_is_refused_by_every_function_that_needs_one(void** state)
     assert_int_equal(bwrt_cancel(NULL, 1, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_event_fd(NULL, &fd, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_sample(NULL, &counters, NULL), BWRT_E_INVAL);
+    assert_int_equal(bwrt_tenant_set(NULL, &tenant, NULL), BWRT_E_INVAL);
+    assert_int_equal(bwrt_lookup(NULL, &query, NULL, &count, &count, NULL), BWRT_E_INVAL);
+    assert_int_equal(bwrt_events(NULL, &cursor, &event, 1, &count, NULL), BWRT_E_INVAL);
+    assert_int_equal(bwrt_sample_store(NULL, &store_counters, NULL), BWRT_E_INVAL);
 
     assert_int_equal(handle, 77);
     assert_int_equal(count, 77);
     assert_int_equal(fd, 77);
+    assert_int_equal(cursor, 77);
     assert_int_equal(counters.time_ns, 0);
     assert_true(is_untouched(&completion, sizeof(completion)));
+    assert_true(is_untouched(&event, sizeof(event)));
 }
 
 static void closing_nothing_is_allowed(void** state) {

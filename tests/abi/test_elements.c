@@ -50,11 +50,35 @@ static void operations_shorter_than_the_first_releases_are_refused(void** state)
     bwrt_wave wave = wave_of(&operation, 1);
     bwrt_handle handle = 77;
 
-    wave.operation_bytes = sizeof(bwrt_operation) - 8;
+    wave.operation_bytes = 128 - 8; /* 128 was the first */
 
     assert_int_equal(bwrt_submit_wave(self->runtime, &wave, &handle, &self->error), BWRT_E_ABI);
     assert_blames(&self->error, BWRT_E_ABI, "wave.operation_bytes");
     assert_int_equal(handle, 77);
+}
+
+/* What is behind an element is the next one, and is not taken for a part of it. */
+static void operations_of_the_first_release_are_read_at_their_stride(void** state) {
+    client* self = *state;
+    const bwrt_operation first = copy_operation(self);
+    bwrt_operation second = first;
+    uint64_t operations[2 * 128 / sizeof(uint64_t)];
+    bwrt_handle handle = 77;
+    bwrt_completion completion;
+
+    second.source_offset_bytes = 4096;
+    second.target_offset_bytes = 8192;
+    memcpy(operations, &first, 128);
+    memcpy((unsigned char*)operations + 128, &second, 128);
+    bwrt_wave wave = wave_of((const void*)operations, 2);
+    wave.operation_bytes = 128;
+
+    assert_int_equal(bwrt_submit_wave(self->runtime, &wave, &handle, NULL), BWRT_OK);
+    assert_int_equal(bwrt_wait(self->runtime, handle, -1, &completion, NULL), BWRT_OK);
+    assert_int_equal(completion.status, BWRT_OK);
+    assert_int_equal(completion.bytes, 2048);
+    assert_memory_equal(self->target_bytes, self->source_bytes, 1024);
+    assert_memory_equal(self->target_bytes + 8192, self->source_bytes + 4096, 1024);
 }
 
 static void longer_operations_are_read_at_their_stride(void** state) {
@@ -417,6 +441,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(operations_of_no_size_are_refused),
         TEST(operations_shorter_than_the_first_releases_are_refused),
+        TEST(operations_of_the_first_release_are_read_at_their_stride),
         TEST(longer_operations_are_read_at_their_stride),
         TEST(longer_operations_with_an_unknown_field_set_are_refused),
         TEST(planes_shorter_than_the_first_releases_are_refused),

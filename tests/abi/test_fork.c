@@ -31,6 +31,7 @@ static int forked_setup(void** state, uint32_t progress) {
     unsigned char* written = malloc(FILE_BYTES);
     char path[] = "/tmp/bwrt_fork_XXXXXX";
     bwrt_config config;
+    bwrt_store store;
     bwrt_region region;
     bwrt_region_info info;
 
@@ -44,6 +45,11 @@ static int forked_setup(void** state, uint32_t progress) {
     memset(&config, 0, sizeof(config));
     config.struct_size = sizeof(config);
     config.progress = progress;
+    memset(&store, 0, sizeof(store));
+    store.struct_size = sizeof(store);
+    store.host_bytes = 2 << 20;
+    store.block_bytes_max = 4096;
+    config.store = &store;
     if (bwrt_open(&config, &self->runtime, NULL) != BWRT_OK) return -1;
     memset(&region, 0, sizeof(region));
     region.struct_size = sizeof(region);
@@ -101,7 +107,12 @@ static int first_call_not_refused(const forked* self, bwrt_handle running) {
     bwrt_completion completion;
     bwrt_caps caps;
     bwrt_counters counters;
+    bwrt_tenant tenant;
+    bwrt_lookup_query query;
+    bwrt_event event;
+    bwrt_store_counters store_counters;
     bwrt_error error;
+    uint64_t cursor = 77;
     uint32_t count = 77;
     int32_t fd = 77;
 
@@ -120,7 +131,16 @@ static int first_call_not_refused(const forked* self, bwrt_handle running) {
     caps.struct_size = sizeof(caps);
     memset(&counters, 0, sizeof(counters));
     counters.struct_size = sizeof(counters);
+    memset(&tenant, 0, sizeof(tenant));
+    tenant.struct_size = sizeof(tenant);
+    memset(&query, 0, sizeof(query));
+    query.struct_size = sizeof(query);
+    query.identities = memory;
+    query.identity_count = 1;
+    memset(&store_counters, 0, sizeof(store_counters));
+    store_counters.struct_size = sizeof(store_counters);
     mark_untouched(&completion, sizeof(completion));
+    mark_untouched(&event, sizeof(event));
 
     if (bwrt_wait(self->runtime, running, -1, &completion, &error) != BWRT_E_FORKED) return 1;
     if (error.status != BWRT_E_FORKED || error.message[0] == '\0') return 2;
@@ -142,6 +162,12 @@ static int first_call_not_refused(const forked* self, bwrt_handle running) {
     if (handle != 77 || count != 77 || fd != 77) return 15;
     if (caps.abi_version != 0 || counters.time_ns != 0) return 16;
     if (!is_untouched(&completion, sizeof(completion))) return 17;
+    if (bwrt_tenant_set(self->runtime, &tenant, NULL) != BWRT_E_FORKED) return 18;
+    if (bwrt_lookup(self->runtime, &query, NULL, &count, NULL, NULL) != BWRT_E_FORKED) return 19;
+    if (bwrt_events(self->runtime, &cursor, &event, 1, &count, NULL) != BWRT_E_FORKED) return 20;
+    if (bwrt_sample_store(self->runtime, &store_counters, NULL) != BWRT_E_FORKED) return 21;
+    if (count != 77 || cursor != 77 || store_counters.host.capacity_bytes != 0) return 22;
+    if (!is_untouched(&event, sizeof(event))) return 23;
     return 0;
 }
 

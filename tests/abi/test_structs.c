@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * How structs grow.  The library is called by programs that were compiled against an older or a
- * newer bwrt.h than its own.  No release is older than this one, so anything shorter than a
- * struct's size of today is refused; a longer one is taken while what lies beyond is zero. */
+ * newer bwrt.h than its own.  What is shorter than a struct was in the first release is refused;
+ * what is longer than today is taken while that part is zero.  Those of the store are in
+ * test_store_structs.c. */
 
 #include "tests/abi/client.h"
 
@@ -27,6 +28,24 @@ static void a_config_shorter_than_the_first_releases_is_refused(void** state) {
     config.struct_size = 80 - 4; /* 80 was the first */
     assert_int_equal(bwrt_open(&config, &runtime, &self->error), BWRT_E_ABI);
     assert_null(runtime);
+}
+
+/* 80 bytes without a calibration, 88 with one, both without a store. */
+static void a_config_of_an_earlier_version_is_taken(void** state) {
+    (void)state;
+    static const uint32_t sizes[] = {80, 88};
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); ++i) {
+        bwrt_runtime* runtime = NULL;
+        bwrt_config config;
+
+        memset(&config, 0, sizes[i]);
+        mark_untouched((unsigned char*)&config + sizes[i], sizeof(config) - sizes[i]);
+        config.struct_size = sizes[i];
+        assert_int_equal(bwrt_open(&config, &runtime, NULL), BWRT_OK);
+        assert_int_equal(bwrt_shutdown(runtime, BWRT_SHUTDOWN_DRAIN, -1, NULL), BWRT_OK);
+        assert_int_equal(bwrt_close(runtime, NULL), BWRT_OK);
+    }
 }
 
 static void a_longer_config_is_taken_while_the_rest_is_zero(void** state) {
@@ -160,9 +179,22 @@ static void a_layout_shorter_than_the_first_releases_is_refused(void** state) {
     assert_blames(&self->error, BWRT_E_ABI, "layout.struct_size");
     assert_int_equal(handle, 77);
 
-    layout.struct_size = sizeof(layout) - 4;
+    layout.struct_size = 32 - 4; /* 32 was the first */
     assert_int_equal(bwrt_layout_add(self->runtime, &layout, &handle, NULL), BWRT_E_ABI);
     assert_int_equal(handle, 77);
+}
+
+/* What lies behind the caller's struct is not his, and is not read. */
+static void a_layout_of_the_first_release_is_taken(void** state) {
+    client* self = *state;
+    const bwrt_plane plane = whole_block_plane(self);
+    bwrt_layout layout = layout_of(&plane);
+    bwrt_handle handle = 77;
+
+    mark_untouched((unsigned char*)&layout + 32, sizeof(layout) - 32);
+    layout.struct_size = 32;
+    assert_int_equal(bwrt_layout_add(self->runtime, &layout, &handle, NULL), BWRT_OK);
+    assert_int_equal(bwrt_release(self->runtime, handle, NULL), BWRT_OK);
 }
 
 static void a_longer_layout_is_taken_while_the_rest_is_zero(void** state) {
@@ -196,9 +228,24 @@ static void a_wave_shorter_than_the_first_releases_is_refused(void** state) {
     assert_blames(&self->error, BWRT_E_ABI, "wave.struct_size");
     assert_int_equal(handle, 77);
 
-    wave.struct_size = sizeof(wave) - 8;
+    wave.struct_size = 136 - 8; /* 136 was the first */
     assert_int_equal(bwrt_submit_wave(self->runtime, &wave, &handle, NULL), BWRT_E_ABI);
     assert_int_equal(handle, 77);
+}
+
+static void a_wave_of_the_first_release_is_taken(void** state) {
+    client* self = *state;
+    const bwrt_operation operation = copy_operation(self);
+    bwrt_wave wave = wave_of(&operation, 1);
+    bwrt_handle handle = 77;
+    bwrt_completion completion;
+
+    mark_untouched((unsigned char*)&wave + 136, sizeof(wave) - 136);
+    wave.struct_size = 136;
+    assert_int_equal(bwrt_submit_wave(self->runtime, &wave, &handle, NULL), BWRT_OK);
+    assert_int_equal(bwrt_wait(self->runtime, handle, -1, &completion, NULL), BWRT_OK);
+    assert_int_equal(completion.status, BWRT_OK);
+    assert_memory_equal(self->target_bytes, self->source_bytes, 1024);
 }
 
 static void a_longer_wave_is_taken_while_the_rest_is_zero(void** state) {
@@ -311,6 +358,14 @@ static void reserved_fields_must_be_zero(void** state) {
     assert_blames(&self->error, BWRT_E_INVAL, "operations[].reserved");
     assert_int_equal(self->error.operation_index, 1);
     assert_int_equal(handle, 77);
+
+    operations[1].reserved = 0;
+    operations[1].tier =
+        BWRT_TIER_HOST; /* reserved until blocks had a tier, and still of no copy */
+    assert_int_equal(bwrt_submit_wave(self->runtime, &wave, &handle, &self->error), BWRT_E_INVAL);
+    assert_blames(&self->error, BWRT_E_INVAL, "operations[].tier");
+    assert_int_equal(self->error.operation_index, 1);
+    assert_int_equal(handle, 77);
 }
 
 static void flags_without_a_meaning_must_be_zero(void** state) {
@@ -343,14 +398,17 @@ static void flags_without_a_meaning_must_be_zero(void** state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_config_shorter_than_the_first_releases_is_refused),
+        TEST(a_config_of_an_earlier_version_is_taken),
         TEST(a_longer_config_is_taken_while_the_rest_is_zero),
         TEST(a_region_shorter_than_the_first_releases_is_refused),
         TEST(a_longer_region_is_taken_while_the_rest_is_zero),
         TEST(a_region_info_shorter_than_the_first_releases_is_refused),
         TEST(a_longer_region_info_is_filled_while_the_rest_is_zero),
         TEST(a_layout_shorter_than_the_first_releases_is_refused),
+        TEST(a_layout_of_the_first_release_is_taken),
         TEST(a_longer_layout_is_taken_while_the_rest_is_zero),
         TEST(a_wave_shorter_than_the_first_releases_is_refused),
+        TEST(a_wave_of_the_first_release_is_taken),
         TEST(a_longer_wave_is_taken_while_the_rest_is_zero),
         TEST(caps_shorter_than_the_first_releases_are_refused),
         TEST(longer_caps_are_filled_while_the_rest_is_zero),

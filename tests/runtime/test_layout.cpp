@@ -114,7 +114,7 @@ struct Refusal {
 };
 
 const Refusal kRefusals[] = {
-    {"layout.struct_size", BWRT_E_ABI, [](Description* d) { d->layout.struct_size -= 8; }},
+    {"layout.struct_size", BWRT_E_ABI, [](Description* d) { d->layout.struct_size = 24; }},
     {"layout.slot_count", BWRT_E_INVAL, [](Description* d) { d->layout.slot_count = 0; }},
     {"layout.slot_count", BWRT_E_INVAL, [](Description* d) { d->layout.slot_count = BWRT_NONE; }},
     {"layout.block_bytes", BWRT_E_INVAL, [](Description* d) { d->layout.block_bytes = 0; }},

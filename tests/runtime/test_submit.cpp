@@ -25,12 +25,12 @@ bwrt_result some_results[4];
 bwrt_group_result some_groups[4];
 
 const Refusal kRefusals[] = {
-    {"wave.struct_size", BWRT_E_ABI, [](bwrt_wave* w) { w->struct_size -= 8; }},
+    {"wave.struct_size", BWRT_E_ABI, [](bwrt_wave* w) { w->struct_size = 128; }},
     {"wave.flags", BWRT_E_INVAL, [](bwrt_wave* w) { w->flags = 1u << 3; }},
     {"wave.operations", BWRT_E_INVAL, [](bwrt_wave* w) { w->operations = nullptr; }},
     {"wave.operation_count", BWRT_E_INVAL, [](bwrt_wave* w) { w->operation_count = 0; }},
     {"wave.operation_count", BWRT_E_RANGE, [](bwrt_wave* w) { w->operation_count = 65; }},
-    {"wave.operation_bytes", BWRT_E_ABI, [](bwrt_wave* w) { w->operation_bytes -= 8; }},
+    {"wave.operation_bytes", BWRT_E_ABI, [](bwrt_wave* w) { w->operation_bytes = 120; }},
     {"wave.priority", BWRT_E_INVAL, [](bwrt_wave* w) { w->priority = 3; }},
     {"wave.delivery", BWRT_E_INVAL, [](bwrt_wave* w) { w->delivery = 3; }},
     {"wave.late", BWRT_E_INVAL, [](bwrt_wave* w) { w->late = 3; }},

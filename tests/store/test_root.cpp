@@ -40,7 +40,7 @@ void expect_refusal(const char* path, bwrt_status status, const char* says,
     StoreRoot root;
     bwrt_error error = {};
     assert_int_equal(open_root(path, number, first, access, &root, {&error}), status);
-    assert_string_equal(error.field, "config.store_directories");
+    assert_string_equal(error.field, "store.directories");
     if (std::strstr(error.message, says) == nullptr) fail_msg("%s", error.message);
     assert_false(root.directory.is_open());
 }
@@ -249,7 +249,7 @@ void a_shards_name_cannot_lead_out_of_the_store(void**) {
     bwrt_error error = {};
     assert_int_equal(open_shard(root, "../x", Access::kCreate, true, &shard, {&error}),
                      BWRT_E_INVAL);
-    assert_string_equal(error.field, "config.store_shard");
+    assert_string_equal(error.field, "store.shard");
     assert_int_equal(count_of_files("store"), 1);
 }
 

@@ -8,7 +8,8 @@
       print(wave.wait())
 
 Regions are memory and files, layouts describe paged memory, a wave is a list of operations with a
-deadline, and exactly one completion tells what became of it.  include/bwrt.h is the manual; here
+deadline, and exactly one completion tells what became of it.  A Store keeps blocks of KV by their
+identities: put() and get() them, lookup() which are there.  include/bwrt.h is the manual; here
 the names are the same, times in seconds say so (timeout, deadline_s), and what a wave touches is
 kept alive until it is over.
 """
@@ -16,17 +17,21 @@ kept alive until it is over.
 from . import _abi
 from .aio import as_finished
 from .aio import wait as wait_async
-from .completion import Completion, Delivery, Late, Priority, Verdict
+from .blocks import Closure, drop, get, move, pin, prefetch, put, unpin
+from .completion import Completion, Delivery, Late, Priority, Result, Verdict
 from .counters import Caps, Counters, Feature, Histogram, Route, Tier, caps
 from .errors import (AgainError, BlockError, BusyError, CallerError, CancelledError, ClosedError,
-                     DependencyError, Error, ForkedError, InternalError, LateError, MomentError,
-                     Status, TimeoutError, TruncatedError, UnsupportedError, WaveError, WindowError,
+                     ConflictError, CorruptError, DependencyError, Error, ForkedError,
+                     InternalError, LateError, LockedError, MissError, MomentError, Status,
+                     TimeoutError, TruncatedError, UnsupportedError, WaveError, WindowError,
                      WorldError)
 from .identity import MediaItem, block_ids
 from .layout import Layout, Plane
+from .lookup import Event, EventKind, Events, Found, Lookup, Reason
 from .memory import Region, RegionInfo
 from .operations import Operation, copy, flush, read, signal, write
 from .runtime import Progress, Runtime, Storage
+from .store import Store, StoreCounters, TierCounters
 from .wave import Wave
 
 __version__ = "0.1.0"
@@ -38,12 +43,14 @@ PROCESS_MEMORY = _abi.BWRT_PROCESS_MEMORY
 """Any memory of this process; the offset is the address, and nothing checks it."""
 
 __all__ = [
-    "AgainError", "BlockError", "BusyError", "CallerError", "CancelledError", "Caps",
-    "ClosedError", "Completion", "Counters", "Delivery", "DependencyError", "Error", "Feature",
-    "ForkedError", "Histogram", "InternalError", "Late", "LateError", "Layout", "MediaItem",
-    "MomentError", "NONE", "Operation", "PROCESS_MEMORY", "Plane", "Priority", "Progress",
-    "Region", "RegionInfo", "Route", "Runtime", "Status", "Storage", "Tier", "TimeoutError",
+    "AgainError", "BlockError", "BusyError", "CallerError", "CancelledError", "Caps", "ClosedError",
+    "Closure", "Completion", "ConflictError", "CorruptError", "Counters", "Delivery",
+    "DependencyError", "Error", "Event", "EventKind", "Events", "Feature", "ForkedError", "Found",
+    "Histogram", "InternalError", "Late", "LateError", "Layout", "LockedError", "Lookup",
+    "MediaItem", "MissError", "MomentError", "NONE", "Operation", "PROCESS_MEMORY", "Plane",
+    "Priority", "Progress", "Reason", "Region", "RegionInfo", "Result", "Route", "Runtime",
+    "Status", "Storage", "Store", "StoreCounters", "Tier", "TierCounters", "TimeoutError",
     "TruncatedError", "UnsupportedError", "Verdict", "Wave", "WaveError", "WindowError",
-    "WorldError", "as_finished", "block_ids", "caps", "copy", "flush", "read", "signal",
-    "wait_async", "write",
+    "WorldError", "as_finished", "block_ids", "caps", "copy", "drop", "flush", "get", "move", "pin",
+    "prefetch", "put", "read", "signal", "unpin", "wait_async", "write",
 ]

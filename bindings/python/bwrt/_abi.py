@@ -6,10 +6,10 @@ field and value by value, by tests/python/test_abi.py (through bindings/abi_layo
 here knows of the library; what a field means stands in bwrt.h.
 """
 
-from ctypes import CFUNCTYPE, POINTER, Structure, c_char, c_char_p, c_int32, c_int64, c_uint32
-from ctypes import c_uint64, c_void_p
+from ctypes import CFUNCTYPE, POINTER, Structure, c_char, c_char_p, c_int32, c_int64, c_uint8
+from ctypes import c_uint32, c_uint64, c_void_p
 
-BWRT_ABI_VERSION = 0x00000003
+BWRT_ABI_VERSION = 0x00000004
 
 # Status.
 BWRT_OK = 0
@@ -27,6 +27,7 @@ BWRT_NONE = 0xFFFFFFFF
 BWRT_LOG_ERROR, BWRT_LOG_WARNING, BWRT_LOG_INFO = 1, 2, 3
 BWRT_PROGRESS_THREAD, BWRT_PROGRESS_CALLER = 0, 1
 BWRT_STORAGE_AUTO, BWRT_STORAGE_URING, BWRT_STORAGE_POOL = 0, 1, 2
+BWRT_STORE_HUGE = 1
 BWRT_SHUTDOWN_DRAIN, BWRT_SHUTDOWN_CANCEL = 0, 1
 BWRT_PROCESS_MEMORY = 0xFFFFFFFFFFFFFFFF
 BWRT_REGION_HOST, BWRT_REGION_ALLOCATED, BWRT_REGION_FILE = 1, 2, 3
@@ -34,17 +35,28 @@ BWRT_REGION_READ_ONLY, BWRT_REGION_DIRECT, BWRT_REGION_HUGE = 1, 2, 4
 BWRT_REGION_PREFAULT, BWRT_REGION_EXPORT = 8, 16
 BWRT_REGION_QUIESCE, BWRT_REGION_RESUME = 1, 2
 BWRT_OP_COPY, BWRT_OP_READ, BWRT_OP_WRITE, BWRT_OP_FLUSH, BWRT_OP_SIGNAL = 1, 2, 3, 4, 5
+BWRT_OP_PUT, BWRT_OP_GET, BWRT_OP_PREFETCH, BWRT_OP_MOVE, BWRT_OP_DROP = 6, 7, 8, 9, 10
+BWRT_OP_PIN, BWRT_OP_UNPIN = 11, 12
 BWRT_PRIORITY_NORMAL, BWRT_PRIORITY_URGENT, BWRT_PRIORITY_BACKGROUND = 0, 1, 2
 BWRT_DELIVER_WAIT, BWRT_DELIVER_QUEUE, BWRT_DELIVER_DETACHED = 0, 1, 2
 BWRT_LATE_FINISH, BWRT_LATE_ABORT, BWRT_LATE_REFUSE = 0, 1, 2
 BWRT_WAVE_BARRIER, BWRT_WAVE_DEADLINE_RELATIVE, BWRT_WAVE_WINDOW_ABORT = 1, 2, 4
 BWRT_WINDOW_NONE, BWRT_WINDOW_TIME = 0, 1
+BWRT_RESULT_PRESENT = 1
 BWRT_TIER_NONE, BWRT_TIER_DEVICE, BWRT_TIER_HOST, BWRT_TIER_DISK = 0, 1, 2, 3
 BWRT_VERDICT_LOADED, BWRT_VERDICT_PARTIAL, BWRT_VERDICT_RECOMPUTE = 1, 2, 3
 BWRT_COMPLETION_LATE = 1
+BWRT_BLOCK_STRICT, BWRT_BLOCK_UNRELATED, BWRT_BLOCK_CONTINUES, BWRT_BLOCK_DURABLE = 1, 2, 4, 8
+BWRT_CLOSURE_PREFIX, BWRT_CLOSURE_WINDOW, BWRT_CLOSURE_LAST_STATE = 0, 1, 2
+BWRT_LOOKUP_MISS, BWRT_LOOKUP_HIT, BWRT_LOOKUP_PENDING = 0, 1, 2
+BWRT_EVENT_STORED, BWRT_EVENT_REMOVED, BWRT_EVENT_RESYNC = 1, 2, 3
+BWRT_REASON_NONE, BWRT_REASON_PUT, BWRT_REASON_PROMOTED, BWRT_REASON_EVICTED = 0, 1, 2, 3
+BWRT_REASON_EXPIRED, BWRT_REASON_DROPPED, BWRT_REASON_MOVED, BWRT_REASON_CORRUPT = 4, 5, 6, 7
+BWRT_REASON_SNAPSHOT = 8
 BWRT_BLOCK_ID_BYTES = 32
 BWRT_FEATURE_URING, BWRT_FEATURE_FIXED_BUFFERS, BWRT_FEATURE_FIXED_FILES = 1, 2, 4
 BWRT_FEATURE_HUGE_PAGES, BWRT_FEATURE_DIRECT = 8, 16
+BWRT_COUNTERS_TENANT = 1
 BWRT_LATENCY_BUCKET_COUNT = 592
 
 bwrt_log_function = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
@@ -55,6 +67,16 @@ class bwrt_error(Structure):
                 ("reserved", c_uint32), ("field", c_char * 48), ("message", c_char * 192)]
 
 
+class bwrt_store(Structure):
+    _fields_ = [("struct_size", c_uint32), ("flags", c_uint32), ("directories", POINTER(c_char_p)),
+                ("shard", c_char_p), ("disk_bytes", c_uint64), ("host_bytes", c_uint64),
+                ("transit_bytes", c_uint64), ("write_bytes_per_day", c_uint64),
+                ("directory_count", c_uint32), ("block_count_max", c_uint32),
+                ("block_bytes_max", c_uint32), ("flight_count_max", c_uint32),
+                ("tenant_count_max", c_uint32), ("lease_count_max", c_uint32),
+                ("write_touch_count", c_uint32), ("reserved", c_uint32)]
+
+
 class bwrt_config(Structure):
     _fields_ = [("struct_size", c_uint32), ("progress", c_uint32), ("storage", c_uint32),
                 ("wave_count_max", c_uint32), ("operation_count_max", c_uint32),
@@ -63,7 +85,8 @@ class bwrt_config(Structure):
                 ("group_count_max", c_uint32), ("queue_depth", c_uint32),
                 ("io_bytes_max", c_uint32), ("staging_count", c_uint32),
                 ("pool_thread_count", c_uint32), ("spin_ns", c_uint32), ("reserved", c_uint32),
-                ("log", bwrt_log_function), ("log_user", c_void_p), ("calibration", c_char_p)]
+                ("log", bwrt_log_function), ("log_user", c_void_p), ("calibration", c_char_p),
+                ("store", POINTER(bwrt_store))]
 
 
 class bwrt_region(Structure):
@@ -88,19 +111,31 @@ class bwrt_plane(Structure):
 class bwrt_layout(Structure):
     _fields_ = [("struct_size", c_uint32), ("slot_count", c_uint32), ("block_bytes", c_uint64),
                 ("planes", POINTER(bwrt_plane)), ("plane_count", c_uint32),
-                ("plane_bytes", c_uint32)]
+                ("plane_bytes", c_uint32), ("salt", c_uint64)]
+
+
+class bwrt_block_options(Structure):
+    _fields_ = [("struct_size", c_uint32), ("closure", c_uint32), ("layout_digest", c_uint64),
+                ("window_blocks", c_uint32), ("ttl_s", c_uint32), ("access_count", c_uint32),
+                ("complexity_milli", c_uint32), ("time_variance_milli", c_uint32),
+                ("reserved", c_uint32)]
+
+
+class bwrt_block(Structure):
+    _fields_ = [("identity", c_uint8 * 32), ("part", c_uint32)]
 
 
 class bwrt_operation(Structure):
     _fields_ = [("kind", c_uint32), ("flags", c_uint32), ("source", c_uint64),
                 ("target", c_uint64), ("source_offset_bytes", c_uint64),
-                ("target_offset_bytes", c_uint64), ("length_bytes", c_uint64),
-                ("group", c_uint32), ("row_count", c_uint32), ("source_stride_bytes", c_int64),
+                ("target_offset_bytes", c_uint64), ("length_bytes", c_uint64), ("group", c_uint32),
+                ("row_count", c_uint32), ("source_stride_bytes", c_int64),
                 ("target_stride_bytes", c_int64), ("source_slots", c_void_p),
                 ("target_slots", c_void_p), ("slot_count", c_uint32), ("plane_first", c_uint32),
-                ("plane_count", c_uint32), ("reserved", c_uint32),
-                ("image_offset_bytes", c_uint64), ("value_done", c_uint64),
-                ("value_failed", c_uint64)]
+                ("plane_count", c_uint32), ("tier", c_uint32), ("image_offset_bytes", c_uint64),
+                ("value_done", c_uint64), ("value_failed", c_uint64),
+                ("block_options", POINTER(bwrt_block_options)), ("block_first", c_uint32),
+                ("reserved", c_uint32)]
 
 
 class bwrt_result(Structure):
@@ -120,7 +155,9 @@ class bwrt_wave(Structure):
                 ("window_start", c_uint64), ("window_end", c_uint64), ("user_data", c_uint64),
                 ("wait_for", c_uint64 * 4), ("results", POINTER(bwrt_result)),
                 ("groups", POINTER(bwrt_group_result)), ("result_count", c_uint32),
-                ("result_bytes", c_uint32), ("group_count", c_uint32), ("group_bytes", c_uint32)]
+                ("result_bytes", c_uint32), ("group_count", c_uint32), ("group_bytes", c_uint32),
+                ("blocks", POINTER(bwrt_block)), ("block_count", c_uint32),
+                ("block_bytes", c_uint32), ("tenant", c_uint64)]
 
 
 class bwrt_completion(Structure):
@@ -150,6 +187,27 @@ class bwrt_block_id_input(Structure):
                 ("weights", bwrt_span), ("adapter", bwrt_span), ("dtype", bwrt_span),
                 ("layout", bwrt_span), ("rope", bwrt_span), ("salt", bwrt_span),
                 ("prompt_embeddings", bwrt_span)]
+
+
+class bwrt_tenant(Structure):
+    _fields_ = [("struct_size", c_uint32), ("flags", c_uint32), ("number", c_uint64),
+                ("secret", c_void_p), ("host_quota_bytes", c_uint64),
+                ("disk_quota_bytes", c_uint64)]
+
+
+class bwrt_lookup_answer(Structure):
+    _fields_ = [("state", c_uint32), ("tier", c_uint32), ("ready_ns", c_uint64)]
+
+
+class bwrt_lookup_query(Structure):
+    _fields_ = [("struct_size", c_uint32), ("flags", c_uint32), ("tenant", c_uint64),
+                ("identities", c_void_p), ("identity_count", c_uint32), ("part_first", c_uint32),
+                ("part_count", c_uint32), ("lease_ms", c_uint32), ("layout", c_uint64)]
+
+
+class bwrt_event(Structure):
+    _fields_ = [("kind", c_uint32), ("tier", c_uint32), ("reason", c_uint32), ("part", c_uint32),
+                ("tenant", c_uint64), ("time_ns", c_uint64), ("identity", c_uint8 * 32)]
 
 
 class bwrt_caps(Structure):
@@ -187,3 +245,22 @@ class bwrt_counters(Structure):
                 ("ring_capacity", c_uint64), ("queued_bytes", c_uint64),
                 ("inflight_count", c_uint64), ("sleeps", c_uint64), ("wakes", c_uint64),
                 ("unknown_completions", c_uint64)]
+
+
+class bwrt_tier_counters(Structure):
+    _fields_ = [("capacity_bytes", c_uint64), ("used_bytes", c_uint64), ("block_count", c_uint64),
+                ("hit_count", c_uint64), ("hit_bytes", c_uint64), ("stored_count", c_uint64),
+                ("stored_bytes", c_uint64), ("evicted_count", c_uint64),
+                ("expired_count", c_uint64)]
+
+
+class bwrt_store_counters(Structure):
+    _fields_ = [("struct_size", c_uint32), ("flags", c_uint32), ("tenant", c_uint64),
+                ("host", bwrt_tier_counters), ("disk", bwrt_tier_counters),
+                ("miss_count", c_uint64), ("put_count", c_uint64), ("present_count", c_uint64),
+                ("present_bytes", c_uint64), ("joined_count", c_uint64),
+                ("corrupt_count", c_uint64), ("failed_count", c_uint64),
+                ("written_bytes", c_uint64), ("carried_bytes", c_uint64),
+                ("refused_count", c_uint64), ("write_budget_left_bytes", c_uint64),
+                ("log_bytes", c_uint64), ("recovery_ns", c_uint64), ("recovered_count", c_uint64),
+                ("flight_count", c_uint64)]

@@ -84,6 +84,19 @@ class Pin:
             _release_buffer(byref(buffer))
 
 
+def bytes_of(value: Any, name: str) -> bytes:
+    """The bytes of a buffer without gaps."""
+    if isinstance(value, bytes):
+        return value
+    pin = Pin(value, name)
+    try:
+        if not pin.is_contiguous:
+            raise ValueError(f"{name} has gaps")
+        return ctypes.string_at(pin.address, pin.length_bytes)
+    finally:
+        pin.release()
+
+
 def unsigned(value: Any, bits: int, name: str) -> int:
     """`value` as an integer of that many bits, or an exception that names it."""
     try:

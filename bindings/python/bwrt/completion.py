@@ -28,6 +28,23 @@ class Verdict(IntEnum):
     LOADED, PARTIAL, RECOMPUTE = 1, 2, 3
 
 
+class Result(_abi.bwrt_result):
+    """What became of one entry of a wave; see bwrt_result, whose fields it has."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether its bytes are right."""
+        return self.status == _abi.BWRT_OK
+
+    @property
+    def present(self) -> bool:
+        """Of a put(): the block was there, and is as it was."""
+        return bool(self.flags & _abi.BWRT_RESULT_PRESENT)
+
+    def __repr__(self) -> str:
+        return f"<bwrt.Result {status_name(self.status)}, {self.bytes} bytes>"
+
+
 class Completion(_abi.bwrt_completion):
     """What became of a wave; see bwrt_completion, whose fields it has."""
 

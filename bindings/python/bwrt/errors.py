@@ -9,8 +9,9 @@
     WaveError       a wave's: it did not run to its end
       CancelledError, LateError, WindowError, DependencyError
     BlockError      a block's
+      MissError, CorruptError, ConflictError
     WorldError      the world's: storage, memory, what this machine has not
-      TruncatedError, UnsupportedError
+      TruncatedError, LockedError, UnsupportedError
     InternalError   ours
 
 Mistakes seen before the library is called are Python's own TypeError, ValueError and BufferError.
@@ -100,7 +101,19 @@ class DependencyError(WaveError):
 
 
 class BlockError(Error):
-    """A block's: E_MISS, E_CORRUPT, E_CONFLICT."""
+    """A block's."""
+
+
+class MissError(BlockError):
+    """Not stored, or not with this length and layout."""
+
+
+class CorruptError(BlockError):
+    """What was stored did not come back whole; it is gone now."""
+
+
+class ConflictError(BlockError):
+    """Stored with another length or layout; with strict: at all."""
 
 
 class WorldError(Error):
@@ -109,6 +122,10 @@ class WorldError(Error):
 
 class TruncatedError(WorldError):
     """The file ended before the bytes asked for."""
+
+
+class LockedError(WorldError):
+    """Another process writes this shard of a store."""
 
 
 class UnsupportedError(WorldError):
@@ -129,7 +146,11 @@ _EXACT = {
     _abi.BWRT_E_LATE: LateError,
     _abi.BWRT_E_WINDOW: WindowError,
     _abi.BWRT_E_DEPENDENCY: DependencyError,
+    _abi.BWRT_E_MISS: MissError,
+    _abi.BWRT_E_CORRUPT: CorruptError,
+    _abi.BWRT_E_CONFLICT: ConflictError,
     _abi.BWRT_E_TRUNCATED: TruncatedError,
+    _abi.BWRT_E_LOCKED: LockedError,
     _abi.BWRT_E_UNSUPPORTED: UnsupportedError,
 }
 

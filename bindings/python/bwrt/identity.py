@@ -6,7 +6,7 @@ from ctypes import byref, c_uint32
 from typing import Any, List, NamedTuple, Optional, Sequence, Union
 
 from . import _abi, errors
-from ._checks import Pin, signed, tokens_of, unsigned
+from ._checks import bytes_of, signed, tokens_of, unsigned
 from ._library import HOLDING, RELEASING
 
 # Some tens of microseconds: what takes longer gives up Python's lock.
@@ -28,17 +28,7 @@ class MediaItem(NamedTuple):
 
 
 def _bytes_of(value: Text, name: str) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    if isinstance(value, str):
-        return value.encode()
-    pin = Pin(value, name)
-    try:
-        if not pin.is_contiguous:
-            raise ValueError(f"{name} has gaps")
-        return ctypes.string_at(pin.address, pin.length_bytes)
-    finally:
-        pin.release()
+    return value.encode() if isinstance(value, str) else bytes_of(value, name)
 
 
 class _Input:

@@ -53,7 +53,7 @@ class Layout:
     """Made by Runtime.layout(); a source or target of indexed operations."""
 
     def __init__(self, runtime: Core, planes: Sequence[Plane], slot_count: int,
-                 block_bytes: Optional[int]):
+                 block_bytes: Optional[int], salt: int = 0):
         self.handle = 0
         self.runtime = runtime
         self.slot_count = unsigned(slot_count, 32, "slot_count")
@@ -67,13 +67,14 @@ class Layout:
         self.planes: Tuple[Plane, ...] = tuple(placed)
         self.block_bytes = unsigned(end_bytes if block_bytes is None else block_bytes, 64,
                                     "block_bytes")
+        self.salt = unsigned(salt, 64, "salt")
         self.group_last = max((plane.group for plane in placed), default=0)
         self.read_only = any(isinstance(plane.region, Region) and plane.region.read_only
                              for plane in placed)
         array = (_abi.bwrt_plane * len(placed))(*(_as_c(plane) for plane in placed))
         layout = _abi.bwrt_layout(ctypes.sizeof(_abi.bwrt_layout), self.slot_count,
                                   self.block_bytes, array, len(placed),
-                                  ctypes.sizeof(_abi.bwrt_plane))
+                                  ctypes.sizeof(_abi.bwrt_plane), self.salt)
         handle = c_uint64()
         runtime._call(RELEASING.layout_add, byref(layout), byref(handle))
         self.handle = handle.value
@@ -91,7 +92,7 @@ class Layout:
                           offset_bytes=offset_bytes + (plane.block_offset_bytes or 0),
                           row_stride_bytes=plane.block_row_stride_bytes)
                   for plane in self.planes]
-        return Layout(self.runtime, planes, slot_count, self.block_bytes)
+        return Layout(self.runtime, planes, slot_count, self.block_bytes, self.salt)
 
     def release(self) -> None:
         """Ends the layout, its regions can be released after it.  BusyError: a wave uses it."""
@@ -128,7 +129,7 @@ def _as_c(plane: Plane) -> _abi.bwrt_plane:
 
 def layout_of_arrays(runtime: Any, arrays: Sequence[Any], slot_axis: int,
                      layer_axis: Optional[int], split_axes: Union[int, Sequence[int]],
-                     groups: Optional[Sequence[int]]) -> Layout:
+                     groups: Optional[Sequence[int]], salt: int = 0) -> Layout:
     """See Runtime.layout()."""
     if groups is None:
         groups = [0] * len(arrays)
@@ -145,7 +146,7 @@ def layout_of_arrays(runtime: Any, arrays: Sequence[Any], slot_axis: int,
     if len(slot_counts) != 1:
         raise ValueError(f"the arrays have different numbers of slots: {sorted(slot_counts)}")
     planes.sort(key=lambda plane: plane.group)  # stable: arrays stay in their order
-    return Layout(runtime, planes, slot_counts.pop(), None)
+    return Layout(runtime, planes, slot_counts.pop(), None, salt)
 
 
 def _axis(pin: Pin, axis: int, name: str) -> int:

@@ -10,16 +10,22 @@ from .memory import Region
 
 Side = Union[Region, Layout, int]
 
+_KINDS = ("", "copy", "read", "write", "flush", "signal", "put", "get", "prefetch", "move", "drop",
+          "pin", "unpin")
+
 
 class Operation(_abi.bwrt_operation):
-    """Made by copy(), read(), write(), flush() and signal(); its fields can be read."""
+    """Made by copy(), read(), write(), flush() and signal(), and by put() and the others of blocks;
+    its fields can be read."""
 
     _named: Any = None  # regions, layouts and slot arrays, kept as long as this
+    _blocks: bytes = b""  # that it names, packed
+    _block_skip: int = 0  # how many of them are not its own: the parent
     entry_count: int = 1  # of the results of its wave
     group_end: int = 1  # one more than the last group it counts in
 
     def __repr__(self) -> str:
-        kind = ("", "copy", "read", "write", "flush", "signal")[self.kind]
+        kind = _KINDS[self.kind]
         return f"<bwrt.{kind} of {self.entry_count} entries>"
 
 

@@ -11,13 +11,16 @@ from . import _abi
 from ._checks import unsigned
 from ._core import Core
 from ._library import HOLDING
+from .blocks import Blocks
 from .completion import Completion, Delivery, Late, Priority
 from .counters import Caps, Counters
 from .counters import caps as caps_of
 from .counters import sample
 from .layout import Layout, Plane, layout_of_arrays
+from .lookup import Events, Lookup, look_up
 from .memory import Region, add_file, add_memory
 from .operations import Operation
+from .store import Store, StoreCounters, sample_store, set_tenant
 from .wave import Wave
 
 
@@ -50,6 +53,7 @@ class Runtime(Core):
       staging_count        bounce buffers of io_bytes_max; 1 to 256; 16
       pool_thread_count    of the pool; 1 to 64; 4
       spin_ns              before a thread sleeps; 20,000; bwrt.NONE: none
+      store                a Store, where blocks are kept; None: none
       calibration          path of a table by `bwrt calibrate`; None: none
       log                  called with (level, sentence), on any thread; must not use bwrt
 
@@ -61,6 +65,7 @@ class Runtime(Core):
                  region_count_max: int = 0, layout_count_max: int = 0, plane_count_max: int = 0,
                  group_count_max: int = 0, queue_depth: int = 0, io_bytes_max: int = 0,
                  staging_count: int = 0, pool_thread_count: int = 0, spin_ns: int = 0,
+                 store: Optional[Store] = None,
                  calibration: Optional[Union[str, bytes, "os.PathLike[str]"]] = None,
                  log: Optional[Callable[[int, str], Any]] = None):
         limits = dict(wave_count_max=wave_count_max, operation_count_max=operation_count_max,
@@ -71,6 +76,8 @@ class Runtime(Core):
                       pool_thread_count=pool_thread_count, spin_ns=spin_ns)
         config = _abi.bwrt_config(progress=Progress(progress), storage=Storage(storage), **{
             name: unsigned(value, 32, name) for name, value in limits.items()})
+        if store is not None:
+            config.store = store.as_c()
         if calibration is not None:
             config.calibration = os.fsencode(calibration)
         self._memory: List["weakref.ref[Region]"] = []
@@ -131,7 +138,7 @@ class Runtime(Core):
     def layout(self, parts: Sequence[Any], *, slot_axis: int = 0,
                layer_axis: Optional[int] = None, split_axes: Union[int, Sequence[int]] = (),
                groups: Optional[Sequence[int]] = None, slot_count: Optional[int] = None,
-               block_bytes: Optional[int] = None) -> Layout:
+               block_bytes: Optional[int] = None, salt: int = 0) -> Layout:
         """Describes paged memory once.
 
         parts: arrays (strides are theirs), each of which lies in a region or becomes one, or
@@ -139,14 +146,15 @@ class Runtime(Core):
         slot_axis: its indices are the slots.  layer_axis: each index is a plane, in the group of
         that number.  split_axes: each index is a plane as well, K and V say.
         groups: one for each array, added to the layer; for lists with an array a layer.
+        salt: part of what its blocks must have been stored with, beside how they lie: a dtype, say.
         """
         if parts and all(isinstance(part, Plane) for part in parts):
             if slot_count is None:
                 raise TypeError("planes need slot_count")
-            return Layout(self, parts, slot_count, block_bytes)
+            return Layout(self, parts, slot_count, block_bytes, salt)
         if not parts or slot_count is not None or block_bytes is not None:
             raise TypeError("slot_count and block_bytes go with planes, arrays have their own")
-        return layout_of_arrays(self, parts, slot_axis, layer_axis, split_axes, groups)
+        return layout_of_arrays(self, parts, slot_axis, layer_axis, split_axes, groups, salt)
 
     # ---- work
 
@@ -155,7 +163,8 @@ class Runtime(Core):
                 priority: int = Priority.NORMAL, delivery: int = Delivery.WAIT,
                 barrier: bool = False, window_ns: Optional[Sequence[int]] = None,
                 window_abort: bool = False, results: bool = False,
-                groups: Union[bool, int] = False, user_data: Any = None) -> Wave:
+                groups: Union[bool, int] = False, tenant: int = 0,
+                user_data: Any = None) -> Wave:
         """A wave to submit() again and again, each time with one call into the library.
 
         deadline_s: seconds from submission; deadline_ns: a time of time.monotonic_ns().
@@ -163,11 +172,12 @@ class Runtime(Core):
         window_ns: (start, end) of time.monotonic_ns(), end 0 is open: the wave starts inside or
         ends with WindowError; window_abort: the end aborts it while it runs, too.
         results, groups: one result for each entry or group; see Wave.
+        tenant: whose its blocks are; see set_tenant().
         """
         return Wave(self, operations, deadline_s=deadline_s, deadline_ns=deadline_ns, late=late,
                     priority=priority, delivery=delivery, barrier=barrier, window_ns=window_ns,
                     window_abort=window_abort, results=results, groups=groups,
-                    user_data=user_data)
+                    tenant=tenant, user_data=user_data)
 
     def submit(self, operations: Iterable[Operation], *, wait_for: Iterable[Wave] = (),
                **options: Any) -> Wave:
@@ -196,6 +206,38 @@ class Runtime(Core):
             self._call(self._quick.event_fd, byref(fd))
             self._event_fd = fd.value
         return self._event_fd
+
+    # ---- blocks
+
+    def set_tenant(self, number: int, secret: Optional[Any] = None, host_quota_bytes: int = 0,
+                   disk_quota_bytes: int = 0) -> None:
+        """Adds a tenant to the store, or changes its quotas, 0 being none.
+
+        Tenants do not see each other's blocks.  Tenant 0 is there from the start.
+        secret: 32 bytes, the same in each process, or the blocks are not found; None leaves that of
+        a tenant who has one.  BusyError: it has another.
+        """
+        set_tenant(self, number, secret, host_quota_bytes, disk_quota_bytes)
+
+    def lookup(self, identities: Blocks, *, parts: Union[int, range] = 1, tenant: int = 0,
+               lease_ms: int = 0, layout: Optional[Layout] = None) -> Lookup:
+        """Asks where blocks are; see Lookup.
+
+        identities: in the order of their prefix, as bwrt.block_ids() returns them, or one after the
+        other as bytes or an array.
+        parts: how many, from 0 on, or a range; a block is there when all of them are.
+        lease_ms: the leading hits stay for that long; up to 600,000.
+        layout: a hit must have been stored with one like it.
+        """
+        return look_up(self, identities, parts, tenant, lease_ms, layout)
+
+    def events(self, cursor: int = 0) -> Events:
+        """A reader of what comes to the store and goes; cursor 0 begins with all there is."""
+        return Events(self, cursor)
+
+    def store_counters(self, tenant: Optional[int] = None) -> StoreCounters:
+        """What the store has and has done; of one tenant, where it is given."""
+        return sample_store(self, tenant)
 
     # ---- asking
 

@@ -15,7 +15,7 @@ from . import _abi, aio, errors
 from ._checks import duration_ns, unsigned
 from ._core import SLICE_NS, Core
 from ._library import RELEASING
-from .completion import Completion, Delivery, Late, Priority
+from .completion import Completion, Delivery, Late, Priority, Result
 from .operations import Operation
 
 
@@ -29,7 +29,8 @@ class Wave:
     def __init__(self, runtime: Core, operations: Iterable[Operation], *,
                  deadline_s: Optional[float], deadline_ns: Optional[int], late: int, priority: int,
                  delivery: int, barrier: bool, window_ns: Optional[Sequence[int]],
-                 window_abort: bool, results: bool, groups: Union[bool, int], user_data: Any):
+                 window_abort: bool, results: bool, groups: Union[bool, int], tenant: int,
+                 user_data: Any):
         self._flying = False
         self.runtime = runtime
         self.user_data = user_data
@@ -60,7 +61,7 @@ class Wave:
         self._results = self._groups = None
         if results:
             entry_count = sum(operation.entry_count for operation in self.operations)
-            self._results = (_abi.bwrt_result * max(1, entry_count))()
+            self._results = (Result * max(1, entry_count))()
             wave.results = cast(self._results, POINTER(_abi.bwrt_result))
             wave.result_count = entry_count
             wave.result_bytes = ctypes.sizeof(_abi.bwrt_result)
@@ -71,7 +72,8 @@ class Wave:
             wave.groups = cast(self._groups, POINTER(_abi.bwrt_group_result))
             wave.group_count = group_count
             wave.group_bytes = ctypes.sizeof(_abi.bwrt_group_result)
-        self._held = (self.operations, array, self._results, self._groups)
+        blocks = self._name_blocks(wave, array, tenant)
+        self._held = (self.operations, array, blocks, self._results, self._groups)
         self._wave = wave
         self._handle = c_uint64()
         self._error = _abi.bwrt_error()
@@ -87,6 +89,23 @@ class Wave:
         if self._completion is None:
             return "<bwrt.Wave, not submitted>"
         return f"<bwrt.Wave {'in flight' if self._flying else self._completion!r}>"
+
+    def _name_blocks(self, wave: _abi.bwrt_wave, array: Any, tenant: int) -> bytes:
+        """Puts the blocks of all operations one after the other; tells each where its own are."""
+        step = ctypes.sizeof(_abi.bwrt_block)
+        packed, block_count = [], 0
+        for operation, struct in zip(self.operations, array):
+            if operation._blocks:
+                struct.block_first = block_count + operation._block_skip
+                packed.append(operation._blocks)
+                block_count += len(operation._blocks) // step
+        blocks = b"".join(packed)
+        wave.tenant = unsigned(tenant, 64, "tenant")
+        if block_count:
+            wave.blocks = cast(blocks, POINTER(_abi.bwrt_block))
+            wave.block_count = block_count
+            wave.block_bytes = step
+        return blocks
 
     # ---- submitting
 
@@ -249,7 +268,8 @@ class Wave:
 
     @property
     def results(self) -> Any:
-        """An array of one result (status, bytes, tier, os_code) for each entry, when asked for.
+        """An array of one Result (status, flags, bytes, address, tier, os_code) for each entry,
+        when asked for.
 
         numpy.ctypeslib.as_array(wave.results) shows it as a structured array."""
         self._must_not_fly()

@@ -33,6 +33,24 @@ structs! {
         field: [c_char; 48],
         message: [c_char; 192],
     }
+    bwrt_store {
+        struct_size: u32,
+        flags: u32,
+        directories: *const *const c_char,
+        shard: *const c_char,
+        disk_bytes: u64,
+        host_bytes: u64,
+        transit_bytes: u64,
+        write_bytes_per_day: u64,
+        directory_count: u32,
+        block_count_max: u32,
+        block_bytes_max: u32,
+        flight_count_max: u32,
+        tenant_count_max: u32,
+        lease_count_max: u32,
+        write_touch_count: u32,
+        reserved: u32,
+    }
     bwrt_config {
         struct_size: u32,
         progress: u32,
@@ -53,6 +71,7 @@ structs! {
         log: Option<bwrt_log_function>,
         log_user: *mut c_void,
         calibration: *const c_char,
+        store: *const bwrt_store,
     }
     bwrt_region {
         struct_size: u32,
@@ -91,6 +110,7 @@ structs! {
         planes: *const bwrt_plane,
         plane_count: u32,
         plane_bytes: u32,
+        salt: u64,
     }
     bwrt_operation {
         kind: u32,
@@ -109,10 +129,13 @@ structs! {
         slot_count: u32,
         plane_first: u32,
         plane_count: u32,
-        reserved: u32,
+        tier: u32,
         image_offset_bytes: u64,
         value_done: u64,
         value_failed: u64,
+        block_options: *const bwrt_block_options,
+        block_first: u32,
+        reserved: u32,
     }
     bwrt_result {
         status: bwrt_status,
@@ -126,6 +149,10 @@ structs! {
         status: bwrt_status,
         prefix_count: u32,
         bytes: u64,
+    }
+    bwrt_block {
+        identity: [u8; 32],
+        part: u32,
     }
     bwrt_wave {
         struct_size: u32,
@@ -148,6 +175,10 @@ structs! {
         result_bytes: u32,
         group_count: u32,
         group_bytes: u32,
+        blocks: *const bwrt_block,
+        block_count: u32,
+        block_bytes: u32,
+        tenant: u64,
     }
     bwrt_completion {
         wave: bwrt_handle,
@@ -196,6 +227,50 @@ structs! {
         rope: bwrt_span,
         salt: bwrt_span,
         prompt_embeddings: bwrt_span,
+    }
+    bwrt_block_options {
+        struct_size: u32,
+        closure: u32,
+        layout_digest: u64,
+        window_blocks: u32,
+        ttl_s: u32,
+        access_count: u32,
+        complexity_milli: u32,
+        time_variance_milli: u32,
+        reserved: u32,
+    }
+    bwrt_tenant {
+        struct_size: u32,
+        flags: u32,
+        number: u64,
+        secret: *const c_void,
+        host_quota_bytes: u64,
+        disk_quota_bytes: u64,
+    }
+    bwrt_lookup_answer {
+        state: u32,
+        tier: u32,
+        ready_ns: u64,
+    }
+    bwrt_lookup_query {
+        struct_size: u32,
+        flags: u32,
+        tenant: u64,
+        identities: *const c_void,
+        identity_count: u32,
+        part_first: u32,
+        part_count: u32,
+        lease_ms: u32,
+        layout: bwrt_handle,
+    }
+    bwrt_event {
+        kind: u32,
+        tier: u32,
+        reason: u32,
+        part: u32,
+        tenant: u64,
+        time_ns: u64,
+        identity: [u8; 32],
     }
     bwrt_caps {
         struct_size: u32,
@@ -263,6 +338,39 @@ structs! {
         wakes: u64,
         unknown_completions: u64,
     }
+    bwrt_tier_counters {
+        capacity_bytes: u64,
+        used_bytes: u64,
+        block_count: u64,
+        hit_count: u64,
+        hit_bytes: u64,
+        stored_count: u64,
+        stored_bytes: u64,
+        evicted_count: u64,
+        expired_count: u64,
+    }
+    bwrt_store_counters {
+        struct_size: u32,
+        flags: u32,
+        tenant: u64,
+        host: bwrt_tier_counters,
+        disk: bwrt_tier_counters,
+        miss_count: u64,
+        put_count: u64,
+        present_count: u64,
+        present_bytes: u64,
+        joined_count: u64,
+        corrupt_count: u64,
+        failed_count: u64,
+        written_bytes: u64,
+        carried_bytes: u64,
+        refused_count: u64,
+        write_budget_left_bytes: u64,
+        log_bytes: u64,
+        recovery_ns: u64,
+        recovered_count: u64,
+        flight_count: u64,
+    }
 }
 
 functions! {
@@ -312,10 +420,25 @@ functions! {
         input: *const bwrt_block_id_input, ids_out: *mut c_void, id_capacity: u32,
         count_out: *mut u32, error: *mut bwrt_error
     ) -> bwrt_status;
+    fn bwrt_tenant_set(
+        runtime: *mut bwrt_runtime, tenant: *const bwrt_tenant, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_lookup(
+        runtime: *mut bwrt_runtime, query: *const bwrt_lookup_query,
+        answers: *mut bwrt_lookup_answer, prefix_count_out: *mut u32, leased_count_out: *mut u32,
+        error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_events(
+        runtime: *mut bwrt_runtime, cursor: *mut u64, events: *mut bwrt_event, capacity: u32,
+        count_out: *mut u32, error: *mut bwrt_error
+    ) -> bwrt_status;
     fn bwrt_get_caps(
         runtime: *mut bwrt_runtime, caps: *mut bwrt_caps, error: *mut bwrt_error
     ) -> bwrt_status;
     fn bwrt_sample(
         runtime: *mut bwrt_runtime, counters: *mut bwrt_counters, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_sample_store(
+        runtime: *mut bwrt_runtime, counters: *mut bwrt_store_counters, error: *mut bwrt_error
     ) -> bwrt_status;
 }

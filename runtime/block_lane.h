@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// block_lane.h — the part of the executor that serves block operations.
+//
+//   wave ──start()──▶ task ──in host memory──▶ host lane's list of the same wave ──▶ ledger
+//                       │──on disk──▶ flight: own read ▶ verified ▶ then as above
+//                       │──PUT──▶ flight: filled by the host lane ▶ own write ▶ log ▶ ledger
+//                       └──nothing free──▶ starved, until something is given back
+//
+// A block task (block_task.h) is what a caller wants, a flight (flight.h) a block on its way; many
+// tasks wait for one flight.  Decisions about who has a place are the store's (store/store.h), I/O
+// is the lanes'; here is what follows what.
+//
+//   block_lane.cpp   tasks: start, copy, end, stop
+//   block_load.cpp   from the disk: read, verify, serve
+//   block_put.cpp    into the store: fill, publish
+//   block_write.cpp  to the disk: write, sync
+//   block_log.cpp    records, and the next log
+//   block_carry.cpp  segments emptied, files made
+//
+// The driver's alone.
+
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "runtime/flight.h"
+#include "runtime/host_lane.h"
+#include "runtime/store/janitor.h"
+#include "runtime/tables.h"
+
+namespace bwrt::runtime {
+
+class BlockLane final : public BlockCopies, private OwnIoOwner {
+ public:
+    // With tables->store null it does nothing.
+    BlockLane(Tables* tables, StorageBackend* backend, StorageLane* storage, HostLane* host,
+              const Ledger* ledger, Janitor* janitor, WaveOwner* owner);
+
+    // The wave starts.
+    void start(Wave* wave, std::uint64_t now_ns) noexcept;
+    // It ends early: called before what is left in its lists is dropped.
+    void stop(Wave* wave) noexcept;
+    // It is over and its results are written.
+    void finish(const Wave& wave) noexcept;
+
+    // Everything that can be done now.  True while more is left.
+    bool turn(std::uint64_t now_ns) noexcept;
+    [[nodiscard]] bool has_work() const noexcept {
+        return store_ != nullptr && (!verifying_.is_empty() || (retry_ && starved_ != nullptr));
+    }
+    // Something is on its way that no wave may be waiting for.
+    [[nodiscard]] bool is_busy() const noexcept;
+    [[nodiscard]] std::uint64_t flight_count() const noexcept { return flight_count_; }
+
+    // Host lane (BlockCopies).
+    [[nodiscard]] std::uint64_t copy_limit(const Operation& operation,
+                                           std::uint64_t bytes) const noexcept override;
+    void copying(Operation* operation, const void* source, std::uint64_t bytes) noexcept override;
+    void copied(Wave* wave, Operation* operation, const Piece& piece, std::uint64_t bytes,
+                bool good) noexcept override;
+
+ private:
+    static constexpr std::uint32_t kVerifyBytes = 256 << 10;  // in a turn: some 20 us
+    static constexpr std::uint32_t kCarryCountMax = 4;
+    static constexpr std::uint64_t kCompactAgainBytes = 256 << 10;  // after one that failed
+    static constexpr std::uint32_t kSyncCountMax = 8;               // segments in a round
+    static constexpr std::uint32_t kJobCount = 32;  // segments whose files are being made
+
+    enum class Begun : std::uint8_t { kYes, kStarved };
+
+    // block_lane.cpp
+    [[nodiscard]] Begun begin_task(BlockTask* task) noexcept;
+    [[nodiscard]] Begun begin_drop(BlockTask* task) noexcept;
+    [[nodiscard]] Begun begin_unpin(BlockTask* task) noexcept;
+    void starve(BlockTask* task) noexcept;
+    void retry_starved() noexcept;
+    void begin_copy(BlockTask* task, std::byte* place) noexcept;
+    void copy_from_host(BlockTask* task, std::uint32_t host_block) noexcept;
+    void copy_from_flight(BlockTask* task, Flight* flight) noexcept;
+    void end_copy(BlockTask* task) noexcept;
+    void good(BlockTask* task, std::uint32_t tier) noexcept;
+    void fail(BlockTask* task, bwrt_status status, std::int32_t os_code,
+              std::uint32_t tier) noexcept;
+    void resolved(Wave* wave) noexcept;
+    void stop_task(BlockTask* task) noexcept;
+    [[nodiscard]] IndexKey key_of(const BlockTask& task) const noexcept;
+    [[nodiscard]] IndexKey key_of(const BlockTask& task, const BlockName& name) const noexcept;
+    [[nodiscard]] bool is_in_host(const BlockTask& task) const noexcept;
+    [[nodiscard]] std::uint32_t parent_entry_of(const BlockTask& task) const noexcept;
+    [[nodiscard]] TenantCount& count_of(const BlockTask& task) noexcept {
+        return store_->count_of(task.tenant->index);
+    }
+
+    // Flights (block_lane.cpp).
+    [[nodiscard]] Flight* take_flight() noexcept;
+    void join(BlockTask* task, std::uint32_t number) noexcept;
+    void leave(BlockTask* task) noexcept;
+    void restart_waiting(Flight* flight) noexcept;
+    void fail_waiting(Flight* flight, bwrt_status status, std::int32_t os_code) noexcept;
+    void end_flight(Flight* flight) noexcept;
+    // One that has not begun: nothing has changed by it that anybody waits for.
+    void undo_flight(Flight* flight) noexcept;
+    [[nodiscard]] std::uint32_t number_of(const Flight* flight) const noexcept {
+        return static_cast<std::uint32_t>(flight - flights_.data());
+    }
+    void start_again(BlockTask* task) noexcept;
+
+    // block_load.cpp
+    [[nodiscard]] Begun begin_load(BlockTask* task) noexcept;
+    [[nodiscard]] Begun found_in_host(BlockTask* task, std::uint32_t entry) noexcept;
+    [[nodiscard]] Begun begin_read(BlockTask* task, std::uint32_t entry) noexcept;
+    [[nodiscard]] bool take_memory(Flight* flight, const Arriving& block, std::uint32_t parent,
+                                   bool host, bool transit) noexcept;
+    void give_memory_back(Flight* flight) noexcept;
+    void read_done(Flight* flight) noexcept;
+    void verify_some() noexcept;
+    [[nodiscard]] bool verify(Flight* flight, std::uint32_t bytes_max, bool* right_out) noexcept;
+    void verified(Flight* flight) noexcept;
+    void load_failed(Flight* flight, bwrt_status status, std::int32_t os_code) noexcept;
+    void miss(BlockTask* task) noexcept;
+    [[nodiscard]] Begun no_room(BlockTask* task) noexcept;
+
+    // block_put.cpp
+    struct Destination {
+        bool host, disk;
+    };
+    [[nodiscard]] Begun begin_put(BlockTask* task) noexcept;
+    [[nodiscard]] Begun present(BlockTask* task, std::uint32_t entry) noexcept;
+    [[nodiscard]] Begun begin_fill(BlockTask* task) noexcept;
+    [[nodiscard]] Destination destination_of(BlockTask* task) noexcept;
+    [[nodiscard]] bool take_entry(BlockTask* task, Flight* flight) noexcept;
+    [[nodiscard]] bool take_disk(BlockTask* task, Flight* flight, const Arriving& block) noexcept;
+    void make_record(const BlockTask& task, Flight* flight) noexcept;
+    void filled(Flight* flight) noexcept;
+    void close_image(Flight* flight) noexcept;
+    void fill_failed(Flight* flight) noexcept;
+    void sum_chunk(Flight* flight, std::uint32_t chunk, const void* bytes,
+                   std::uint32_t length) noexcept;
+    [[nodiscard]] Begun write_from_host(BlockTask* task, std::uint32_t entry,
+                                        bool durable) noexcept;
+    [[nodiscard]] std::uint32_t begin_host_write(BlockTask* task, std::uint32_t entry,
+                                                 bool durable) noexcept;
+    [[nodiscard]] Begun make_durable(BlockTask* task, std::uint32_t entry) noexcept;
+    void write_behind(std::uint32_t entry, const BlockTask& task) noexcept;
+
+    // block_write.cpp
+    void begin_write(Flight* flight) noexcept;
+    void write_done(Flight* flight) noexcept;
+    void sync_some() noexcept;
+    void sync_done(OwnIo* io) noexcept;
+    void stored(Flight* flight) noexcept;
+    void write_failed(Flight* flight, bwrt_status status, std::int32_t os_code) noexcept;
+    void fail_waiting_for_disk(Flight* flight, bwrt_status status, std::int32_t os_code) noexcept;
+
+    // block_log.cpp
+    void record(Flight* flight) noexcept;
+    void write_log() noexcept;
+    void log_written(OwnIo* io) noexcept;
+    void recorded(Flight* flight) noexcept;
+    void sync_log() noexcept;
+    void log_synced(OwnIo* io) noexcept;
+    void compact_log() noexcept;
+    void compaction_ran() noexcept;
+    [[nodiscard]] std::uint64_t settled_bytes() const noexcept;
+
+    // block_carry.cpp
+    void attach_own() noexcept;
+    [[nodiscard]] bool attach(std::uint32_t slot) noexcept;
+    [[nodiscard]] bool is_open(std::uint32_t segment) const noexcept;
+    void open_segment_of(Flight* flight) noexcept;
+    void reap_jobs() noexcept;
+    void empty_segments() noexcept;
+    [[nodiscard]] bool is_at(std::uint32_t entry, const DiskPlace& place) const noexcept;
+    [[nodiscard]] bool carry(std::uint32_t entry) noexcept;
+    void carry_read(Flight* flight) noexcept;
+    void carried(Flight* flight) noexcept;
+    void end_carry(Flight* flight) noexcept;
+
+    void io_done(OwnIo* io) noexcept override;
+
+    struct SegmentJob final : Job {
+        Store* store = nullptr;
+        std::uint32_t segment = 0;
+        bwrt_error error = {};
+        bwrt_status status = BWRT_OK;
+        bool is_out = false;
+        FlightList flights;  // that wait for it
+        void run() noexcept override;
+    };
+
+    Tables& tables_;
+    Store* store_;
+    StorageBackend& backend_;
+    HostLane& host_;
+    const Ledger& ledger_;
+    Janitor* janitor_;
+    WaveOwner& owner_;
+    OwnIos ios_;
+    Table<Flight> flights_;
+    Flight* free_ = nullptr;
+    std::uint32_t flight_count_ = 0;
+    std::uint32_t copy_count_ = 0;  // tasks in the host lane
+
+    BlockTask* starved_ = nullptr;
+    BlockTask** starved_end_ = &starved_;
+    bool retry_ = false;  // something was given back
+
+    FlightList verifying_;
+    FlightList unsynced_;    // written, durable, and waiting for the next sync
+    FlightList syncing_;     // in this one
+    FlightList unrecorded_;  // for want of room in the log's buffer
+    FlightList recording_;   // in the order of their tickets
+    OwnIo sync_ios_[kSyncCountMax];
+    std::uint32_t sync_out_count_ = 0;
+    bool sync_failed_ = false;
+    std::int32_t sync_os_code_ = 0;
+    OwnIo log_io_;
+    std::uint32_t log_out_bytes_ = 0;
+    OwnIo log_sync_io_;
+    bool log_sync_out_ = false;
+    bool compacting_ = false;
+    bool log_held_ = false;  // the new log is whole but for what nobody writes to the old one now
+    bool finishing_ = false;
+    std::uint64_t compact_from_bytes_ = 0;
+    FlightList log_synced_;  // recorded, and waiting for the log's sync
+    FlightList log_syncing_;
+
+    std::vector<std::unique_ptr<SegmentJob>> jobs_;
+    std::uint32_t emptying_ = kNoSegment;
+    std::uint32_t carry_count_ = 0;
+    bool reclaim_due_ = true;  // something has changed since there was nothing to empty
+};
+
+}  // namespace bwrt::runtime

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// block_load.cpp — blocks from the disk: read whole into memory of our own, verified there, and
+// only then copied to whoever asked, of whom there may be many.
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "runtime/block_lane.h"
+#include "runtime/check.h"
+
+namespace bwrt::runtime {
+
+// What a load asks the disk for and verifies is what was stored: all of it, chunk by chunk.
+BlockLane::Begun BlockLane::begin_load(BlockTask* task) noexcept {
+    const std::uint32_t entry = store_->index().find(key_of(*task));
+    if (entry == kNoEntry || store_->expire(entry)) {
+        miss(task);
+        return Begun::kYes;
+    }
+    const BlockFields fields = store_->index().fields_of(entry);
+    const bool there = (fields.flags & (kInHost | kOnDisk)) != 0;
+    if (!there && (fields.flags & kInFlight) == 0) {
+        miss(task);
+        return Begun::kYes;
+    }
+    if (task->kind == BWRT_OP_GET) {
+        const BlockSeal seal = store_->index().seal_of(entry);
+        if (fields.length_bytes != task->length_bytes ||
+            seal.layout_digest != task->layout_digest) {
+            miss(task);
+            return Begun::kYes;
+        }
+    }
+    if ((fields.flags & kInHost) != 0) return found_in_host(task, entry);
+    if ((fields.flags & kInFlight) != 0) {
+        Flight* flight = &flights_[fields.host_place];
+        ++count_of(*task).joined_count;
+        if (flight->state == Flight::State::kServing && task->kind == BWRT_OP_GET) {
+            copy_from_flight(task, flight);
+        } else {
+            join(task, fields.host_place);
+        }
+        return Begun::kYes;
+    }
+    if (task->kind == BWRT_OP_MOVE && task->tier == BWRT_TIER_DISK) {
+        good(task, BWRT_TIER_DISK);
+        return Begun::kYes;
+    }
+    return begin_read(task, entry);
+}
+
+void BlockLane::miss(BlockTask* task) noexcept {
+    ++count_of(*task).miss_count;
+    fail(task, BWRT_E_MISS, 0, BWRT_TIER_NONE);
+}
+
+// Not now, or never: when nothing is on its way that would give something back.
+BlockLane::Begun BlockLane::no_room(BlockTask* task) noexcept {
+    // A write of the log, or a new one, makes room for records.
+    if (is_busy() || copy_count_ != 0 || emptying_ != kNoSegment) return Begun::kStarved;
+    if (store_->has_disk() && reclaim_due_) {  // a segment to empty: nobody has looked yet
+        retry_ = true;
+        return Begun::kStarved;
+    }
+    fail(task, BWRT_E_NOSPC, 0, store_->has_host() ? BWRT_TIER_HOST : BWRT_TIER_DISK);
+    return Begun::kYes;
+}
+
+BlockLane::Begun BlockLane::found_in_host(BlockTask* task, std::uint32_t entry) noexcept {
+    const BlockFields fields = store_->index().fields_of(entry);
+    const std::uint32_t host_block = fields.host_place;
+    HostTier& host = store_->host();
+    const std::uint32_t number = task->operation.entry_first;
+    if (task->kind != BWRT_OP_MOVE) {
+        TierCount& count = count_of(*task).host;
+        ++count.hit_count;
+        count.hit_bytes += fields.length_bytes;
+    }
+    if ((fields.flags & kOnDisk) != 0) store_->disk().policy().touch(entry, store_->tick());
+    switch (task->kind) {
+        case BWRT_OP_GET:
+            ledger_.note(*task->wave, number, 0, BWRT_TIER_HOST);
+            copy_from_host(task, host_block);
+            write_behind(entry, *task);
+            return Begun::kYes;
+        case BWRT_OP_PIN:
+            ++host.pins_of(host_block);
+            host.hold(host_block);
+            task->host_block = host_block;
+            good(task, BWRT_TIER_HOST);
+            return Begun::kYes;
+        case BWRT_OP_PREFETCH:
+            host.policy().touch(host_block, store_->tick());
+            good(task, BWRT_TIER_HOST);
+            return Begun::kYes;
+        default:
+            break;
+    }
+    // MOVE.  To host memory it has come; what is left is to leave the other tier.
+    if (host.flight_of(host_block) != kNoFlight) {
+        join(task, host.flight_of(host_block));
+        return Begun::kYes;
+    }
+    if (task->tier == BWRT_TIER_HOST) {
+        if ((fields.flags & kCarried) != 0) return Begun::kStarved;
+        store_->set_flag(entry, kHostOnly);
+        if ((fields.flags & kOnDisk) != 0) store_->leave_disk(entry, BWRT_REASON_MOVED);
+        good(task, BWRT_TIER_HOST);
+        return Begun::kYes;
+    }
+    if ((fields.flags & kOnDisk) == 0) return write_from_host(task, entry, true);
+    if (host.is_in_use(host_block)) {
+        if (host.pins_of(host_block) == 0) return Begun::kStarved;
+        fail(task, BWRT_E_BUSY, 0, BWRT_TIER_HOST);
+        return Begun::kYes;
+    }
+    store_->leave_host(entry, BWRT_REASON_MOVED);
+    good(task, BWRT_TIER_DISK);
+    return Begun::kYes;
+}
+
+// ---- memory for a flight
+
+bool BlockLane::take_memory(Flight* flight, const Arriving& block, std::uint32_t parent, bool host,
+                            bool transit) noexcept {
+    flight->length_bytes = block.length_bytes;
+    if (host && store_->has_host()) {
+        std::uint32_t parent_block = kNoHostBlock;
+        if (parent != kNoEntry) {
+            const BlockFields fields = store_->index().fields_of(parent);
+            if ((fields.flags & kInHost) != 0) {
+                parent_block = fields.host_place;
+            } else if ((fields.flags & kInFlight) != 0) {
+                parent_block =
+                    flights_[fields.host_place].host_block;  // on its way, or kNoHostBlock
+            }
+        }
+        flight->host_block =
+            store_->host().take(block, parent_block, store_->tick(), store_->host_owner());
+        if (flight->in_host()) {
+            flight->address = store_->host().address_of(flight->host_block);
+            flight->memory_region = store_->host().region_slot();
+            return true;
+        }
+    }
+    if (!transit || !store_->has_disk()) return false;
+    flight->transit = store_->transit().arena().allocate(
+        static_cast<std::uint32_t>(place_bytes(block.length_bytes)), number_of(flight));
+    if (flight->transit == kNoPlace) return false;
+    flight->address = store_->transit().at(flight->transit);
+    flight->memory_region = store_->transit().region_slot();
+    return true;
+}
+
+// A block of the host tier that was published stays there, and is let go; one that was not is
+// removed.
+void BlockLane::give_memory_back(Flight* flight) noexcept {
+    if (flight->transit != kNoPlace) {
+        store_->transit().arena().free(flight->transit);
+        flight->transit = kNoPlace;
+    }
+    if (!flight->in_host()) return;
+    HostTier& host = store_->host();
+    host.flight_of(flight->host_block) = kNoFlight;
+    const BlockFields fields =
+        flight->entry == kNoEntry ? BlockFields{} : store_->index().fields_of(flight->entry);
+    const bool published = (fields.flags & kInHost) != 0 && fields.host_place == flight->host_block;
+    const std::uint32_t block = flight->host_block;
+    flight->host_block = kNoHostBlock;
+    if (!published) host.remove(block);
+    host.unhold(block, store_->tick());
+}
+
+// ---- reading
+
+BlockLane::Begun BlockLane::begin_read(BlockTask* task, std::uint32_t entry) noexcept {
+    BlockFields fields = store_->index().fields_of(entry);
+    Flight* flight = take_flight();
+    if (flight == nullptr) return Begun::kStarved;
+    Arriving block;
+    block.entry = entry;
+    block.length_bytes = fields.length_bytes;
+    block.tenant = task->tenant->index;
+    const planner::Arrival on_disk = store_->disk().policy().arrival_of(entry);
+    block.closure = on_disk.closure;
+    block.window_blocks = static_cast<std::uint16_t>(on_disk.window_count);
+    block.expires = on_disk.expires;
+    // It may be among those that go; then it is missing, and that is known at once.
+    fields.flags |= kInFlight;
+    fields.host_place = number_of(flight);
+    store_->index().update(entry, fields);
+    flight->entry = entry;
+    const bool transit = task->kind == BWRT_OP_GET;
+    if (!take_memory(flight, block, parent_entry_of(*task), true, transit)) {
+        undo_flight(flight);
+        return no_room(task);
+    }
+    flight->state = Flight::State::kReading;
+    flight->reading = true;
+    flight->tenant = task->tenant;
+    flight->seal = store_->index().seal_of(entry);
+    flight->disk = {fields.disk_segment, std::uint64_t{fields.disk_page} * kUnitBytes};
+    TierCount& count = count_of(*task).disk;
+    ++count.hit_count;
+    count.hit_bytes += fields.length_bytes;
+    store_->disk().policy().touch(entry, store_->tick());
+    store_->disk().segments().hold(flight->disk.segment);
+    join(task, number_of(flight));
+    if (!is_open(flight->disk.segment)) {
+        load_failed(flight, BWRT_E_IO, ENOENT);
+        return Begun::kYes;
+    }
+    constexpr OwnWave kWaves[] = {OwnWave::kNormal, OwnWave::kUrgent, OwnWave::kBackground};
+    ios_.read(&flight->io,
+              {static_cast<std::uint16_t>(store_->slot_of_segment(flight->disk.segment)),
+               flight->memory_region, flight->disk.offset_bytes,
+               reinterpret_cast<std::uintptr_t>(flight->address), place_bytes(fields.length_bytes)},
+              kWaves[task->wave->priority], task->wave->deadline_ns);
+    return Begun::kYes;
+}
+
+void BlockLane::read_done(Flight* flight) noexcept {
+    if (flight->io.status != BWRT_OK) {
+        if (flight->carries) {
+            flight->status = flight->io.status;
+            carry_read(flight);
+        } else {
+            load_failed(flight, flight->io.status, flight->io.os_code);
+        }
+        return;
+    }
+    flight->state = Flight::State::kVerifying;
+    flight->done_bytes = 0;
+    verifying_.push(flight);
+}
+
+// ---- verifying
+
+// A slice of the oldest; one who is done makes room for the next.
+void BlockLane::verify_some() noexcept {
+    std::uint32_t budget = kVerifyBytes;
+    while (!verifying_.is_empty() && budget != 0) {
+        Flight* flight = verifying_.head;
+        const std::uint32_t before = flight->done_bytes;
+        bool right = true;
+        const bool over = verify(flight, budget, &right);
+        budget -= std::min(budget, flight->done_bytes - before);
+        if (!over) return;
+        static_cast<void>(verifying_.pop());
+        if (flight->carries) {
+            flight->status = right ? BWRT_OK : BWRT_E_CORRUPT;
+            carry_read(flight);
+        } else if (right) {
+            verified(flight);
+        } else {
+            load_failed(flight, BWRT_E_CORRUPT, 0);
+        }
+    }
+}
+
+// True when all of it was looked at, or enough.
+bool BlockLane::verify(Flight* flight, std::uint32_t bytes_max, bool* right_out) noexcept {
+    const std::uint32_t length = flight->length_bytes;
+    const std::uint32_t chunks = chunk_count(length);
+    std::uint64_t only = flight->seal.root_checksum;
+    const auto* sums = chunks == 1 ? &only
+                                   : reinterpret_cast<const std::uint64_t*>(
+                                         flight->address + payload_bytes_on_disk(length));
+    if (flight->done_bytes == 0) {
+        BlockKey key = store_->block_key_of(store_->index().key_of(flight->entry));
+        flight->block_seed =
+            block_seed(key, length, flight->seal.layout_digest, flight->tenant->keys.seed());
+        if (chunks > 1 &&
+            root_of(xxh3(), sums, chunks, flight->block_seed) != flight->seal.root_checksum) {
+            *right_out = false;
+            return true;
+        }
+    }
+    for (std::uint32_t bytes = 0; flight->done_bytes < length && bytes < bytes_max;) {
+        const std::uint32_t chunk = flight->done_bytes / kChunkBytes;
+        const std::uint32_t count = std::min(kChunkBytes, length - flight->done_bytes);
+        const std::uint64_t sum = chunk_sum(xxh3(), flight->address + flight->done_bytes, count,
+                                            flight->block_seed, chunk);
+        if (sum != sums[chunk]) {
+            *right_out = false;
+            return true;
+        }
+        flight->done_bytes += count;
+        bytes += count;
+    }
+    return flight->done_bytes == length;
+}
+
+void BlockLane::verified(Flight* flight) noexcept {
+    store_->disk().segments().unhold(flight->disk.segment);
+    if (flight->in_host()) {
+        store_->enter_host(flight->entry, flight->host_block, flight->seal, BWRT_REASON_PROMOTED);
+    } else {
+        flight->state = Flight::State::kServing;
+    }
+    // Who wants the bytes gets them from here; the others look again.
+    BlockTask** link = &flight->waiting;
+    while (*link != nullptr) {
+        BlockTask* task = *link;
+        const bool fits = task->kind == BWRT_OP_GET && task->length_bytes == flight->length_bytes &&
+                          task->layout_digest == flight->seal.layout_digest;
+        if (!fits) {
+            link = &task->waiting;
+            continue;
+        }
+        *link = task->waiting;
+        ledger_.note(*task->wave, task->operation.entry_first, 0, BWRT_TIER_DISK);
+        task->flight = kNoFlight;
+        if (flight->in_host()) {
+            copy_from_host(task, flight->host_block);
+        } else {
+            copy_from_flight(task, flight);
+        }
+    }
+    flight->waiting_end = link;
+    if (flight->user_count == 0) end_flight(flight);
+}
+
+// Nobody is given any of it, and what cannot be read is not kept: the next one finds a miss.
+void BlockLane::load_failed(Flight* flight, bwrt_status status, std::int32_t os_code) noexcept {
+    store_->disk().segments().unhold(flight->disk.segment);
+    TenantCount& count = store_->count_of(flight->tenant->index);
+    ++(status == BWRT_E_CORRUPT ? count.corrupt_count : count.failed_count);
+    const BlockFields fields = store_->index().fields_of(flight->entry);
+    const bool is_same = (fields.flags & kOnDisk) != 0 &&
+                         fields.disk_segment == flight->disk.segment &&
+                         std::uint64_t{fields.disk_page} * kUnitBytes == flight->disk.offset_bytes;
+    if (is_same) store_->leave_disk(flight->entry, BWRT_REASON_CORRUPT);
+    fail_waiting(flight, status, os_code);
+    end_flight(flight);
+}
+
+}  // namespace bwrt::runtime

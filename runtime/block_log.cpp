@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// block_log.cpp — records on their way into the log, and a new log when the old one is long.
+//
+//   record() ──▶ log writer ──▶ one write at a time ──▶ recorded()
+//                                    └── held back while the janitor ends the new log, then to that
+
+#include <algorithm>
+
+#include "runtime/block_lane.h"
+#include "runtime/check.h"
+
+namespace bwrt::runtime {
+
+void BlockLane::record(Flight* flight) noexcept {
+    flight->state = Flight::State::kRecording;
+    Record& record = flight->record;
+    record.root = flight->seal.root_checksum;
+    record.segment = flight->disk.segment;
+    record.generation = store_->disk().segments().generation_of(flight->disk.segment);
+    record.offset_bytes = flight->disk.offset_bytes;
+    flight->tenant->keys.put_tag(&record);
+    LogWriter& log = store_->disk().log();
+    if (log.is_stopped()) {
+        write_failed(flight, BWRT_E_IO, 0);
+    } else if (store_->disk().put(record, &flight->ticket)) {
+        recording_.push(flight);
+    } else {
+        unrecorded_.push(flight);
+    }
+}
+
+// One write is out at a time; what comes meanwhile is gathered for the next.
+void BlockLane::write_log() noexcept {
+    LogWriter::Write write;
+    if (log_held_ || !store_->disk().log().next(&write)) return;
+    log_out_bytes_ = write.length_bytes;
+    ios_.write(
+        &log_io_,
+        {store_->own_slot(Store::kLogSlot), static_cast<std::uint16_t>(kProcessSlot),
+         write.offset_bytes, reinterpret_cast<std::uintptr_t>(write.bytes), write.length_bytes},
+        OwnWave::kRecords);
+}
+
+void BlockLane::log_written(OwnIo* io) noexcept {
+    LogWriter& log = store_->disk().log();
+    LogWriter::Write rest;
+    if (io->status == BWRT_OK) {
+        const bool all = log.done(log_out_bytes_, &rest);
+        BWRT_CHECK(all);  // the lane goes on with what was written in part
+        store_->compaction().grown_to(log.written_bytes());
+    } else {
+        log.fail();
+    }
+    while (!recording_.is_empty() &&
+           (log.is_stopped() || recording_.head->ticket < log.written())) {
+        Flight* flight = recording_.pop();
+        if (flight->ticket < log.written()) {
+            recorded(flight);
+        } else {
+            write_failed(flight, io->status, io->os_code);
+        }
+    }
+    while (log.is_stopped() && !unrecorded_.is_empty()) {
+        write_failed(unrecorded_.pop(), io->status, io->os_code);
+    }
+    retry_ = true;
+}
+
+void BlockLane::recorded(Flight* flight) noexcept {
+    if (!flight->durable) {
+        stored(flight);
+        return;
+    }
+    log_synced_.push(flight);
+    if (!log_sync_out_) sync_log();
+}
+
+void BlockLane::sync_log() noexcept {
+    while (!log_synced_.is_empty()) log_syncing_.push(log_synced_.pop());
+    log_sync_out_ = true;
+    ios_.flush(&log_sync_io_, store_->own_slot(Store::kLogSlot));
+}
+
+void BlockLane::log_synced(OwnIo* io) noexcept {
+    log_sync_out_ = false;
+    if (io->status != BWRT_OK) store_->disk().log().stop();
+    while (!log_syncing_.is_empty()) {
+        Flight* flight = log_syncing_.pop();
+        if (io->status == BWRT_OK) {
+            stored(flight);
+        } else {
+            write_failed(flight, io->status, io->os_code);
+        }
+    }
+    if (!log_synced_.is_empty()) sync_log();  // those that came meanwhile
+}
+
+// ---- the next log
+
+// Half of what a log may be: a new one has a quarter of it at most.
+void BlockLane::compact_log() noexcept {
+    LogCompaction& compaction = store_->compaction();
+    LogWriter& log = store_->disk().log();
+    if (log.is_stopped() || compacting_) {
+        if (!log_held_ || finishing_ || log.is_out() || log_sync_out_) return;
+        finishing_ = true;
+        compaction.finish(log.written_bytes());
+        janitor_->start(&compaction);
+        return;
+    }
+    if (log.length_bytes() < store_->disk().log_bytes_max() / 2 ||
+        log.length_bytes() < compact_from_bytes_) {
+        return;
+    }
+    if (store_->begin_compaction(settled_bytes()) != BWRT_OK) {
+        compact_from_bytes_ = log.length_bytes() + kCompactAgainBytes;
+        return;
+    }
+    compacting_ = true;
+    janitor_->start(&compaction);
+}
+
+// Up to where all that the log says is in the index, too: a durable block comes there behind its
+// record.
+std::uint64_t BlockLane::settled_bytes() const noexcept {
+    const LogWriter& log = store_->disk().log();
+    std::uint64_t settled_bytes = log.written_bytes();
+    for (const FlightList* list : {&log_synced_, &log_syncing_}) {
+        for (const Flight* flight = list->head; flight != nullptr; flight = flight->next) {
+            if (flight->has_disk) {
+                settled_bytes = std::min(settled_bytes, log.offset_of(flight->ticket));
+            }
+        }
+    }
+    return settled_bytes;
+}
+
+void BlockLane::compaction_ran() noexcept {
+    LogCompaction& compaction = store_->compaction();
+    LogWriter& log = store_->disk().log();
+    switch (compaction.state()) {
+        case LogCompaction::State::kCopied:
+            log_held_ = true;  // compact_log() goes on when nothing is out
+            return;
+        case LogCompaction::State::kSwitched:
+            backend_.detach_file(tables_.regions.at(store_->own_slot(Store::kLogSlot)).file->file);
+            if (store_->switch_log() == BWRT_OK && attach(store_->own_slot(Store::kLogSlot))) {
+                log.move_to(compaction.end());
+                compact_from_bytes_ = 0;
+            } else {
+                log.stop();
+            }
+            break;
+        case LogCompaction::State::kUnsure:
+            log.stop();
+            break;
+        default:
+            compact_from_bytes_ = log.length_bytes() + kCompactAgainBytes;
+            break;
+    }
+    compacting_ = log_held_ = finishing_ = false;
+    retry_ = true;
+    // Nothing that waited for the old log will be in the new one.
+    while (log.is_stopped() && !recording_.is_empty()) {
+        write_failed(recording_.pop(), BWRT_E_IO, 0);
+    }
+}
+
+}  // namespace bwrt::runtime

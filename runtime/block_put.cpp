@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// block_put.cpp — blocks into the store: where they are to go, the copy and its sums, and when they
+// can be seen.
+
+#include <algorithm>
+#include <cstring>
+
+#include "planner/lifetime.h"
+#include "runtime/block_lane.h"
+#include "runtime/check.h"
+
+namespace bwrt::runtime {
+namespace {
+
+bool has_hints(const BlockTask& task) noexcept {
+    return (task.access_count | task.complexity_milli | task.time_variance_milli) != 0;
+}
+
+planner::BlockHints hints_of(const BlockTask& task) noexcept {
+    return {task.access_count, task.complexity_milli, task.time_variance_milli, 0};
+}
+
+std::uint32_t ttl_of(const BlockTask& task) noexcept {
+    if (task.ttl_s != 0 || !has_hints(task)) return task.ttl_s;
+    return planner::ttl_of(hints_of(task));
+}
+
+// 64 bits of the key for the doorkeeper: identities are digests already.
+std::uint64_t fingerprint_of(const BlockTask& task) noexcept {
+    std::uint64_t word = 0;
+    std::memcpy(&word, task.name.identity, sizeof word);
+    return (word ^ task.tenant->keys.seed()) + task.name.part * 0x9E3779B97F4A7C15u;
+}
+
+}  // namespace
+
+BlockLane::Begun BlockLane::begin_put(BlockTask* task) noexcept {
+    const std::uint32_t entry = store_->index().find(key_of(*task));
+    if (entry == kNoEntry) return begin_fill(task);
+    if (store_->expire(entry)) return begin_put(task);
+    const BlockFields fields = store_->index().fields_of(entry);
+    if ((fields.flags & (kInHost | kOnDisk)) != 0) return present(task, entry);
+    if ((fields.flags & kInFlight) == 0) return begin_fill(task);
+    join(task, fields.host_place);
+    return Begun::kYes;
+}
+
+// Its bytes are not looked at: computed again, they may differ in their last bits.
+BlockLane::Begun BlockLane::present(BlockTask* task, std::uint32_t entry) noexcept {
+    const BlockFields fields = store_->index().fields_of(entry);
+    const bool same = fields.length_bytes == task->length_bytes &&
+                      store_->index().seal_of(entry).layout_digest == task->layout_digest;
+    if (!same || (task->flags & BWRT_BLOCK_STRICT) != 0) {
+        fail(task, BWRT_E_CONFLICT, 0,
+             (fields.flags & kInHost) != 0 ? BWRT_TIER_HOST : BWRT_TIER_DISK);
+        return Begun::kYes;
+    }
+    const bool durable = (task->flags & BWRT_BLOCK_DURABLE) != 0;
+    const bool on_disk = (fields.flags & kOnDisk) != 0;
+    if (durable && on_disk && (fields.flags & kDurable) == 0) return make_durable(task, entry);
+    if (!on_disk && (durable || task->tier == BWRT_TIER_DISK)) {
+        const std::uint32_t flight = store_->host().flight_of(fields.host_place);
+        if (flight == kNoFlight) return write_from_host(task, entry, true);
+        join(task, flight);
+        return Begun::kYes;
+    }
+    if ((fields.flags & kInHost) != 0) {
+        store_->host().policy().touch(fields.host_place, store_->tick());
+        write_behind(entry, *task);
+    }
+    if (on_disk) store_->disk().policy().touch(entry, store_->tick());
+    TenantCount& count = count_of(*task);
+    ++count.present_count;
+    count.present_bytes += task->length_bytes;
+    const std::uint32_t number = task->operation.entry_first;
+    good(task, on_disk ? BWRT_TIER_DISK : BWRT_TIER_HOST);
+    ledger_.note(*task->wave, number, BWRT_RESULT_PRESENT,
+                 on_disk ? BWRT_TIER_DISK : BWRT_TIER_HOST);
+    return Begun::kYes;
+}
+
+// ---- where to
+
+BlockLane::Destination BlockLane::destination_of(BlockTask* task) noexcept {
+    Destination to = {store_->has_host(), store_->has_disk()};
+    const bool durable = (task->flags & BWRT_BLOCK_DURABLE) != 0;
+    if (task->tier == BWRT_TIER_HOST) to.disk = false;
+    if (task->tier == BWRT_TIER_DISK) to.host = false;
+    if (task->tier == BWRT_TIER_NONE && has_hints(*task) && to.host && to.disk) {
+        // What is not worth memory goes to the disk alone; the remote tier is the disk's so far.
+        to.host = planner::tier_of(hints_of(*task)) == planner::TierChoice::kMemory;
+    }
+    if (!to.disk || task->admitted) return to;
+    const bool must = durable || task->tier == BWRT_TIER_DISK || !to.host;
+    const planner::Admittance answer =
+        store_->disk().admit(fingerprint_of(*task), task->length_bytes, durable, store_->now_ns());
+    task->admitted = answer == planner::Admittance::kWrite;
+    if (task->admitted) return to;
+    ++store_->count().refused_count;
+    to.disk = false;
+    // Without a tier to be in it is not stored at all; that is what the limits are for.
+    task->refused = must;
+    return to;
+}
+
+// True: the flight's entry is in the index, and belongs to it.
+bool BlockLane::take_entry(BlockTask* task, Flight* flight) noexcept {
+    const IndexKey key = key_of(*task);
+    const auto host_only = static_cast<std::uint16_t>(task->tier == BWRT_TIER_HOST ? kHostOnly : 0);
+    const BlockFields fields = {task->length_bytes, number_of(flight), 0, 0,
+                                static_cast<std::uint16_t>(kPending | kInFlight | host_only)};
+    const BlockSeal seal = {task->layout_digest, 0};
+    std::uint32_t entry = kNoEntry;
+    IndexWriter& index = store_->index();
+    IndexWriter::Inserted inserted = index.insert(key, fields, seal, &entry);
+    if (inserted == IndexWriter::Inserted::kFull && store_->free_an_entry()) {
+        inserted = index.insert(key, fields, seal, &entry);
+    }
+    if (inserted == IndexWriter::Inserted::kFull) return false;
+    if (inserted == IndexWriter::Inserted::kPresent) index.update(entry, fields, &seal);
+    flight->entry = entry;
+    if (flight->in_host()) store_->host().set_entry(flight->host_block, entry);
+    return true;
+}
+
+BlockLane::Begun BlockLane::begin_fill(BlockTask* task) noexcept {
+    const Destination to = destination_of(task);
+    if (task->refused) {
+        fail(task, BWRT_E_NOSPC, 0, BWRT_TIER_DISK);
+        return Begun::kYes;
+    }
+    Flight* flight = take_flight();
+    if (flight == nullptr) return Begun::kStarved;
+    flight->tenant = task->tenant;
+    Arriving block;
+    block.length_bytes = task->length_bytes;
+    block.tenant = task->tenant->index;
+    block.closure = static_cast<planner::Closure>(task->closure);
+    block.window_blocks = task->window_blocks;
+    const std::uint32_t ttl_s = ttl_of(*task);
+    if (ttl_s != 0) block.expires = store_->tick_of_wall(store_->wall_s() + ttl_s);
+    const std::uint32_t parent = parent_entry_of(*task);
+    block.is_orphan = task->has_parent && task->closure != BWRT_CLOSURE_LAST_STATE &&
+                      (parent == kNoEntry || !store_->is_anywhere(parent));
+    if (!take_memory(flight, block, parent, to.host, to.disk) || !take_entry(task, flight)) {
+        undo_flight(flight);
+        return no_room(task);
+    }
+    block.entry = flight->entry;
+    if (to.disk && !take_disk(task, flight, block)) {
+        if (!flight->in_host() || (task->flags & BWRT_BLOCK_DURABLE) != 0) {
+            const bool never = flight->status != BWRT_OK;
+            undo_flight(flight);
+            if (!never) return no_room(task);
+            fail(task, BWRT_E_NOSPC, 0, BWRT_TIER_DISK);
+            return Begun::kYes;
+        }
+        ++store_->count().refused_count;  // it is in memory all the same
+    }
+    flight->state = Flight::State::kFilling;
+    flight->leader = task;
+    flight->durable = (task->flags & BWRT_BLOCK_DURABLE) != 0;
+    flight->leader_waits = flight->has_disk && (!flight->in_host() || flight->durable);
+    flight->block_seed = block_seed(store_->block_key_of(key_of(*task)), task->length_bytes,
+                                    task->layout_digest, task->tenant->keys.seed());
+    flight->seal.layout_digest = task->layout_digest;
+    make_record(*task, flight);
+    task->flight = number_of(flight);
+    begin_copy(task, flight->address);
+    return Begun::kYes;
+}
+
+// False: there is none now; flight->status says whether there ever will be.
+bool BlockLane::take_disk(BlockTask* task, Flight* flight, const Arriving& block) noexcept {
+    const std::uint32_t parent = parent_entry_of(*task);
+    std::uint32_t near = kNoSegment;
+    if (parent != kNoEntry) {
+        const BlockFields fields = store_->index().fields_of(parent);
+        if ((fields.flags & kOnDisk) != 0) {
+            near = fields.disk_segment;
+        } else if ((fields.flags & kInFlight) != 0 && flights_[fields.host_place].has_disk) {
+            near = flights_[fields.host_place].disk.segment;
+        }
+    }
+    const bool known = parent != kNoEntry && store_->disk().knows(parent);
+    const DiskTier::Taken taken =
+        store_->disk().take(block, known ? parent : kNoEntry, near, store_->tick(),
+                            store_->disk_owner(), &flight->disk);
+    flight->has_disk = taken == DiskTier::Taken::kTaken;
+    if (taken == DiskTier::Taken::kNone) flight->status = BWRT_E_NOSPC;
+    return flight->has_disk;
+}
+
+// What the log will say, but for the place and the root.
+void BlockLane::make_record(const BlockTask& task, Flight* flight) noexcept {
+    Record& record = flight->record;
+    record = {};
+    record.kind = RecordKind::kStored;
+    record.key = store_->block_key_of(key_of(task));
+    record.length_bytes = task.length_bytes;
+    record.layout_digest = task.layout_digest;
+    if (task.has_parent) {
+        std::memcpy(record.parent_identity, task.parent.identity, sizeof record.parent_identity);
+        record.parent_part = task.parent.part;
+    }
+    record.closure = static_cast<Closure>(task.closure);
+    record.window_blocks = task.window_blocks;
+    record.access_count = task.access_count;
+    record.stored_s = store_->wall_s();
+    const std::uint32_t ttl_s = ttl_of(task);
+    record.expires_s = ttl_s != 0 ? record.stored_s + ttl_s : 0;
+}
+
+// ---- filled
+
+void BlockLane::sum_chunk(Flight* flight, std::uint32_t chunk, const void* bytes,
+                          std::uint32_t length) noexcept {
+    const std::uint64_t sum = chunk_sum(xxh3(), bytes, length, flight->block_seed, chunk);
+    if (chunk_count(flight->length_bytes) == 1) {
+        flight->seal.root_checksum = sum;
+        return;
+    }
+    std::byte* sums = flight->address + payload_bytes_on_disk(flight->length_bytes);
+    std::memcpy(sums + std::size_t{chunk} * sizeof sum, &sum, sizeof sum);
+}
+
+// The image as it lies on the disk: zeros behind the payload, and behind the sums.
+void BlockLane::close_image(Flight* flight) noexcept {
+    const std::uint32_t length = flight->length_bytes;
+    const std::uint64_t payload = payload_bytes_on_disk(length);
+    const std::uint32_t chunks = chunk_count(length);
+    std::memset(flight->address + length, 0, payload - length);
+    for (std::uint32_t done = flight->summed_bytes; done < length; done += kChunkBytes) {
+        sum_chunk(flight, done / kChunkBytes, flight->address + done,
+                  std::min(kChunkBytes, length - done));
+    }
+    if (chunks == 1) return;
+    std::byte* sums = flight->address + payload;
+    const std::uint64_t bytes = std::uint64_t{chunks} * sizeof(std::uint64_t);
+    std::memset(sums + bytes, 0, sums_bytes_on_disk(length) - bytes);
+    flight->seal.root_checksum =
+        root_of(xxh3(), reinterpret_cast<const std::uint64_t*>(sums), chunks, flight->block_seed);
+}
+
+void BlockLane::filled(Flight* flight) noexcept {
+    BlockTask* leader = flight->leader;
+    if (flight->status != BWRT_OK) {
+        const bwrt_status status = flight->status;
+        flight->leader = nullptr;
+        fill_failed(flight);
+        fail(leader, status, 0, BWRT_TIER_HOST);
+        return;
+    }
+    close_image(flight);
+    TenantCount& count = count_of(*leader);
+    ++count.put_count;
+    if (flight->in_host()) {
+        store_->enter_host(flight->entry, flight->host_block, flight->seal, BWRT_REASON_PUT);
+        if (flight->has_disk) store_->host().flight_of(flight->host_block) = number_of(flight);
+    }
+    leader->state = BlockTask::State::kFilled;
+    const bool over = !flight->leader_waits;
+    if (over) flight->leader = nullptr;
+    if (flight->in_host()) restart_waiting(flight);
+    if (flight->has_disk) {
+        begin_write(flight);
+    } else {
+        end_flight(flight);
+    }
+    if (over) good(leader, BWRT_TIER_HOST);
+}
+
+// Whoever filled it is gone, or could not.
+void BlockLane::fill_failed(Flight* flight) noexcept {
+    if (flight->has_disk) {
+        store_->disk().release(flight->disk, flight->length_bytes);
+        store_->disk().remove(flight->entry, flight->length_bytes);
+        store_->disk().landed(flight->entry, store_->tick());
+        store_->drain_disk();
+        flight->has_disk = false;
+    }
+    end_flight(flight);
+}
+
+// ---- from memory to the disk, later
+
+// A block of the host tier that is not on disk is asked for again: is it worth it now?
+void BlockLane::write_behind(std::uint32_t entry, const BlockTask& task) noexcept {
+    const BlockFields fields = store_->index().fields_of(entry);
+    if (!store_->has_disk() || (fields.flags & (kOnDisk | kPending | kHostOnly)) != 0) return;
+    if (store_->host().flight_of(fields.host_place) != kNoFlight || free_ == nullptr) return;
+    if (store_->disk().admit(fingerprint_of(task), fields.length_bytes, false, store_->now_ns()) !=
+        planner::Admittance::kWrite) {
+        return;
+    }
+    BlockTask copy = task;
+    static_cast<void>(begin_host_write(&copy, entry, false));
+}
+
+BlockLane::Begun BlockLane::write_from_host(BlockTask* task, std::uint32_t entry,
+                                            bool durable) noexcept {
+    const std::uint32_t flight = begin_host_write(task, entry, durable);
+    if (flight == kNoFlight) return no_room(task);
+    join(task, flight);
+    return Begun::kYes;
+}
+
+std::uint32_t BlockLane::begin_host_write(BlockTask* task, std::uint32_t entry,
+                                          bool durable) noexcept {
+    const BlockFields fields = store_->index().fields_of(entry);
+    Flight* flight = take_flight();
+    if (flight == nullptr) return kNoFlight;
+    HostTier& host = store_->host();
+    Arriving block;
+    block.entry = entry;
+    block.length_bytes = fields.length_bytes;
+    block.tenant = task->tenant->index;
+    const planner::Arrival in_host = host.policy().arrival_of(fields.host_place);
+    block.closure = in_host.closure;
+    block.window_blocks = static_cast<std::uint16_t>(in_host.window_count);
+    block.expires = in_host.expires;
+    flight->length_bytes = fields.length_bytes;
+    flight->tenant = task->tenant;
+    flight->seal = store_->index().seal_of(entry);
+    if (!take_disk(task, flight, block)) {
+        undo_flight(flight);
+        ++store_->count().refused_count;
+        return kNoFlight;
+    }
+    flight->entry = entry;
+    flight->host_block = fields.host_place;
+    flight->address = host.address_of(fields.host_place);
+    flight->memory_region = host.region_slot();
+    flight->durable = durable;
+    host.hold(fields.host_place);
+    host.flight_of(fields.host_place) = number_of(flight);
+    BlockTask told = *task;
+    told.length_bytes = fields.length_bytes;
+    told.layout_digest = flight->seal.layout_digest;
+    told.closure = static_cast<std::uint8_t>(in_host.closure);
+    told.window_blocks = block.window_blocks;
+    make_record(told, flight);
+    flight->record.expires_s = store_->wall_of_tick(in_host.expires);
+    begin_write(flight);
+    return number_of(flight);
+}
+
+// On disk, and not known to stay there: a flight that syncs it and writes nothing.
+BlockLane::Begun BlockLane::make_durable(BlockTask* task, std::uint32_t entry) noexcept {
+    BlockFields fields = store_->index().fields_of(entry);
+    if ((fields.flags & (kInFlight | kCarried)) != 0) return Begun::kStarved;
+    if ((fields.flags & kInHost) != 0 && store_->host().flight_of(fields.host_place) != kNoFlight) {
+        join(task, store_->host().flight_of(fields.host_place));
+        return Begun::kYes;
+    }
+    Flight* flight = take_flight();
+    if (flight == nullptr) return Begun::kStarved;
+    flight->entry = entry;
+    flight->length_bytes = fields.length_bytes;
+    flight->carries = true;  // it leaves the entry as it is
+    flight->durable = true;
+    flight->disk = {fields.disk_segment, std::uint64_t{fields.disk_page} * kUnitBytes};
+    fields.flags |= kCarried;
+    store_->index().update(entry, fields);
+    store_->disk().segments().hold(flight->disk.segment);
+    join(task, number_of(flight));
+    flight->state = Flight::State::kSyncing;
+    unsynced_.push(flight);
+    return Begun::kYes;
+}
+
+}  // namespace bwrt::runtime

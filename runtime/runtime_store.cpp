@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// runtime_store.cpp — what is asked of the store by calls: lookups by any thread, the rest on the
+// driver, under the control plane's mutex.
+
+#include <algorithm>
+
+#include "planner/predict.h"
+#include "runtime/boundary.h"
+#include "runtime/runtime.h"
+#include "runtime/store/lookup.h"
+
+namespace bwrt::runtime {
+
+bwrt_status Runtime::set_tenant(const bwrt_tenant& tenant, const ErrorSink& sink) {
+    const std::lock_guard<std::mutex> lock(control_);
+    bwrt_status status = BWRT_OK;
+    progress_.on_driver([&] { status = store_->set_tenant(tenant, sink); });
+    return status;
+}
+
+void Runtime::sample_store(const Tenant* tenant, bwrt_store_counters* counters_out) {
+    const std::lock_guard<std::mutex> lock(control_);
+    progress_.on_driver([&] {
+        store_->set_now(clock_.now_ns());
+        store_->sample(counters_out, tenant);
+        if (tenant == nullptr) {
+            counters_out->flight_count = progress_.executor().blocks().flight_count();
+        }
+    });
+}
+
+// ---- lookups
+
+namespace {
+
+bwrt_status check_query(const bwrt_lookup_query& query, const ErrorSink& sink) {
+    if (query.flags != 0) {
+        return fail(sink, BWRT_E_INVAL, "query.flags", "flags 0x%x: there are none", query.flags);
+    }
+    if (query.identities == nullptr || query.identity_count == 0) {
+        return fail(sink, BWRT_E_INVAL,
+                    query.identity_count == 0 ? "query.identity_count" : "query.identities",
+                    query.identity_count == 0 ? "0" : "NULL");
+    }
+    if (query.identity_count > kLookupIdentityCountMax) {
+        return fail(sink, BWRT_E_RANGE, "query.identity_count", "%u identities: the limit is %u",
+                    query.identity_count, kLookupIdentityCountMax);
+    }
+    if (query.part_count > kLookupPartCountMax ||
+        std::uint64_t{query.part_first} + query.part_count > std::uint64_t{1} << 32) {
+        return fail(sink, BWRT_E_RANGE, "query.part_count", "parts %u + %u: the limit is %u",
+                    query.part_first, query.part_count, kLookupPartCountMax);
+    }
+    if (query.lease_ms > 600'000) {
+        return fail(sink, BWRT_E_RANGE, "query.lease_ms", "%u is above 600,000", query.lease_ms);
+    }
+    return BWRT_OK;
+}
+
+}  // namespace
+
+// What is being stored is there when all that is queued has been written.
+std::uint64_t Runtime::predict_pending_ns() const noexcept {
+    constexpr auto kLane = static_cast<std::uint32_t>(Lane::kStorage);
+    const std::uint64_t rate = tables_.load.bytes_per_ms[kLane].load(std::memory_order_relaxed);
+    if (rate == 0) return 0;
+    return planner::predict_finish_ns(
+        clock_.now_ns(), tables_.load.queued_bytes[kLane].load(std::memory_order_relaxed), 0, rate);
+}
+
+bwrt_status Runtime::look_up(const bwrt_lookup_query& query, bwrt_lookup_answer* answers,
+                             std::uint32_t* prefix_count_out, std::uint32_t* leased_count_out,
+                             const ErrorSink& sink) {
+    if (const bwrt_status status = check_query(query, sink)) return status;
+    Lookup lookup = {};
+    lookup.tenant = store_->tenants().find(query.tenant);
+    if (lookup.tenant == nullptr) {
+        return fail(sink, BWRT_E_INVAL, "query.tenant", "tenant %llu was not set",
+                    ull(query.tenant));
+    }
+    lookup.identities = static_cast<const std::byte*>(query.identities);
+    lookup.identity_count = query.identity_count;
+    lookup.part_first = query.part_first;
+    lookup.part_count = std::max(query.part_count, 1u);
+    if (query.layout != 0) {
+        Layout* layout = tables_.layouts.find(query.layout);
+        if (layout == nullptr ||
+            layout->gate.take(generation_of(query.layout)) != Gate::Answer::kTaken) {
+            return fail(sink, BWRT_E_HANDLE, "query.layout", "0x%llx is no live layout",
+                        ull(query.layout));
+        }
+        lookup.of_layout = true;
+        lookup.layout_digest = layout->digest;
+        layout->gate.put_back();
+    }
+    const std::uint32_t prefix_count = runtime::look_up(
+        store_->reader(), lookup, answers != nullptr ? predict_pending_ns() : 0, answers);
+    std::uint32_t leased_count = 0;
+    if (query.lease_ms != 0 && prefix_count != 0) {
+        const std::lock_guard<std::mutex> lock(control_);
+        progress_.on_driver([&] {
+            store_->set_now(clock_.now_ns());
+            leased_count = store_->lease(lookup, prefix_count, query.lease_ms);
+        });
+    }
+    *prefix_count_out = prefix_count;
+    if (leased_count_out != nullptr) *leased_count_out = leased_count;
+    return BWRT_OK;
+}
+
+// ---- events
+
+// A snapshot takes the store as it is at one moment of the driver, so that nothing is told twice or
+// not at all; it is kept for the reader until he has had it, by the number in his cursor.
+bwrt_status Runtime::events(std::uint64_t* cursor, bwrt_event* events, std::uint32_t capacity,
+                            std::uint32_t* count_out, const ErrorSink& sink) {
+    const std::lock_guard<std::mutex> lock(events_mutex_);
+    if ((*cursor & kSnapshotCursor) == 0 && *cursor != 0) {
+        const std::uint32_t most = std::min(capacity, Events::kTakeMax);
+        if (store_->events().take(cursor, events, most, count_out)) return BWRT_OK;
+    }
+    Snapshot* snapshot = nullptr;
+    if ((*cursor & kSnapshotCursor) != 0) {
+        for (Snapshot& one : snapshots_) {
+            if (one.number == *cursor) snapshot = &one;
+        }
+    }
+    if (snapshot == nullptr) {  // the first time, or lost
+        if (snapshots_.size() == kSnapshotCountMax) snapshots_.erase(snapshots_.begin());
+        snapshot = &snapshots_.emplace_back();
+        snapshot->number = kSnapshotCursor | ++snapshot_number_;
+        const std::lock_guard<std::mutex> control(control_);
+        bool made = true;
+        progress_.on_driver([&] {
+            try {
+                store_->set_now(clock_.now_ns());
+                snapshot->events.push_back({});
+                snapshot->events[0].kind = BWRT_EVENT_RESYNC;
+                snapshot->events[0].time_ns = store_->now_ns();
+                store_->snapshot_events(&snapshot->events);
+                snapshot->last = store_->events().last();
+            } catch (const std::bad_alloc&) {
+                made = false;
+            }
+        });
+        if (!made) {
+            snapshots_.pop_back();
+            return fail(sink, BWRT_E_NOMEM, "", "no memory for a snapshot of the store");
+        }
+    }
+    const std::size_t count =
+        std::min<std::size_t>(capacity, snapshot->events.size() - snapshot->taken);
+    std::copy_n(snapshot->events.begin() + static_cast<std::ptrdiff_t>(snapshot->taken), count,
+                events);
+    snapshot->taken += count;
+    *count_out = static_cast<std::uint32_t>(count);
+    *cursor = snapshot->number;
+    if (snapshot->taken < snapshot->events.size()) return BWRT_OK;
+    *cursor = snapshot->last;
+    snapshots_.erase(snapshots_.begin() + (snapshot - snapshots_.data()));
+    return BWRT_OK;
+}
+
+}  // namespace bwrt::runtime

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "runtime/store/disk_tier.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/check.h"
+#include "runtime/store/recovery.h"
+
+namespace bwrt::runtime {
+namespace {
+
+// Records that one block may need: its own, a segment's, and a few that go for it.
+constexpr std::uint32_t kRecordsAhead = 64;
+
+// Segments of a directory that the policy does not count on: one that is filled with what is new,
+// one with what is carried, one kept empty.
+constexpr std::uint64_t kSegmentsApart = 3;
+
+std::uint64_t policy_bytes(const Segments& segments) noexcept {
+    std::uint64_t count = 0;
+    std::uint64_t directories = 0;
+    std::uint32_t last = kNoSegment;
+    segments.for_each([&](std::uint32_t segment) {
+        ++count;
+        if (Segments::directory_of(segment) != last) ++directories;
+        last = Segments::directory_of(segment);
+    });
+    return (count - kSegmentsApart * directories) * segments.segment_bytes() / 8 * 7;
+}
+
+}  // namespace
+
+DiskTier::DiskTier(Segments* segments, const DiskTierLimits& limits, std::uint64_t now_ns)
+    : segments_(segments),
+      capacity_bytes_(policy_bytes(*segments)),
+      block_count_max_(limits.block_count_max),
+      no_tenant_(limits.tenant_count),
+      log_bytes_max_(limits.log_bytes_max),
+      policy_({limits.entry_count, limits.tenant_count + 1, limits.lease_count, capacity_bytes_}),
+      admission_(limits.admission, now_ns),
+      log_(kRecordCount) {}
+
+planner::Admittance DiskTier::admit(std::uint64_t fingerprint, std::uint32_t length_bytes,
+                                    bool must_write, std::uint64_t now_ns) noexcept {
+    return admission_.decide(fingerprint, place_bytes(length_bytes), must_write, now_ns);
+}
+
+// ---- places
+
+bool DiskTier::make_room(const planner::Arrival& arrival, bool evicts, planner::Tick now,
+                         TierOwner* owner, bool* later_out) noexcept {
+    for (;;) {
+        planner::Arrival wanted = arrival;
+        if (count_ >= block_count_max_) {  // by number: whoever is the oldest
+            wanted.bytes = capacity_bytes_;
+            wanted.tenant = no_tenant_;
+        }
+        const planner::Room room = policy_.make_room(wanted, now);
+        if (room.verdict == planner::Verdict::kFits) return true;
+        if (room.block == planner::kNoBlock || !evicts) return false;
+        if (!has_log_room()) {
+            *later_out = true;
+            return false;
+        }
+        owner->let_go(room.block, room.verdict);
+    }
+}
+
+bool DiskTier::evict_one(planner::Tick now, TierOwner* owner) noexcept {
+    planner::Arrival all;
+    all.tenant = no_tenant_;
+    all.bytes = capacity_bytes_;
+    const planner::Room room = policy_.make_room(all, now);
+    if (room.block == planner::kNoBlock || !has_log_room()) return false;
+    owner->let_go(room.block, room.verdict);
+    return true;
+}
+
+DiskTier::Taken DiskTier::take(const Arriving& block, std::uint32_t parent, std::uint32_t near,
+                               planner::Tick now, TierOwner* owner, DiskPlace* place_out) noexcept {
+    planner::Arrival arrival;
+    arrival.parent = parent == kNoEntry ? planner::kNoBlock : parent;
+    arrival.tenant = block.tenant;
+    arrival.closure = block.closure;
+    arrival.window_count = block.window_blocks;
+    arrival.expires = block.expires;
+    arrival.bytes = place_bytes(block.length_bytes);
+    if (log_.is_stopped() || arrival.bytes > segments_->segment_bytes()) return Taken::kNone;
+    if (!has_log_room()) return Taken::kLater;
+    bool later = false;
+    if (!make_room(arrival, !block.is_orphan, now, owner, &later))
+        return later ? Taken::kLater : Taken::kNone;
+    std::uint32_t directory = near == kNoSegment ? segments_->next_directory(arrival.bytes)
+                                                 : Segments::directory_of(near);
+    if (!segments_->has_room(directory, arrival.bytes, Segments::Purpose::kStore)) {
+        directory = segments_->next_directory(arrival.bytes);
+    }
+    if (!segments_->has_room(directory, arrival.bytes, Segments::Purpose::kStore)) {
+        return Taken::kLater;  // the policy's bytes fit, so a segment can be emptied
+    }
+    bool opened = false;
+    *place_out = segments_->take(directory, arrival.bytes, Segments::Purpose::kStore, &opened);
+    if (opened) record_segment(place_out->segment);
+    policy_.insert(block.entry, arrival, now);
+    policy_.pin(block.entry);
+    ++count_;
+    return Taken::kTaken;
+}
+
+DiskTier::Taken DiskTier::take_for_carrying(std::uint32_t segment, std::uint32_t length_bytes,
+                                            DiskPlace* place_out) noexcept {
+    const std::uint64_t bytes = place_bytes(length_bytes);
+    const std::uint32_t directory = Segments::directory_of(segment);
+    if (log_.is_stopped()) return Taken::kNone;
+    if (!has_log_room()) return Taken::kLater;
+    if (!segments_->has_room(directory, bytes, Segments::Purpose::kCarry)) return Taken::kNone;
+    bool opened = false;
+    *place_out = segments_->take(directory, bytes, Segments::Purpose::kCarry, &opened);
+    if (opened) record_segment(place_out->segment);
+    return Taken::kTaken;
+}
+
+void DiskTier::release(const DiskPlace& place, std::uint32_t length_bytes) noexcept {
+    segments_->release(place.segment, place_bytes(length_bytes));
+}
+
+void DiskTier::remove(std::uint32_t entry, std::uint32_t length_bytes) noexcept {
+    policy_.remove(entry, place_bytes(length_bytes));
+    --count_;
+}
+
+void DiskTier::restore(const Arriving& block, std::uint32_t parent, planner::Tick now) noexcept {
+    planner::Arrival arrival;
+    arrival.parent = parent == kNoEntry ? planner::kNoBlock : parent;
+    arrival.tenant = block.tenant;
+    arrival.closure = block.closure;
+    arrival.window_count = block.window_blocks;
+    arrival.expires = block.expires;
+    arrival.bytes = place_bytes(block.length_bytes);
+    policy_.insert(block.entry, arrival, now);
+    ++count_;
+}
+
+std::uint32_t DiskTier::take_free() noexcept {
+    const std::uint32_t number = policy_.take_free();
+    return number == planner::kNoBlock ? kNoEntry : number;
+}
+
+// ---- the log
+
+bool DiskTier::has_log_room() const noexcept {
+    return !log_.is_stopped() && log_.room() >= kRecordsAhead &&
+           log_.length_bytes() + kRecordsAhead * sizeof(Record) <= log_bytes_max_;
+}
+
+bool DiskTier::put(const Record& record, std::uint64_t* ticket_out) noexcept {
+    return log_.put(record, ticket_out);
+}
+
+// One that is lost says no more than that a crash may find a place whose bytes are another's by
+// then, which their sum tells.
+void DiskTier::record_removed(const BlockKey& key) noexcept {
+    Record record = {};
+    record.kind = RecordKind::kRemoved;
+    record.key = key;
+    std::uint64_t ticket = 0;
+    static_cast<void>(log_.put(record, &ticket));
+}
+
+void DiskTier::record_segment(std::uint32_t segment) noexcept {
+    Record record = {};
+    record.kind = RecordKind::kSegment;
+    record.segment = segment;
+    record.generation = segments_->generation_of(segment);
+    std::uint64_t ticket = 0;
+    const bool was_put = log_.put(record, &ticket);
+    BWRT_CHECK(was_put);  // has_log_room() was asked
+}
+
+// ---- emptying
+
+std::uint32_t DiskTier::begin_emptying() noexcept {
+    // What is written in eighths: a segment with more alive than the policy's share is not worth it
+    // as long as another has less, and there is always one that has.
+    const std::uint64_t live_bytes_max = segments_->segment_bytes() / 16 * 15;
+    for (std::uint32_t i = 0; i < segments_->directory_count(); ++i) {
+        if (segments_->empty_count(i) > 2) continue;
+        const std::uint32_t begun = segments_->begin_emptying(i, live_bytes_max);
+        if (begun != kNoSegment) return begun;
+    }
+    return kNoSegment;
+}
+
+}  // namespace bwrt::runtime

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "runtime/store/host_tier.h"
+
+#include "runtime/check.h"
+#include "runtime/store/recovery.h"
+
+namespace bwrt::runtime {
+namespace {
+
+// How many of the oldest go one by one before whole slabs are emptied: with blocks of one length
+// the first has made room.
+constexpr std::uint32_t kOldestFirst = 8;
+
+}  // namespace
+
+HostTier::HostTier(const Region& region, std::uint16_t region_slot, std::uint32_t block_count_max,
+                   std::uint32_t tenant_count, std::uint32_t lease_count)
+    : places_(region, region_slot),
+      policy_({block_count_max, tenant_count + 1, lease_count, places_.arena().capacity_bytes()}),
+      blocks_(block_count_max),
+      no_tenant_(tenant_count) {
+    free_.reserve(block_count_max);
+}
+
+// Room for something as large as all there is begins with the oldest that may go.
+bool HostTier::evict_one(planner::Tick now, TierOwner* owner) noexcept {
+    planner::Arrival all;
+    all.tenant = no_tenant_;
+    all.bytes = places_.arena().capacity_bytes();
+    const planner::Room room = policy_.make_room(all, now);
+    drain();
+    if (room.block == planner::kNoBlock) return false;
+    owner->let_go(room.block, room.verdict);
+    return true;
+}
+
+std::uint32_t HostTier::place_for(std::uint32_t number, std::uint32_t bytes, planner::Tick now,
+                                  TierOwner* owner) noexcept {
+    std::uint32_t place = places_.arena().allocate(bytes, number);
+    for (std::uint32_t i = 0; place == kNoPlace && i < kOldestFirst; ++i) {
+        if (!evict_one(now, owner)) break;
+        place = places_.arena().allocate(bytes, number);
+    }
+    if (place != kNoPlace) return place;
+    const std::vector<std::uint32_t>& going = places_.arena().evictees(bytes, *this);
+    for (std::size_t i = going.size(); i > 0; --i) {
+        owner->let_go(going[i - 1], planner::Verdict::kOldest);
+    }
+    return places_.arena().allocate(bytes, number);
+}
+
+// A number and room for the block; false when there is none.
+bool HostTier::make_room(const planner::Arrival& arrival, bool evicts, planner::Tick now,
+                         TierOwner* owner) noexcept {
+    for (;;) {
+        const planner::Room room = policy_.make_room(arrival, now);
+        drain();
+        if (room.verdict == planner::Verdict::kFits) break;
+        if (room.block == planner::kNoBlock || !evicts) return false;
+        owner->let_go(room.block, room.verdict);
+    }
+    while (free_.empty() && fresh_ == blocks_.size()) {
+        if (!evicts || !evict_one(now, owner)) return false;
+    }
+    return true;
+}
+
+std::uint32_t HostTier::take(const Arriving& block, std::uint32_t parent, planner::Tick now,
+                             TierOwner* owner) noexcept {
+    const auto bytes = static_cast<std::uint32_t>(place_bytes(block.length_bytes));
+    planner::Arrival arrival;
+    arrival.parent = parent == kNoHostBlock ? planner::kNoBlock : parent;
+    arrival.tenant = block.tenant;
+    arrival.closure = block.closure;
+    arrival.window_count = block.window_blocks;
+    arrival.expires = block.expires;
+    arrival.bytes = bytes;
+    // A parent that is needed stays, whoever else has to go.
+    const bool keeps =
+        arrival.parent != planner::kNoBlock && arrival.closure != planner::Closure::kLastState;
+    if (keeps) policy_.pin(arrival.parent);
+    std::uint32_t number = kNoHostBlock;
+    std::uint32_t place = kNoPlace;
+    if (make_room(arrival, !block.is_orphan, now, owner)) {
+        if (free_.empty()) {
+            number = fresh_++;
+        } else {
+            number = free_.back();
+            free_.pop_back();
+        }
+        place = block.is_orphan ? places_.arena().allocate(bytes, number)
+                                : place_for(number, bytes, now, owner);
+    }
+    if (keeps) {
+        policy_.unpin(arrival.parent, now);
+        drain();
+    }
+    if (place == kNoPlace) {
+        if (number != kNoHostBlock) free_.push_back(number);
+        return kNoHostBlock;
+    }
+    // One that was not needed may have gone, and its number may be this block's.
+    if (arrival.parent != planner::kNoBlock && !policy_.knows(arrival.parent)) {
+        arrival.parent = planner::kNoBlock;
+    }
+    policy_.insert(number, arrival, now);
+    policy_.pin(number);
+    blocks_[number] = {block.entry, place, bytes, kNoHostBlock, 0, 1};
+    ++count_;
+    return number;
+}
+
+void HostTier::remove(std::uint32_t block) noexcept {
+    places_.arena().free(blocks_[block].place);
+    --count_;
+    policy_.remove(block, blocks_[block].bytes);
+    drain();
+}
+
+// Numbers that nothing refers to any more.
+void HostTier::drain() noexcept {
+    for (;;) {
+        const std::uint32_t number = policy_.take_free();
+        if (number == planner::kNoBlock) return;
+        free_.push_back(number);
+    }
+}
+
+}  // namespace bwrt::runtime

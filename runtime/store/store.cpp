@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// store.cpp — what happens to a block's entry while the driver runs; store_open.cpp has how it
+// begins.
+
+#include "runtime/store/store.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/boundary.h"
+#include "runtime/check.h"
+#include "runtime/store/lookup.h"
+
+namespace bwrt::runtime {
+
+bwrt_status Store::set_tenant(const bwrt_tenant& given, const ErrorSink& sink) {
+    const Tenant* tenant = tenants_->find(given.number);
+    if (given.secret != nullptr) {
+        std::uint8_t secret[kSecretBytes];
+        std::memcpy(secret, given.secret, sizeof secret);
+        const TenantKeys keys(given.number, secret);
+        if (tenant != nullptr && tenant->keys.space() != keys.space()) {
+            return fail(sink, BWRT_E_BUSY, "tenant.secret", "tenant %llu has another secret",
+                        ull(given.number));
+        }
+        if (tenant == nullptr) {
+            const std::uint16_t index = spaces_.number_of(keys.space());
+            if (index < tenant_count_max_) tenant = tenants_->add(given.number, index, keys);
+            if (tenant == nullptr) {
+                return fail(sink, BWRT_E_AGAIN, "store.tenant_count_max",
+                            "%u tenants have blocks here already", tenant_count_max_);
+            }
+        }
+    }
+    if (tenant == nullptr) {
+        return fail(sink, BWRT_E_INVAL, "tenant.secret", "NULL, and tenant %llu is new",
+                    ull(given.number));
+    }
+    if (has_host()) host_->policy().set_quota(tenant->index, given.host_quota_bytes);
+    if (has_disk()) disk_->policy().set_quota(tenant->index, given.disk_quota_bytes);
+    quotas_[tenant->index] = {given.host_quota_bytes, given.disk_quota_bytes};
+    return BWRT_OK;
+}
+
+// ---- what there is
+
+bwrt_event Store::event_of(std::uint32_t entry) const noexcept {
+    const IndexKey key = index_->key_of(entry);
+    const Tenant* tenant = tenants_->at(key.tenant);
+    bwrt_event event = {};
+    event.tenant = tenant != nullptr ? tenant->number : ~std::uint64_t{0};
+    event.part = key.part;
+    event.time_ns = now_ns_;
+    std::memcpy(event.identity, key.identity, sizeof event.identity);
+    return event;
+}
+
+void Store::tell(std::uint32_t kind, std::uint32_t tier, std::uint32_t reason,
+                 std::uint32_t entry) noexcept {
+    bwrt_event event = event_of(entry);
+    event.kind = kind;
+    event.tier = tier;
+    event.reason = reason;
+    events_.put(event);
+}
+
+void Store::snapshot_events(std::vector<bwrt_event>* events_out) const {
+    index_->for_each([&](std::uint32_t entry) {
+        const std::uint16_t flags = index_->fields_of(entry).flags;
+        if ((flags & (kInHost | kOnDisk)) == 0) return;
+        bwrt_event event = event_of(entry);
+        event.kind = BWRT_EVENT_STORED;
+        event.reason = BWRT_REASON_SNAPSHOT;
+        event.tier = BWRT_TIER_HOST;
+        if ((flags & kInHost) != 0) events_out->push_back(event);
+        event.tier = BWRT_TIER_DISK;
+        if ((flags & kOnDisk) != 0) events_out->push_back(event);
+    });
+}
+
+void Store::enter_host(std::uint32_t entry, std::uint32_t host_block, const BlockSeal& seal,
+                       std::uint32_t reason) noexcept {
+    BlockFields fields = index_->fields_of(entry);
+    fields.flags = static_cast<std::uint16_t>((fields.flags & ~(kPending | kInFlight)) | kInHost);
+    fields.host_place = host_block;
+    index_->update(entry, fields, &seal);
+    TierCount& count = counts_[index_->key_of(entry).tenant].host;
+    ++count.block_count;
+    ++count.stored_count;
+    count.stored_bytes += fields.length_bytes;
+    tell(BWRT_EVENT_STORED, BWRT_TIER_HOST, reason, entry);
+}
+
+void Store::leave_host(std::uint32_t entry, std::uint32_t reason) noexcept {
+    BlockFields fields = index_->fields_of(entry);
+    BWRT_CHECK((fields.flags & kInHost) != 0);
+    const std::uint32_t host_block = fields.host_place;
+    fields.flags = static_cast<std::uint16_t>(fields.flags & ~(kInHost | kHostOnly));
+    fields.host_place = 0;
+    index_->update(entry, fields);
+    TierCount& count = counts_[index_->key_of(entry).tenant].host;
+    --count.block_count;
+    count.evicted_count += reason == BWRT_REASON_EVICTED ? 1 : 0;
+    count.expired_count += reason == BWRT_REASON_EXPIRED ? 1 : 0;
+    tell(BWRT_EVENT_REMOVED, BWRT_TIER_HOST, reason, entry);
+    host_->remove(host_block);
+    settle(entry);
+}
+
+void Store::enter_disk(std::uint32_t entry, const DiskPlace& place, const BlockSeal& seal,
+                       std::uint32_t reason) noexcept {
+    BlockFields fields = index_->fields_of(entry);
+    if ((fields.flags & kPending) != 0) fields.host_place = 0;
+    const int flight = (fields.flags & kInHost) != 0 ? 0 : kPending | kInFlight;
+    fields.flags = static_cast<std::uint16_t>((fields.flags & ~flight) | kOnDisk);
+    fields.disk_segment = static_cast<std::uint16_t>(place.segment);
+    fields.disk_page = static_cast<std::uint32_t>(place.offset_bytes / kUnitBytes);
+    index_->update(entry, fields, &seal);
+    TierCount& count = counts_[index_->key_of(entry).tenant].disk;
+    ++count.block_count;
+    ++count.stored_count;
+    count.stored_bytes += fields.length_bytes;
+    tell(BWRT_EVENT_STORED, BWRT_TIER_DISK, reason, entry);
+}
+
+// Where a reader is on its way to the place it is held, and nothing else is put there meanwhile.
+void Store::leave_disk(std::uint32_t entry, std::uint32_t reason) noexcept {
+    BlockFields fields = index_->fields_of(entry);
+    BWRT_CHECK((fields.flags & kOnDisk) != 0);
+    const IndexKey key = index_->key_of(entry);
+    const DiskPlace place = {fields.disk_segment, std::uint64_t{fields.disk_page} * kUnitBytes};
+    fields.flags = static_cast<std::uint16_t>(fields.flags & ~(kOnDisk | kDurable));
+    fields.disk_segment = 0;
+    fields.disk_page = 0;
+    index_->update(entry, fields);
+    TierCount& count = counts_[key.tenant].disk;
+    --count.block_count;
+    count.evicted_count += reason == BWRT_REASON_EVICTED ? 1 : 0;
+    count.expired_count += reason == BWRT_REASON_EXPIRED ? 1 : 0;
+    tell(BWRT_EVENT_REMOVED, BWRT_TIER_DISK, reason, entry);
+    disk_->release(place, fields.length_bytes);
+    disk_->record_removed(block_key_of(key));
+    disk_->remove(entry, fields.length_bytes);
+    settle(entry);
+    drain_disk();
+}
+
+void Store::set_flag(std::uint32_t entry, std::uint16_t flag) noexcept {
+    BlockFields fields = index_->fields_of(entry);
+    fields.flags |= flag;
+    index_->update(entry, fields);
+}
+
+void Store::clear_flag(std::uint32_t entry, std::uint16_t flag) noexcept {
+    BlockFields fields = index_->fields_of(entry);
+    fields.flags = static_cast<std::uint16_t>(fields.flags & ~flag);
+    index_->update(entry, fields);
+}
+
+void Store::move_on_disk(std::uint32_t entry, const DiskPlace& place) noexcept {
+    BlockFields fields = index_->fields_of(entry);
+    const DiskPlace before = {fields.disk_segment, std::uint64_t{fields.disk_page} * kUnitBytes};
+    fields.disk_segment = static_cast<std::uint16_t>(place.segment);
+    fields.disk_page = static_cast<std::uint32_t>(place.offset_bytes / kUnitBytes);
+    index_->update(entry, fields);
+    disk_->release(before, fields.length_bytes);
+}
+
+BlockKey Store::block_key_of(const IndexKey& key) const noexcept {
+    BlockKey block;
+    block.space = spaces_.space_of(key.tenant);
+    std::memcpy(block.identity, key.identity, sizeof block.identity);
+    block.part = key.part;
+    return block;
+}
+
+bool Store::expire(std::uint32_t entry) noexcept {
+    if (!is_expired(entry)) return false;
+    const BlockFields fields = index_->fields_of(entry);
+    const bool in_host = (fields.flags & kInHost) != 0;
+    if ((fields.flags & (kInFlight | kCarried)) != 0) return false;
+    if (in_host && host_->is_in_use(fields.host_place)) return false;
+    const bool on_disk = (fields.flags & kOnDisk) != 0;
+    if (in_host) leave_host(entry, BWRT_REASON_EXPIRED);
+    // The entry is still there: it has the flag.
+    if (on_disk) leave_disk(entry, BWRT_REASON_EXPIRED);
+    return true;
+}
+
+bool Store::is_expired(std::uint32_t entry) const noexcept {
+    const BlockFields fields = index_->fields_of(entry);
+    return ((fields.flags & kInHost) != 0 &&
+            host_->policy().is_expired(fields.host_place, tick_)) ||
+           ((fields.flags & kOnDisk) != 0 && disk_->policy().is_expired(entry, tick_));
+}
+
+void Store::settle(std::uint32_t entry) noexcept {
+    if (is_anywhere(entry)) return;
+    if (has_disk() && disk_->knows(entry)) return;
+    index_->erase(entry);
+}
+
+void Store::drain_disk() noexcept {
+    for (;;) {
+        const std::uint32_t entry = disk_->take_free();
+        if (entry == kNoEntry) return;
+        settle(entry);
+    }
+}
+
+std::uint32_t Store::lease(const Lookup& lookup, std::uint32_t identity_count,
+                           std::uint32_t lease_ms) noexcept {
+    const planner::Tick until = planner::tick_at(now_ns_ + std::uint64_t{lease_ms} * 1'000'000) + 1;
+    IndexKey key;
+    key.tenant = lookup.tenant->index;
+    for (std::uint32_t i = 0; i < identity_count; ++i) {
+        std::memcpy(key.identity, lookup.identities + std::size_t{i} * 32, sizeof key.identity);
+        for (std::uint32_t part = 0; part < lookup.part_count; ++part) {
+            key.part = lookup.part_first + part;
+            const std::uint32_t entry = index_->find(key);
+            if (entry == kNoEntry) return i;
+            const BlockFields fields = index_->fields_of(entry);
+            // Where it is in both, the disk keeps it.
+            const bool on_disk = (fields.flags & kOnDisk) != 0;
+            if (!on_disk && (fields.flags & kInHost) == 0) return i;
+            planner::PrefixLru& policy = on_disk ? disk_->policy() : host_->policy();
+            const std::uint32_t block = on_disk ? entry : fields.host_place;
+            if (policy.lease(block, until) != planner::kNoLease) continue;
+            // Those that are over end when the policy is next asked who may go.
+            static_cast<void>(policy.find_expired(tick_));
+            if (policy.lease(block, until) == planner::kNoLease) return i;
+        }
+    }
+    return identity_count;
+}
+
+bool Store::free_an_entry() noexcept {
+    const std::uint32_t before = index_->block_count();
+    for (int i = 0; i < 16 && index_->block_count() == before; ++i) {
+        bool gone = false;
+        if (has_disk()) gone = disk_->evict_one(tick_, &disk_owner_);
+        if (has_host() && !gone) gone = host_->evict_one(tick_, &host_owner_);
+        if (!gone) break;
+    }
+    return index_->block_count() < before;
+}
+
+void Store::HostOwner::let_go(std::uint32_t block, planner::Verdict why) noexcept {
+    store->leave_host(store->host_->entry_of(block), reason_of(why));
+}
+
+void Store::DiskOwner::let_go(std::uint32_t block, planner::Verdict why) noexcept {
+    store->leave_disk(block, reason_of(why));
+}
+
+// ---- what was counted
+
+namespace {
+
+void add(const TierCount& count, bwrt_tier_counters* sum) noexcept {
+    sum->block_count += count.block_count;
+    sum->hit_count += count.hit_count;
+    sum->hit_bytes += count.hit_bytes;
+    sum->stored_count += count.stored_count;
+    sum->stored_bytes += count.stored_bytes;
+    sum->evicted_count += count.evicted_count;
+    sum->expired_count += count.expired_count;
+}
+
+}  // namespace
+
+void Store::sample(bwrt_store_counters* out, const Tenant* tenant) noexcept {
+    for (std::size_t i = 0; i < counts_.size(); ++i) {
+        if (tenant != nullptr && tenant->index != i) continue;
+        const TenantCount& one = counts_[i];
+        add(one.host, &out->host);
+        add(one.disk, &out->disk);
+        out->miss_count += one.miss_count;
+        out->put_count += one.put_count;
+        out->present_count += one.present_count;
+        out->present_bytes += one.present_bytes;
+        out->joined_count += one.joined_count;
+        out->corrupt_count += one.corrupt_count;
+        out->failed_count += one.failed_count;
+        if (has_host() && tenant != nullptr) {
+            out->host.used_bytes = host_->policy().used_bytes(tenant->index);
+        }
+        if (has_disk() && tenant != nullptr) {
+            out->disk.used_bytes = disk_->policy().used_bytes(tenant->index);
+        }
+    }
+    if (tenant != nullptr) {
+        out->host.capacity_bytes = quotas_[tenant->index].host_bytes;
+        out->disk.capacity_bytes = quotas_[tenant->index].disk_bytes;
+        return;
+    }
+    if (has_host()) {
+        out->host.capacity_bytes = host_->capacity_bytes();
+        out->host.used_bytes = host_->policy().used_bytes();
+    }
+    out->written_bytes = count_.written_bytes;
+    out->carried_bytes = count_.carried_bytes;
+    out->refused_count = count_.refused_count;
+    out->recovery_ns = count_.recovery_ns;
+    out->recovered_count = count_.recovered_count;
+    if (!has_disk()) return;
+    out->disk.capacity_bytes = disk_->capacity_bytes();
+    out->disk.used_bytes = disk_->policy().used_bytes();
+    out->write_budget_left_bytes = disk_->budget_left_bytes(now_ns_);
+    out->log_bytes = disk_->log().length_bytes();
+}
+
+}  // namespace bwrt::runtime

@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// store_open.cpp — from a description to a store that can be driven: memory, directories, lock, and
+// what an earlier process left there.  Blocks, before there is a driver.
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cstring>
+#include <ctime>
+
+#include "runtime/boundary.h"
+#include "runtime/check.h"
+#include "runtime/clock.h"
+#include "runtime/store/segment_file.h"
+#include "runtime/store/store.h"
+
+namespace bwrt::runtime {
+namespace {
+
+constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
+constexpr std::uint64_t kDiskBytesMin = 128 * kMebibyte;
+constexpr std::uint64_t kTransitBytes = 128 * kMebibyte;
+constexpr std::uint64_t kBlockBytesMax = 16 * kMebibyte;  // where nothing is said
+constexpr std::uint32_t kHostBlockBytesMin = 16 << 10;  // shorter ones are bounded by their number
+constexpr std::uint64_t kLogRegionBytes = std::uint64_t{1} << 40;
+
+// Each of two logs may have that much of the first directory, so that a new one fits beside the
+// old one, and blocks are few enough that their records take a quarter of one.
+std::uint64_t log_bytes_of(std::uint64_t disk_bytes) noexcept {
+    return std::max<std::uint64_t>(disk_bytes / 64 / 4096 * 4096, kMebibyte);
+}
+
+struct Bound {
+    const char* field;
+    std::uint32_t bwrt_store::*value;
+    std::uint32_t minimum, maximum, otherwise;
+};
+
+constexpr Bound kBounds[] = {
+    {"store.block_count_max", &bwrt_store::block_count_max, 16, kIndexBlockCountMax, 1u << 20},
+    {"store.block_bytes_max", &bwrt_store::block_bytes_max, 4096, 256u << 20, 0},
+    {"store.flight_count_max", &bwrt_store::flight_count_max, 2, 65536, 1024},
+    {"store.tenant_count_max", &bwrt_store::tenant_count_max, 1, 4096, 64},
+    {"store.lease_count_max", &bwrt_store::lease_count_max, 1, 1u << 24, 65536},
+    {"store.write_touch_count", &bwrt_store::write_touch_count, 1, 15, 1},
+};
+
+std::vector<DirectoryBudget> budgets_of(const bwrt_store& checked) {
+    std::vector<DirectoryBudget> budgets(checked.directory_count, {checked.disk_bytes});
+    if (!budgets.empty()) budgets[0].bytes -= 2 * log_bytes_of(checked.disk_bytes);
+    return budgets;
+}
+
+std::uint64_t random_word() {
+    std::uint64_t word = 0;
+    if (!fill_random(&word, sizeof word)) word = MonotonicClock().now_ns() * 0x9E3779B97F4A7C15u;
+    return word;
+}
+
+bwrt_status check_sizes(const bwrt_store& store, const ErrorSink& sink) {
+    if (store.directory_count != 0 && store.disk_bytes < kDiskBytesMin) {
+        return fail(sink, BWRT_E_INVAL, "store.disk_bytes", "%llu bytes are below %llu",
+                    ull(store.disk_bytes), ull(kDiskBytesMin));
+    }
+    if (store.directory_count == 0 && store.host_bytes == 0) {
+        return fail(sink, BWRT_E_INVAL, "store.directories", "neither directories nor host_bytes");
+    }
+    const struct {
+        const char* field;
+        std::uint64_t bytes;
+    } memories[] = {{"store.host_bytes", store.host_bytes},
+                    {"store.transit_bytes", store.transit_bytes}};
+    for (const auto& memory : memories) {
+        if (memory.bytes == 0) continue;
+        const std::uint32_t slab_bytes = Arena::slab_bytes_for(memory.bytes);
+        if (memory.bytes < slab_bytes) {
+            return fail(sink, BWRT_E_INVAL, memory.field, "%llu bytes have no place: %u are needed",
+                        ull(memory.bytes), slab_bytes);
+        }
+        if (memory.bytes / 8 >= store.block_bytes_max) continue;
+        return fail(sink, BWRT_E_INVAL, memory.field,
+                    "%llu bytes are less than eight blocks of block_bytes_max %u",
+                    ull(memory.bytes), store.block_bytes_max);
+    }
+    return BWRT_OK;
+}
+
+}  // namespace
+
+bwrt_status Store::check(const bwrt_store& given, bwrt_store* checked_out,
+                         std::uint32_t* own_count_out, const ErrorSink& sink) {
+    bwrt_store store = given;
+    if ((store.flags & ~std::uint32_t{BWRT_STORE_HUGE}) != 0 || store.reserved != 0) {
+        return fail(sink, BWRT_E_INVAL, store.reserved != 0 ? "store.reserved" : "store.flags",
+                    "flags 0x%x are not all BWRT_STORE_*", store.flags);
+    }
+    if (store.directory_count > Segments::kDirectoryCountMax) {
+        return fail(sink, BWRT_E_INVAL, "store.directory_count", "%u directories: the limit is %u",
+                    store.directory_count, Segments::kDirectoryCountMax);
+    }
+    if ((store.directories == nullptr) != (store.directory_count == 0)) {
+        return fail(sink, BWRT_E_INVAL, "store.directories",
+                    "directory_count is %u, directories %s", store.directory_count,
+                    store.directories == nullptr ? "NULL" : "not");
+    }
+    for (std::uint32_t i = 0; i < store.directory_count; ++i) {
+        if (store.directories[i] != nullptr && store.directories[i][0] != '\0') continue;
+        return fail(sink, BWRT_E_INVAL, "store.directories", "path %u is NULL or empty", i);
+    }
+    if (store.directory_count == 0 && (store.disk_bytes != 0 || store.transit_bytes != 0 ||
+                                       store.shard != nullptr || store.write_bytes_per_day != 0)) {
+        return fail(sink, BWRT_E_INVAL, "store.directories",
+                    "NULL, and disk_bytes, transit_bytes, shard or write_bytes_per_day is set");
+    }
+    if (store.block_bytes_max == 0) {
+        std::uint64_t most = kBlockBytesMax;
+        if (store.host_bytes != 0) most = std::min(most, store.host_bytes / 8);
+        if (store.transit_bytes != 0) most = std::min(most, store.transit_bytes / 8);
+        store.block_bytes_max = static_cast<std::uint32_t>(most);
+    }
+    for (const Bound& bound : kBounds) {
+        std::uint32_t& value = store.*bound.value;
+        if (value == 0) value = bound.otherwise;
+        if (value >= bound.minimum && value <= bound.maximum) continue;
+        return fail(sink, BWRT_E_INVAL, bound.field, "%u is outside %u to %u", value, bound.minimum,
+                    bound.maximum);
+    }
+    if (store.shard == nullptr) store.shard = "0";
+    if (store.directory_count != 0 && store.transit_bytes == 0) {
+        store.transit_bytes =
+            std::max<std::uint64_t>(kTransitBytes, std::uint64_t{8} * store.block_bytes_max);
+    }
+    if (const bwrt_status status = check_sizes(store, sink)) return status;
+    // The length of segments may be an earlier process's: at most as many as there can be.
+    const std::uint64_t most =
+        std::min<std::uint64_t>(store.disk_bytes / (16 * kMebibyte), Segments::kCountMax);
+    *own_count_out = kSegmentSlot + store.directory_count * static_cast<std::uint32_t>(most);
+    *checked_out = store;
+    return BWRT_OK;
+}
+
+bwrt_status Store::open(const bwrt_store& checked, RegionTable* regions, std::uint64_t now_ns,
+                        const ErrorSink& sink) {
+    regions_ = regions;
+    host_owner_.store = disk_owner_.store = this;
+    block_bytes_max_ = checked.block_bytes_max;
+    tenant_count_max_ = checked.tenant_count_max;
+    tenants_ = std::make_unique<Tenants>(tenant_count_max_);
+    counts_.resize(tenant_count_max_);
+    quotas_.resize(tenant_count_max_);
+    wall_offset_s_ = static_cast<std::uint64_t>(std::time(nullptr)) - now_ns / 1'000'000'000;
+    set_now(now_ns);
+    index_memory_ = Mapping::table(IndexWriter::range_bytes(checked.block_count_max));
+    index_ = std::make_unique<IndexWriter>(index_memory_.address(), checked.block_count_max,
+                                           random_word());
+    if (const bwrt_status status = open_memory(checked, sink)) return status;
+    std::uint8_t secret[kSecretBytes];
+    if (checked.directory_count != 0) {
+        if (const bwrt_status status = open_disk(checked, now_ns, sink)) return status;
+        std::memcpy(secret, roots_[0].superblock.secret, sizeof secret);
+    } else if (!fill_random(secret, sizeof secret)) {
+        return fail(sink, BWRT_E_IO, "store", "no random bytes");
+    }
+    const TenantKeys keys(0, secret);
+    const std::uint16_t index = spaces_.number_of(keys.space());
+    if (index < tenant_count_max_ && tenants_->add(0, index, keys) != nullptr) return BWRT_OK;
+    return fail(sink, BWRT_E_RANGE, "store.tenant_count_max",
+                "%u tenants have blocks here already, and tenant 0 none", tenant_count_max_);
+}
+
+bwrt_status Store::open_memory(const bwrt_store& checked, const ErrorSink& sink) {
+    const auto allocate = [&](std::uint32_t place, std::uint64_t bytes) {
+        bwrt_region description = {};
+        description.kind = BWRT_REGION_ALLOCATED;
+        description.flags = (checked.flags & BWRT_STORE_HUGE) != 0 ? BWRT_REGION_HUGE : 0;
+        description.length_bytes = bytes;
+        char reason[160];
+        return regions_->fill_own(own_slot(place), description, reason, sizeof reason, sink);
+    };
+    if (checked.host_bytes != 0) {
+        if (const bwrt_status status = allocate(kHostSlot, checked.host_bytes)) return status;
+        const std::uint64_t most = checked.host_bytes / kHostBlockBytesMin + 1;
+        host_ = std::make_unique<HostTier>(
+            regions_->at(own_slot(kHostSlot)), own_slot(kHostSlot),
+            static_cast<std::uint32_t>(std::min<std::uint64_t>(most, checked.block_count_max)),
+            tenant_count_max_, checked.lease_count_max);
+    }
+    if (checked.transit_bytes != 0) {
+        if (const bwrt_status status = allocate(kTransitSlot, checked.transit_bytes)) return status;
+        transit_ = std::make_unique<MemoryPlaces>(regions_->at(own_slot(kTransitSlot)),
+                                                  own_slot(kTransitSlot));
+    }
+    return BWRT_OK;
+}
+
+// ---- the disk
+
+// Blocks as the log has them, until all of it is read: only then is it known which stay, and which
+// is whose parent.
+class Store::Found final : public RecoveryObserver {
+ public:
+    struct Block {
+        std::uint32_t parent = kNoEntry;
+        std::uint16_t window_blocks = 0;
+        Closure closure = Closure::kPrefix;
+        bool is_there = false;
+        std::uint64_t expires_s = 0;
+        std::uint64_t order = 0;  // of the latest record
+    };
+
+    explicit Found(std::uint32_t count) : blocks_(count) {}
+
+    void block_found(std::uint32_t entry, std::uint32_t parent,
+                     const Record& record) noexcept override {
+        blocks_[entry] = {parent, record.window_blocks, record.closure,
+                          true,   record.expires_s,     ++order_};
+    }
+    void block_gone(std::uint32_t entry) noexcept override { blocks_[entry].is_there = false; }
+
+    [[nodiscard]] Block& at(std::uint32_t entry) noexcept { return blocks_[entry]; }
+    [[nodiscard]] std::uint32_t count() const noexcept {
+        return static_cast<std::uint32_t>(blocks_.count());
+    }
+
+ private:
+    Table<Block> blocks_;
+    std::uint64_t order_ = 0;
+};
+
+bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
+                             const ErrorSink& sink) {
+    const std::uint64_t begun_ns = MonotonicClock().now_ns();
+    roots_.resize(checked.directory_count);
+    shards_.resize(checked.directory_count);
+    for (std::uint32_t i = 0; i < checked.directory_count; ++i) {
+        const StoreRoot* first = i == 0 ? nullptr : &roots_[0];
+        bwrt_status status =
+            open_root(checked.directories[i], i, first, Access::kCreate, &roots_[i], sink);
+        if (status == BWRT_OK) {
+            status =
+                open_shard(roots_[i], checked.shard, Access::kCreate, i == 0, &shards_[i], sink);
+        }
+        if (status != BWRT_OK) return status;
+    }
+    const std::vector<DirectoryBudget> budgets = budgets_of(checked);
+    std::uint64_t segment_bytes = 0;
+    if (const bwrt_status status =
+            find_segment_bytes(shards_[0], roots_[0].superblock, &segment_bytes, sink)) {
+        return status;
+    }
+    if (segment_bytes == 0) {
+        segment_bytes = Segments::segment_bytes_for(budgets);
+        while (segment_bytes < place_bytes(checked.block_bytes_max)) segment_bytes += kMebibyte;
+    }
+    for (const DirectoryBudget& budget : budgets) {
+        if (budget.bytes / segment_bytes > Segments::kCountMin) continue;
+        return fail(sink, BWRT_E_INVAL, "store.disk_bytes",
+                    "%llu bytes are less than five segments of %llu", ull(budget.bytes),
+                    ull(segment_bytes));
+    }
+    segments_each_ = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(checked.disk_bytes / segment_bytes, Segments::kCountMax));
+    segments_ = std::make_unique<Segments>(budgets, segment_bytes, 1 + random_word() % 1021);
+    Found found(checked.block_count_max);
+    Recovery recovery(index_.get(), segments_.get(), &spaces_, &found);
+    LogReport report;
+    if (const bwrt_status status =
+            read_log(shards_[0], roots_[0].superblock, &recovery, &report, sink)) {
+        return status;
+    }
+    if (spaces_.count() > tenant_count_max_) {  // what is counted by tenant has so many places
+        return fail(sink, BWRT_E_RANGE, "store.tenant_count_max",
+                    "%zu tenants have blocks here: the limit is %u", spaces_.count(),
+                    tenant_count_max_);
+    }
+    segments_->settle();
+    DiskTierLimits limits;
+    limits.entry_count = checked.block_count_max;
+    limits.log_bytes_max = log_bytes_of(checked.disk_bytes);
+    limits.block_count_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(
+        checked.block_count_max, limits.log_bytes_max / 4 / sizeof(Record)));
+    limits.tenant_count = tenant_count_max_;
+    limits.lease_count = checked.lease_count_max;
+    limits.admission.touches_min = checked.write_touch_count;
+    limits.admission.identity_count = std::uint64_t{4} * checked.block_count_max;
+    limits.admission.bytes_per_day = checked.write_bytes_per_day;
+    limits.admission.burst_bytes = checked.write_bytes_per_day;
+    disk_ = std::make_unique<DiskTier>(segments_.get(), limits, now_ns);
+    restore(&found);
+    open_segments();
+    if (const bwrt_status status = open_log(report, sink)) return status;
+    count_.recovery_ns = MonotonicClock().now_ns() - begun_ns;
+    return BWRT_OK;
+}
+
+bwrt_status Store::open_log(const LogReport& report, const ErrorSink& sink) {
+    OpenFile file;
+    LogEnd end = report.end;
+    if (report.found) {
+        if (const bwrt_status status = resume_log(shards_[0], &file, &end, sink)) return status;
+    } else {
+        bwrt_status status = create_log(shards_[0], roots_[0].superblock, report.next_number,
+                                        segments_->segment_bytes(), &file, &end, sink);
+        if (status != BWRT_OK) return status;
+        Record record = {};
+        record.kind = RecordKind::kSnapshotEnd;
+        const std::uint64_t offset_bytes = end.offset_bytes();
+        end.put(&record);
+        if (!write_at(file.fd(), &record, sizeof record, offset_bytes) || !flush(file.fd())) {
+            return fail_os(sink, BWRT_E_IO, errno, "store.directories", "the log: %s",
+                           errno_name(errno));
+        }
+        bool counts = false;
+        status = publish_log(shards_[0], report.next_number, &counts, sink);
+        if (status != BWRT_OK) return status;
+    }
+    disk_->log().attach(end);
+    next_log_number_ = std::max(report.next_number, end.log_number + 1);
+    compaction_ =
+        std::make_unique<LogCompaction>(&shards_[0], &roots_[0].superblock, &index_->reader());
+    return open_log_region(file, sink);
+}
+
+bwrt_status Store::begin_compaction(std::uint64_t settled_bytes) noexcept {
+    const FileState& old = *regions_->at(own_slot(kLogSlot)).file;
+    return compaction_->begin(old.fd, settled_bytes, disk_->log().written_bytes(),
+                              next_log_number_++, spaces_);
+}
+
+bwrt_status Store::switch_log() noexcept {
+    const OpenFile file = compaction_->take_file();
+    regions_->remove(own_slot(kLogSlot));
+    return open_log_region(file, {nullptr, BWRT_NONE});
+}
+
+bwrt_status Store::open_log_region(const OpenFile& file, const ErrorSink& sink) {
+    bwrt_region description = {};
+    description.kind = BWRT_REGION_FILE;
+    description.fd = file.fd();
+    description.length_bytes = kLogRegionBytes;
+    char reason[160];
+    return regions_->fill_own(own_slot(kLogSlot), description, reason, sizeof reason, sink);
+}
+
+// Parents first, and otherwise in the order of the log.  What the policy has no room for, or whose
+// time is over, is gone.
+void Store::restore(Found* found) noexcept {
+    std::vector<std::uint32_t> order;
+    index_->for_each([&](std::uint32_t entry) { order.push_back(entry); });
+    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+        return found->at(a).order < found->at(b).order;
+    });
+    std::vector<std::uint32_t> chain;
+    const auto put = [&](std::uint32_t entry) {
+        Found::Block& block = found->at(entry);
+        const BlockFields fields = index_->fields_of(entry);
+        Arriving arriving;
+        arriving.entry = entry;
+        arriving.length_bytes = fields.length_bytes;
+        arriving.tenant = index_->key_of(entry).tenant;
+        arriving.closure = static_cast<planner::Closure>(block.closure);
+        arriving.window_blocks = block.window_blocks;
+        arriving.expires = tick_of_wall(block.expires_s);
+        disk_->restore(arriving, block.parent, tick_);
+        TierCount& count = counts_[arriving.tenant].disk;
+        ++count.block_count;
+        ++count_.recovered_count;
+        block.is_there = false;  // done
+    };
+    for (const std::uint32_t first : order) {
+        chain.clear();
+        std::uint32_t entry = first;
+        while (entry != kNoEntry && found->at(entry).is_there) {
+            chain.push_back(entry);
+            found->at(entry).is_there = false;  // also ends a circle, which only damage can make
+            entry = found->at(entry).parent;
+        }
+        for (; !chain.empty(); chain.pop_back()) put(chain.back());
+    }
+}
+
+planner::Tick Store::tick_of_wall(std::uint64_t wall_s) const noexcept {
+    if (wall_s == 0) return 0;
+    const std::uint64_t now_s = this->wall_s();
+    const std::uint64_t left_s = wall_s > now_s ? wall_s - now_s : 0;
+    if (left_s > std::uint64_t{10} * 365 * 86'400) return 0;
+    return planner::tick_at(now_ns_ + left_s * 1'000'000'000);
+}
+
+std::uint64_t Store::wall_of_tick(planner::Tick tick) const noexcept {
+    if (tick == 0) return 0;
+    const std::uint64_t due_ns = std::uint64_t{tick - 1} << planner::kTickShift;
+    return wall_offset_s_ + due_ns / 1'000'000'000;
+}
+
+// ---- segments
+
+std::uint32_t Store::slot_of_segment(std::uint32_t segment) const noexcept {
+    return own_slot(kSegmentSlot) + Segments::directory_of(segment) * segments_each_ +
+           segment % Segments::kCountMax;
+}
+
+bwrt_status Store::open_segment_region(std::uint32_t segment, Access access,
+                                       const ErrorSink& sink) {
+    const int directory = shards_[Segments::directory_of(segment)].directory.fd();
+    OpenFile file;
+    SegmentReport report;
+    if (const bwrt_status status = open_segment(directory, segment, segments_->segment_bytes(),
+                                                access, &file, &report, sink)) {
+        return status;
+    }
+    bwrt_region description = {};
+    description.kind = BWRT_REGION_FILE;
+    description.flags = BWRT_REGION_DIRECT;
+    description.fd = file.fd();
+    description.length_bytes = segments_->segment_bytes();
+    char reason[160];
+    return regions_->fill_own(slot_of_segment(segment), description, reason, sizeof reason, sink);
+}
+
+// Those with blocks.  One that cannot be opened fails its reads, and so its blocks one by one.
+void Store::open_segments() noexcept {
+    segments_->for_each([&](std::uint32_t segment) {
+        if (segments_->live_bytes_of(segment) == 0) return;
+        static_cast<void>(open_segment_region(segment, Access::kRead, {nullptr, BWRT_NONE}));
+    });
+}
+
+}  // namespace bwrt::runtime
