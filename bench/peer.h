@@ -103,6 +103,7 @@ struct PeerKind {
 [[nodiscard]] const std::vector<PeerKind>& peer_kinds();
 
 // One for each file that is compiled in.
+[[nodiscard]] PeerKind bwrt_peer();
 [[nodiscard]] PeerKind rocksdb_peer();
 [[nodiscard]] PeerKind rocksdb_unverified_peer();
 [[nodiscard]] PeerKind lmdb_peer();

@@ -3,7 +3,7 @@
 // peer_kinds.cpp — see peer.h.
 //
 // A peer whose library was not found is in the list all the same, so that a run says who is
-// missing.  bwrt's own adapter belongs at the head of the list.
+// missing.
 
 #include "bench/peer.h"
 #include "bench/peer_threads.h"
@@ -27,6 +27,7 @@ void add(const PeerKind& kind, std::vector<PeerKind>* kinds_out) {
 
 std::vector<PeerKind> all_kinds() {
     std::vector<PeerKind> kinds;
+    add(bwrt_peer(), &kinds);
 #ifdef BWRT_BENCH_ROCKSDB
     add(rocksdb_peer(), &kinds);
     add(rocksdb_unverified_peer(), &kinds);
