@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// test_disk_bounds.cpp — what a store on disk is not to exceed: its bytes at every moment of a long
+// run in which segments are emptied under load, its log, what it may write in a day; and that
+// nothing of what it still says it has is wrong meanwhile.
+
+#include "tests/blocks/block_world.h"
+#include "tests/support/random.h"
+
+namespace {
+
+using namespace bwrt::test;
+
+const StoreOf kDiskOnly(0, kDiskBytes);
+const StoreOf kBoth(16 * kMib, kDiskBytes);
+
+// Lengths and what is alive change all the time, readers are under way while segments are emptied.
+void run_beyond_the_budget(BlockWorld* world, const StoreOf& store, std::uint64_t bytes) {
+    Random random(test_seed());
+    world->open(store);
+    constexpr std::uint32_t kChains = 200;
+    std::uint32_t lengths[kChains];
+    for (std::uint32_t& length : lengths) {
+        length = random.one_in(3) ? random.between32(1, 20'000) : random.between32(20'000, 600'000);
+    }
+    std::uint64_t done_bytes = 0, good_count = 0, nospc_count = 0;
+    for (std::uint32_t round = 0; done_bytes < bytes; ++round) {
+        std::vector<std::unique_ptr<Request>> requests;
+        for (std::uint32_t i = 0; i < 4; ++i) {
+            const auto chain = static_cast<std::uint32_t>(random.below(kChains));
+            const bool puts = i < 2;
+            const std::uint32_t kind = puts                ? BWRT_OP_PUT
+                                       : random.one_in(20) ? BWRT_OP_DROP
+                                                           : BWRT_OP_GET;
+            requests.push_back(std::make_unique<Request>(world, kind, Key{chain, 0},
+                                                         random.between32(1, 6), lengths[chain]));
+            Request& request = *requests.back();
+            if (random.one_in(8) && puts) request.operation.flags |= BWRT_BLOCK_DURABLE;
+            request.start();
+            if (random.one_in(30)) bwrt_cancel(world->runtime, request.handle, nullptr);
+        }
+        for (const auto& request : requests) {
+            static_cast<void>(request->finish());
+            for (std::uint32_t i = 0; i < request->count; ++i) {
+                const bwrt_result& result = request->results[i];
+                const std::uint32_t kind = request->operation.kind;
+                if (kind == BWRT_OP_GET && result.status == BWRT_OK) {
+                    assert_true(request->holds(i));
+                    ++good_count;
+                } else if (kind == BWRT_OP_PUT && result.status == BWRT_OK && result.flags == 0) {
+                    done_bytes += request->length;
+                } else if (result.status == BWRT_E_NOSPC) {
+                    ++nospc_count;
+                } else if (result.status != BWRT_OK) {
+                    assert_true(result.status == BWRT_E_MISS || result.status == BWRT_E_CANCELLED);
+                }
+            }
+        }
+        assert_true(disk_bytes_of("s") <= store.store.disk_bytes);
+        if (round % 200 == 199) world->open_again(store);
+    }
+    const bwrt_store_counters counters = sample_store(world);
+    assert_int_equal(counters.corrupt_count, 0);
+    assert_int_equal(counters.failed_count, 0);
+    assert_true(good_count > 100);
+    assert_int_equal(nospc_count, 0);
+}
+
+void a_store_on_disk_alone_never_exceeds_its_budget(void** state) {
+    run_beyond_the_budget(world_of(state), kDiskOnly, 3 * kDiskBytes);
+}
+
+void a_store_in_both_tiers_never_exceeds_its_budget(void** state) {
+    run_beyond_the_budget(world_of(state), kBoth, 3 * kDiskBytes);
+}
+
+void a_full_disk_takes_what_comes_one_by_one(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kDiskOnly);
+    for (std::uint32_t i = 0; i < 400; ++i) {
+        assert_int_equal(put(world, {i, 0}, 1, 1 * kMib), BWRT_OK);
+    }
+    assert_int_equal(get(world, {399, 0}, 1, 1 * kMib), BWRT_OK);
+    assert_true(sample_store(world).disk.evicted_count > 250);
+    assert_true(disk_bytes_of("s") <= kDiskBytes);
+}
+
+void the_log_is_made_anew_and_keeps_all(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kDiskOnly);
+    assert_int_equal(put(world, {1, 0}, 50), BWRT_OK);
+    std::uint64_t log_bytes = 0;
+    std::uint32_t shrunk_count = 0;
+    for (std::uint32_t round = 0; round < 150; ++round) {
+        assert_int_equal(put(world, {2, 0}, 50, 100), BWRT_OK);
+        assert_int_equal(ask(world, BWRT_OP_DROP, {2, 0}, 50), BWRT_OK);
+        const std::uint64_t now_bytes = sample_store(world).log_bytes;
+        if (now_bytes < log_bytes) ++shrunk_count;
+        log_bytes = now_bytes;
+        assert_true(log_bytes <= kDiskBytes / 64);
+    }
+    assert_true(shrunk_count >= 1);
+    assert_int_equal(put(world, {3, 0}, 50), BWRT_OK);
+
+    world->open_again(kDiskOnly);
+
+    assert_int_equal(sample_store(world).disk.block_count, 100);
+    assert_int_equal(get(world, {1, 0}, 50), BWRT_OK);
+    assert_int_equal(get(world, {3, 0}, 50), BWRT_OK);
+    assert_int_equal(get(world, {2, 0}, 50, 100), BWRT_E_MISS);
+}
+
+// ---- what is written
+
+void no_more_is_written_in_a_day_than_may_be(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf frugal = kDiskOnly;
+    frugal.store.write_bytes_per_day = 10 * kLength;
+    world->open(frugal);
+    Request request(world, BWRT_OP_PUT, {1, 0}, 15);
+
+    assert_int_equal(request.run(), BWRT_E_NOSPC);
+
+    assert_int_equal(request.completion.prefix_count, 10);
+    assert_int_equal(sample_store(world).refused_count, 5);
+    assert_int_equal(sample_store(world).written_bytes, 10 * kLength);
+    assert_true(sample_store(world).write_budget_left_bytes < kLength);
+    let_time_pass(world, 86'400 * kSecondNs);
+    assert_int_equal(sample_store(world).write_budget_left_bytes, 10 * kLength);
+    assert_int_equal(put(world, {1, 10}, 5), BWRT_OK);
+}
+
+void what_may_not_be_written_is_in_memory_all_the_same(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf frugal = kBoth;
+    frugal.store.write_bytes_per_day = 10 * kLength;
+    world->open(frugal);
+
+    assert_int_equal(put(world, {1, 0}, 15), BWRT_OK);
+    settle(world);
+
+    assert_int_equal(sample_store(world).host.block_count, 15);
+    assert_int_equal(sample_store(world).disk.block_count, 10);
+    assert_int_equal(sample_store(world).refused_count, 5);
+    Request durable(world, BWRT_OP_PUT, {2, 0}, 1);
+    durable.operation.flags = BWRT_BLOCK_DURABLE;
+    assert_int_equal(durable.run(), BWRT_E_NOSPC);
+    assert_int_equal(get(world, {1, 0}, 15), BWRT_OK);
+}
+
+void a_block_is_written_when_it_was_asked_for_often_enough(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf choosy = kBoth;
+    choosy.store.write_touch_count = 3;
+    world->open(choosy);
+
+    assert_int_equal(put(world, {1, 0}, 4), BWRT_OK);
+    settle(world);
+    assert_int_equal(sample_store(world).disk.block_count, 0);
+    assert_int_equal(sample_store(world).refused_count, 4);
+    assert_int_equal(get(world, {1, 0}, 4), BWRT_OK);
+    settle(world);
+    assert_int_equal(sample_store(world).disk.block_count, 0);
+    assert_int_equal(get(world, {1, 0}, 3), BWRT_OK);
+    settle(world);
+    assert_int_equal(sample_store(world).disk.block_count, 3);
+    assert_int_equal(put(world, {1, 3}), BWRT_OK);  // a PUT counts as well
+    settle(world);
+    assert_int_equal(sample_store(world).disk.block_count, 4);
+    Request durable(world, BWRT_OP_PUT, {2, 0}, 1);  // must be, however rarely it was seen
+    durable.operation.flags = BWRT_BLOCK_DURABLE;
+    assert_int_equal(durable.run(), BWRT_OK);
+}
+
+void a_tenant_has_its_own_part_of_the_disk(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kDiskOnly);
+    set_tenant(world, 1, 0, 8 * kMib);
+    assert_int_equal(put(world, {1, 0}, 10, 1 * kMib), BWRT_OK);
+    for (std::uint32_t i = 0; i < 20; ++i) {
+        Request request(world, BWRT_OP_PUT, {2 + i, 0}, 1, 1 * kMib);
+        request.wave.tenant = 1;
+        assert_int_equal(request.run(), BWRT_OK);
+    }
+    assert_true(sample_tenant(world, 1).disk.used_bytes <= 8 * kMib);
+    assert_int_equal(sample_tenant(world, 1).disk.block_count, 7);  // with their sums
+    assert_int_equal(look_up(world, {1, 0}, 10).prefix_count, 10);
+}
+
+const CMUnitTest kTests[] = {
+    IN_BLOCK_WORLD(a_full_disk_takes_what_comes_one_by_one),
+    IN_BLOCK_WORLD(the_log_is_made_anew_and_keeps_all),
+    IN_BLOCK_WORLD(no_more_is_written_in_a_day_than_may_be),
+    IN_BLOCK_WORLD(what_may_not_be_written_is_in_memory_all_the_same),
+    IN_BLOCK_WORLD(a_block_is_written_when_it_was_asked_for_often_enough),
+    IN_BLOCK_WORLD(a_tenant_has_its_own_part_of_the_disk),
+    IN_BLOCK_WORLD(a_store_on_disk_alone_never_exceeds_its_budget),
+    IN_BLOCK_WORLD(a_store_in_both_tiers_never_exceeds_its_budget),
+};
+
+}  // namespace
+
+int main() {
+    int failures = 0;
+    RUN_IN_MODES(kTests, 2, failures);
+    return failures;
+}

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// test_eviction.cpp — who goes when a tier of host memory is full, and who stays.
+//
+// The tier holds 256 blocks of 64 KiB.  Between two steps the clock goes forward by a second, so
+// that what was used before is older in every policy's eyes.
+
+#include "tests/blocks/block_world.h"
+
+namespace {
+
+using namespace bwrt::test;
+
+constexpr std::uint32_t kRoom = 256;
+const StoreOf kHostOnly(16 * kMib, 0);
+
+void later(BlockWorld* world) { let_time_pass(world, kSecondNs); }
+
+std::uint32_t hit_count(BlockWorld* world, Key first, std::uint32_t count) {
+    std::uint32_t hits = 0;
+    for (const bwrt_lookup_answer& answer : look_up(world, first, count).of) {
+        if (answer.state == BWRT_LOOKUP_HIT) ++hits;
+    }
+    return hits;
+}
+
+// So many blocks that have nothing to do with each other.
+bwrt_status put_unrelated(BlockWorld* world, std::uint32_t chain, std::uint32_t count,
+                          std::uint64_t tenant = 0) {
+    Request request(world, BWRT_OP_PUT, {chain, 0}, count);
+    request.operation.flags = BWRT_BLOCK_UNRELATED;
+    request.wave.tenant = tenant;
+    return request.run();
+}
+
+void the_tier_holds_what_it_was_given_room_for(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+
+    assert_int_equal(put(world, {1, 0}, kRoom), BWRT_OK);
+
+    assert_int_equal(look_up(world, {1, 0}, kRoom).prefix_count, kRoom);
+    const bwrt_store_counters counters = sample_store(world);
+    assert_int_equal(counters.host.capacity_bytes, 16 * kMib);
+    assert_int_equal(counters.host.used_bytes, 16 * kMib);
+    assert_int_equal(counters.host.block_count, kRoom);
+    assert_int_equal(counters.host.evicted_count, 0);
+}
+
+void the_leaves_of_the_oldest_go_first(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    for (std::uint32_t chain = 1; chain <= 3; ++chain) {
+        assert_int_equal(put(world, {chain, 0}, 100), BWRT_OK);
+        later(world);
+    }
+
+    assert_int_equal(look_up(world, {1, 0}, 100).prefix_count, kRoom - 200);
+    assert_int_equal(hit_count(world, {1, 0}, 100), kRoom - 200);
+    assert_int_equal(look_up(world, {2, 0}, 100).prefix_count, 100);
+    assert_int_equal(look_up(world, {3, 0}, 100).prefix_count, 100);
+    assert_int_equal(sample_store(world).host.evicted_count, 300 - kRoom);
+}
+
+void who_was_used_stays_and_with_him_all_he_needs(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    assert_int_equal(put(world, {1, 0}, 100), BWRT_OK);
+    later(world);
+    assert_int_equal(put(world, {2, 0}, 100), BWRT_OK);
+    later(world);
+    assert_int_equal(get(world, {1, 79}), BWRT_OK);  // the first 80, that is
+    later(world);
+    assert_int_equal(put(world, {3, 0}, 150), BWRT_OK);
+
+    // The 20 behind it are as old as they were, and then it is the others' turn.
+    assert_int_equal(look_up(world, {1, 0}, 100).prefix_count, 80);
+    assert_int_equal(hit_count(world, {1, 0}, 100), 80);
+    assert_int_equal(look_up(world, {2, 0}, 100).prefix_count, kRoom - 150 - 80);
+    assert_int_equal(hit_count(world, {2, 0}, 100), kRoom - 150 - 80);
+}
+
+void a_chain_longer_than_the_tier_keeps_a_leading_run(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    assert_int_equal(put(world, {1, 0}, 50), BWRT_OK);
+    later(world);
+    Request request(world, BWRT_OP_PUT, {2, 0}, kRoom + 30);
+
+    assert_int_equal(request.run(), BWRT_E_NOSPC);
+
+    assert_int_equal(request.completion.prefix_count, kRoom);
+    assert_int_equal(request.count_of(BWRT_OK), kRoom);
+    assert_int_equal(request.count_of(BWRT_E_NOSPC), 30);
+    assert_int_equal(request.results[kRoom].tier, BWRT_TIER_HOST);
+    assert_int_equal(look_up(world, {2, 0}, kRoom + 30).prefix_count, kRoom);
+    assert_int_equal(hit_count(world, {1, 0}, 50), 0);
+    assert_int_equal(get(world, {2, 0}, kRoom), BWRT_OK);
+}
+
+void nobody_goes_for_an_orphan(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    assert_int_equal(put(world, {1, 0}, kRoom), BWRT_OK);
+    later(world);
+
+    assert_int_equal(put(world, {2, 5}), BWRT_E_NOSPC);  // its parent is not there
+    assert_int_equal(look_up(world, {1, 0}, kRoom).prefix_count, kRoom);
+    assert_int_equal(put(world, {2, 0}), BWRT_OK);  // this one has none
+    assert_int_equal(look_up(world, {1, 0}, kRoom).prefix_count, kRoom - 1);
+
+    assert_int_equal(ask(world, BWRT_OP_DROP, {1, kRoom - 2}), BWRT_OK);
+    assert_int_equal(put(world, {2, 5}), BWRT_OK);  // where there is room it is taken
+}
+
+void blocks_without_relations_go_in_the_order_of_their_use(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    for (std::uint32_t i = 0; i < 8; ++i) {
+        assert_int_equal(put_unrelated(world, i, 32), BWRT_OK);
+        later(world);
+    }
+    assert_int_equal(get(world, {0, 0}, 32), BWRT_OK);
+    later(world);
+
+    assert_int_equal(put_unrelated(world, 8, 32), BWRT_OK);
+
+    assert_int_equal(hit_count(world, {0, 0}, 32), 32);
+    assert_int_equal(hit_count(world, {1, 0}, 32), 0);
+    assert_int_equal(hit_count(world, {2, 0}, 32), 32);
+}
+
+void blocks_beyond_the_window_go_before_those_within(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    Request windowed(world, BWRT_OP_PUT, {1, 0}, 100);
+    windowed.options.closure = BWRT_CLOSURE_WINDOW;
+    windowed.options.window_blocks = 10;
+    assert_int_equal(windowed.run(), BWRT_OK);
+    later(world);
+    assert_int_equal(get(world, {1, 99}), BWRT_OK);  // with the ten before it
+    later(world);
+
+    assert_int_equal(put(world, {2, 0}, kRoom - 100 + 60), BWRT_OK);
+
+    assert_int_equal(hit_count(world, {1, 0}, 100), 40);
+    assert_int_equal(look_up(world, {1, 89}, 11).prefix_count, 11);
+    assert_int_equal(look_up(world, {2, 0}, kRoom - 40).prefix_count, kRoom - 40);
+}
+
+void a_last_state_goes_when_the_next_one_is_there(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    assert_int_equal(put(world, {1, 0}, kRoom - 2), BWRT_OK);
+    later(world);
+    for (std::uint32_t i = 0; i < 2; ++i) {
+        Request state_of(world, BWRT_OP_PUT, {2, i}, 1);
+        state_of.options.closure = BWRT_CLOSURE_LAST_STATE;
+        assert_int_equal(state_of.run(), BWRT_OK);
+        later(world);
+    }
+
+    assert_int_equal(put(world, {3, 0}), BWRT_OK);
+
+    assert_false(is_hit(world, {2, 0}));  // younger than all of chain 1
+    assert_true(is_hit(world, {2, 1}));
+    assert_int_equal(look_up(world, {1, 0}, kRoom).prefix_count, kRoom - 2);
+}
+
+void a_block_is_served_as_long_as_was_said(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    Request request(world, BWRT_OP_PUT, {1, 0}, 3);
+    request.options.ttl_s = 60;
+    assert_int_equal(request.run(), BWRT_OK);
+    assert_int_equal(put(world, {2, 0}), BWRT_OK);
+
+    let_time_pass(world, 58 * kSecondNs);
+    assert_int_equal(get(world, {1, 0}, 3), BWRT_OK);
+    let_time_pass(world, 3 * kSecondNs);
+    assert_int_equal(get(world, {1, 0}, 3), BWRT_E_MISS);
+
+    assert_int_equal(sample_store(world).host.expired_count, 3);
+    assert_int_equal(sample_store(world).host.evicted_count, 0);
+    assert_int_equal(get(world, {2, 0}), BWRT_OK);
+    assert_int_equal(request.run(), BWRT_OK);  // it is not there, so it is stored again
+    assert_int_equal(request.results[0].flags, 0);
+}
+
+void hints_say_how_long_where_nobody_else_does(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    Request request(world, BWRT_OP_PUT, {1, 0}, 1);
+    request.options.access_count = 1;  // some 4,200 s
+    assert_int_equal(request.run(), BWRT_OK);
+
+    let_time_pass(world, 4100 * kSecondNs);
+    assert_int_equal(get(world, {1, 0}), BWRT_OK);
+    let_time_pass(world, 200 * kSecondNs);
+    assert_int_equal(get(world, {1, 0}), BWRT_E_MISS);
+}
+
+void what_has_expired_goes_before_what_is_older(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    assert_int_equal(put(world, {1, 0}, kRoom - 10), BWRT_OK);
+    later(world);
+    Request request(world, BWRT_OP_PUT, {2, 0}, 10);
+    request.options.ttl_s = 5;
+    assert_int_equal(request.run(), BWRT_OK);
+    let_time_pass(world, 10 * kSecondNs);
+
+    assert_int_equal(put(world, {3, 0}, 10), BWRT_OK);
+
+    assert_int_equal(look_up(world, {1, 0}, kRoom - 10).prefix_count, kRoom - 10);
+    assert_int_equal(sample_store(world).host.expired_count, 10);
+}
+
+void a_tenant_above_its_quota_loses_its_own(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    set_tenant(world, 1, 64 * kLength);
+    assert_int_equal(put(world, {1, 0}, 100), BWRT_OK);
+    later(world);
+
+    assert_int_equal(put_unrelated(world, 2, 64, 1), BWRT_OK);
+    later(world);
+    assert_int_equal(put_unrelated(world, 3, 20, 1), BWRT_OK);
+
+    assert_int_equal(sample_tenant(world, 1).host.block_count, 64);
+    assert_int_equal(sample_tenant(world, 1).host.used_bytes, 64 * kLength);
+    assert_int_equal(sample_tenant(world, 1).host.capacity_bytes, 64 * kLength);
+    assert_int_equal(sample_tenant(world, 1).host.evicted_count, 20);
+    assert_int_equal(look_up(world, {3, 0}, 20, 0, 0, 0, 1).prefix_count, 20);
+    assert_int_equal(look_up(world, {1, 0}, 100).prefix_count, 100);
+}
+
+void who_has_more_than_his_quota_loses_first(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    set_tenant(world, 1, 0);
+    assert_int_equal(put(world, {1, 0}, 100), BWRT_OK);  // the oldest
+    later(world);
+    assert_int_equal(put_unrelated(world, 2, kRoom - 100, 1), BWRT_OK);
+    later(world);
+    set_tenant(world, 1, 50 * kLength);
+
+    assert_int_equal(put(world, {3, 0}, 60), BWRT_OK);
+
+    assert_int_equal(look_up(world, {1, 0}, 100).prefix_count, 100);
+    assert_int_equal(sample_tenant(world, 1).host.block_count, kRoom - 160);
+}
+
+void leased_blocks_stay_until_their_time_is_over(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    assert_int_equal(put(world, {1, 0}, 50), BWRT_OK);
+    const Answers answers = look_up(world, {1, 0}, 60, 60'000);
+    assert_int_equal(answers.prefix_count, 50);
+    assert_int_equal(answers.leased_count, 50);
+    later(world);
+
+    assert_int_equal(put_unrelated(world, 2, kRoom), BWRT_OK);
+    assert_int_equal(look_up(world, {1, 0}, 50).prefix_count, 50);
+    assert_int_equal(hit_count(world, {2, 0}, kRoom), kRoom - 50);
+    let_time_pass(world, 50 * kSecondNs);
+    assert_int_equal(put_unrelated(world, 3, 100), BWRT_OK);
+    assert_int_equal(look_up(world, {1, 0}, 50).prefix_count, 50);
+    let_time_pass(world, 10 * kSecondNs);
+    assert_int_equal(put_unrelated(world, 4, kRoom), BWRT_OK);
+    assert_int_equal(hit_count(world, {1, 0}, 50), 0);
+}
+
+void as_many_are_leased_as_there_are_leases(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf few = kHostOnly;
+    few.store.lease_count_max = 20;
+    world->open(few);
+    assert_int_equal(put(world, {1, 0}, 50), BWRT_OK);
+
+    const Answers answers = look_up(world, {1, 0}, 50, 1000);
+    assert_int_equal(answers.prefix_count, 50);
+    assert_int_equal(answers.leased_count, 20);
+    assert_int_equal(look_up(world, {1, 0}, 50, 1000).leased_count, 0);
+    let_time_pass(world, 2 * kSecondNs);
+    assert_int_equal(look_up(world, {1, 0}, 50, 1000).leased_count, 20);
+}
+
+void a_leased_block_can_be_dropped(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    assert_int_equal(put(world, {1, 0}, 3), BWRT_OK);
+    assert_int_equal(look_up(world, {1, 0}, 3, 60'000).leased_count, 3);
+
+    assert_int_equal(ask(world, BWRT_OP_DROP, {1, 0}, 3), BWRT_OK);
+
+    assert_int_equal(get(world, {1, 0}, 3), BWRT_E_MISS);
+    assert_int_equal(put(world, {1, 0}, 3), BWRT_OK);
+    let_time_pass(world, 100 * kSecondNs);
+    assert_int_equal(get(world, {1, 0}, 3), BWRT_OK);
+}
+
+void a_long_block_finds_room_among_short_ones(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    assert_int_equal(put_unrelated(world, 1, kRoom), BWRT_OK);
+    later(world);
+
+    assert_int_equal(put(world, {2, 0}, 3, 2 * kMib), BWRT_OK);
+    assert_int_equal(get(world, {2, 0}, 3, 2 * kMib), BWRT_OK);
+    later(world);
+    assert_int_equal(put_unrelated(world, 3, kRoom), BWRT_OK);
+    assert_int_equal(hit_count(world, {3, 0}, kRoom), kRoom);
+}
+
+// Numbers run out before bytes do.
+void more_blocks_than_are_known_at_a_time_let_others_go(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf few = kHostOnly;
+    few.store.block_count_max = 64;
+    world->open(few);
+    for (std::uint32_t i = 0; i < 200; ++i) {
+        assert_int_equal(put(world, {i, 0}, 1, 100), BWRT_OK);
+        assert_int_equal(get(world, {i, 0}, 1, 100), BWRT_OK);
+    }
+    assert_true(sample_store(world).host.block_count <= 64);
+    assert_true(sample_store(world).host.block_count >= 48);
+    assert_int_equal(get(world, {199, 0}, 1, 100), BWRT_OK);
+    assert_int_equal(get(world, {0, 0}, 1, 100), BWRT_E_MISS);
+}
+
+const CMUnitTest kTests[] = {
+    IN_BLOCK_WORLD(the_tier_holds_what_it_was_given_room_for),
+    IN_BLOCK_WORLD(the_leaves_of_the_oldest_go_first),
+    IN_BLOCK_WORLD(who_was_used_stays_and_with_him_all_he_needs),
+    IN_BLOCK_WORLD(a_chain_longer_than_the_tier_keeps_a_leading_run),
+    IN_BLOCK_WORLD(nobody_goes_for_an_orphan),
+    IN_BLOCK_WORLD(blocks_without_relations_go_in_the_order_of_their_use),
+    IN_BLOCK_WORLD(blocks_beyond_the_window_go_before_those_within),
+    IN_BLOCK_WORLD(a_last_state_goes_when_the_next_one_is_there),
+    IN_BLOCK_WORLD(a_block_is_served_as_long_as_was_said),
+    IN_BLOCK_WORLD(hints_say_how_long_where_nobody_else_does),
+    IN_BLOCK_WORLD(what_has_expired_goes_before_what_is_older),
+    IN_BLOCK_WORLD(a_tenant_above_its_quota_loses_its_own),
+    IN_BLOCK_WORLD(who_has_more_than_his_quota_loses_first),
+    IN_BLOCK_WORLD(leased_blocks_stay_until_their_time_is_over),
+    IN_BLOCK_WORLD(as_many_are_leased_as_there_are_leases),
+    IN_BLOCK_WORLD(a_leased_block_can_be_dropped),
+    IN_BLOCK_WORLD(a_long_block_finds_room_among_short_ones),
+    IN_BLOCK_WORLD(more_blocks_than_are_known_at_a_time_let_others_go),
+};
+
+}  // namespace
+
+int main() {
+    int failures = 0;
+    RUN_IN_MODES(kTests, 2, failures);
+    return failures;
+}
