@@ -131,6 +131,16 @@ void print_goals(std::vector<Row>* rows, const Row& reference, const IoJob& shap
         print_goal(name + ", caller mode, CPU against fio", Bar::kAtMost, 1.0,
                    ratios_of(caller->cpu_ms_per_gb, reference.cpu_ms_per_gb));
     }
+    for (const char* const which : {"store", "store-caller"}) {
+        const Row* const got = find(rows, which);
+        if (got == nullptr) continue;
+        print_goal(name + ", GET from the store, verified, against fio (" + which + ")",
+                   Bar::kAtLeast, 0.95, ratios_of(got->gb_per_s, reference.gb_per_s));
+        const Row* const own = find(rows, "bwrt");
+        if (own == nullptr) continue;
+        print_goal(name + ", verified, against reads that are not (" + which + ")", Bar::kAtLeast,
+                   0.95, ratios_of(got->gb_per_s, own->gb_per_s));
+    }
     if (const Row* plain = find(rows, "bwrt-plain"); plain != nullptr) {
         print_goal(name + ", plain pages, against fio", Bar::kAtLeast, 0.9,
                    ratios_of(plain->gb_per_s, reference.gb_per_s));

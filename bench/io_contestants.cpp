@@ -9,6 +9,7 @@
 #include "bench/bwrt_io.h"
 #include "bench/fio.h"
 #include "bench/raw_io.h"
+#include "bench/store_io.h"
 
 namespace bwrt::bench {
 namespace {
@@ -40,6 +41,18 @@ Make bwrt(Waves waves, Pages memory, std::uint32_t progress = BWRT_PROGRESS_THRE
     };
 }
 
+Make store(std::uint32_t progress) {
+    return [=](const TestFile& file, const IoJob& shape, const ContestantOptions& options) -> Run {
+        if (shape.direction != Direction::kRead) {
+            throw Failure("E_INVAL", "the store is a contestant of reads");
+        }
+        const char* const table =
+            options.calibration.empty() ? nullptr : options.calibration.c_str();
+        const auto engine = std::make_shared<StoreIo>(file, shape, progress, table);
+        return [engine](const IoJob& job) { return engine->run(job); };
+    };
+}
+
 }  // namespace
 
 const std::vector<Contestant>& contestants() {
@@ -64,7 +77,9 @@ const std::vector<Contestant>& contestants() {
         {"bwrt-caller", "bwrt, own memory, caller mode",
          bwrt(Waves::kBatched, Pages::kHuge, BWRT_PROGRESS_CALLER)},
         {"bwrt-plain-caller", "bwrt, plain pages, caller mode",
-         bwrt(Waves::kBatched, Pages::kOrdinary, BWRT_PROGRESS_CALLER)}};
+         bwrt(Waves::kBatched, Pages::kOrdinary, BWRT_PROGRESS_CALLER)},
+        {"store", "bwrt, GET from the store, verified", store(BWRT_PROGRESS_THREAD)},
+        {"store-caller", "bwrt, GET from the store, caller mode", store(BWRT_PROGRESS_CALLER)}};
     return all;
 }
 
