@@ -591,7 +591,7 @@ BWRT_API bwrt_status bwrt_event_fd(bwrt_runtime* runtime, int32_t* fd_out, bwrt_
 /* A byte string of the caller's; 16 bytes for ever.  Length 0 is none, whatever the address. */
 typedef struct bwrt_span {
     const void* address;
-    uint64_t length_bytes; /* up to 1 MiB */
+    uint64_t length_bytes; /* up to 1 MiB in a bwrt_block_id_input */
 } bwrt_span;
 
 /* An image, a sound: what tokens of a prompt stand for without naming it. */
@@ -636,6 +636,17 @@ typedef struct bwrt_block_id_input {
 BWRT_API bwrt_status bwrt_block_id(const bwrt_block_id_input* input, void* ids_out,
                                    uint32_t id_capacity, uint32_t* count_out, bwrt_error* error);
 
+/* The other way to name a block, for who addresses by bytes: SHA-256 over all spans one after the
+ * other, K and then V, say.  The identity is the first 32 hexadecimal digits of it, in lower case,
+ * as characters.  So equal bytes have one name and are stored once for a tenant; who puts them with
+ * BWRT_BLOCK_CONTENT sees in bwrt_store_counters what that saves.  Parents mean nothing to such
+ * blocks: they are BWRT_BLOCK_UNRELATED.
+ *
+ * Reads the bytes, some 2 GB/s; needs no runtime, and is allowed in a child of fork().  (Since ABI
+ * 0.4.) */
+BWRT_API bwrt_status bwrt_content_id(const bwrt_span* spans, uint32_t span_count, void* id_out,
+                                     bwrt_error* error);
+
 /* ---- Blocks: the store -----------------------------------------------------------
  *
  * A block is an immutable run of bytes under a key: tenant, identity, part.  bwrt never
@@ -661,7 +672,8 @@ enum {
     BWRT_BLOCK_STRICT = 1u << 0,    /* PUT: what is there already is BWRT_E_CONFLICT */
     BWRT_BLOCK_UNRELATED = 1u << 1, /* the blocks have no parents */
     BWRT_BLOCK_CONTINUES = 1u << 2, /* the first one's parent is wave.blocks[block_first - 1] */
-    BWRT_BLOCK_DURABLE = 1u << 3    /* PUT: over only when it is on the disk to stay, fdatasync */
+    BWRT_BLOCK_DURABLE = 1u << 3,   /* PUT: over only when it is on the disk to stay, fdatasync */
+    BWRT_BLOCK_CONTENT = 1u << 4    /* PUT: named by bwrt_content_id(); counted where it saves one */
 };
 
 /* With what else of its prefix a block is useful, which eviction honours. */
@@ -888,6 +900,8 @@ typedef struct bwrt_store_counters {
     uint64_t joined_count;   /* loads that another one's read served */
     uint64_t corrupt_count;  /* blocks that did not verify, and were taken out */
     uint64_t failed_count;   /* blocks that could not be read, and were taken out */
+    uint64_t dedup_count;    /* of present_count, those put with BWRT_BLOCK_CONTENT */
+    uint64_t dedup_bytes;
     /* The rest is of the whole store: 0 with TENANT. */
     uint64_t written_bytes;  /* to segments: stored and carried */
     uint64_t carried_bytes;  /* of it, blocks moved so that their segment can be used again */

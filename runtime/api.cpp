@@ -11,6 +11,7 @@
 #include "runtime/boundary.h"
 #include "runtime/runtime.h"
 #include "runtime/store/block_id.h"
+#include "runtime/store/content_id.h"
 
 using bwrt::runtime::Call;
 using bwrt::runtime::check_array;
@@ -257,6 +258,13 @@ bwrt_status bwrt_block_id(const bwrt_block_id_input* input, void* ids_out, uint3
     BWRT_RETURN_IF(need(input, "input", error));
     if (count_out == nullptr) return fail({error, BWRT_NONE}, BWRT_E_INVAL, "count_out", "NULL");
     return bwrt::runtime::name_blocks(input, ids_out, id_capacity, count_out, {error, BWRT_NONE});
+}
+
+bwrt_status bwrt_content_id(const bwrt_span* spans, uint32_t span_count, void* id_out,
+                            bwrt_error* error) {
+    BWRT_RETURN_IF(need(spans, "spans", error));
+    if (id_out == nullptr) return fail({error, BWRT_NONE}, BWRT_E_INVAL, "id_out", "NULL");
+    return bwrt::runtime::name_content({spans, span_count}, id_out, {error, BWRT_NONE});
 }
 
 bwrt_status bwrt_tenant_set(bwrt_runtime* runtime, const bwrt_tenant* tenant, bwrt_error* error) {

@@ -73,6 +73,10 @@ BlockLane::Begun BlockLane::present(BlockTask* task, std::uint32_t entry) noexce
     TenantCount& count = count_of(*task);
     ++count.present_count;
     count.present_bytes += task->length_bytes;
+    if ((task->flags & BWRT_BLOCK_CONTENT) != 0) {
+        ++count.dedup_count;
+        count.dedup_bytes += task->length_bytes;
+    }
     const std::uint32_t number = task->operation.entry_first;
     good(task, on_disk ? BWRT_TIER_DISK : BWRT_TIER_HOST);
     ledger_.note(*task->wave, number, BWRT_RESULT_PRESENT,

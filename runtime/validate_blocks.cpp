@@ -29,7 +29,8 @@ Form form_of(std::uint32_t kind) noexcept {
     constexpr std::uint32_t kOrder = BWRT_BLOCK_UNRELATED | BWRT_BLOCK_CONTINUES;
     switch (kind) {
         case BWRT_OP_PUT:
-            return {true, false, true, kOrder | BWRT_BLOCK_STRICT | BWRT_BLOCK_DURABLE};
+            return {true, false, true,
+                    kOrder | BWRT_BLOCK_STRICT | BWRT_BLOCK_DURABLE | BWRT_BLOCK_CONTENT};
         case BWRT_OP_GET:
             return {false, true, true, kOrder};
         case BWRT_OP_PREFETCH:

@@ -283,6 +283,8 @@ void Store::sample(bwrt_store_counters* out, const Tenant* tenant) noexcept {
         out->joined_count += one.joined_count;
         out->corrupt_count += one.corrupt_count;
         out->failed_count += one.failed_count;
+        out->dedup_count += one.dedup_count;
+        out->dedup_bytes += one.dedup_bytes;
         if (has_host() && tenant != nullptr) {
             out->host.used_bytes = host_->policy().used_bytes(tenant->index);
         }

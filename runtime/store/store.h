@@ -50,6 +50,7 @@ struct TenantCount {
     std::uint64_t present_count = 0, present_bytes = 0;
     std::uint64_t joined_count = 0;
     std::uint64_t corrupt_count = 0, failed_count = 0;
+    std::uint64_t dedup_count = 0, dedup_bytes = 0;
 };
 
 struct StoreCount {

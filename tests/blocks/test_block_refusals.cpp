@@ -108,7 +108,7 @@ struct Refusal {
 const std::uint32_t kSlots[] = {0, 1, 2};
 
 const Refusal kAnyBlocks[] = {
-    {"operations[].flags", BWRT_E_INVAL, [](const Wave& x) { x.o->flags = 1u << 4; }},
+    {"operations[].flags", BWRT_E_INVAL, [](const Wave& x) { x.o->flags = 1u << 5; }},
     {"operations[].reserved", BWRT_E_INVAL, [](const Wave& x) { x.o->reserved = 1; }},
     {"operations[].slot_count", BWRT_E_INVAL, [](const Wave& x) { x.o->slot_count = 0; }},
     {"operations[].block_first", BWRT_E_RANGE, [](const Wave& x) { x.o->slot_count = 4; }},

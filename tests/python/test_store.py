@@ -3,6 +3,7 @@
 runtime that stored them is closed."""
 
 import ctypes
+import hashlib
 import os
 import tempfile
 import unittest
@@ -92,6 +93,20 @@ class HostTier(StoreTest):
         self.assert_there(self.ids)
         self.assertEqual([(one.tier, one.flags) for one in self.results], [(Tier.HOST, 0)] * 4)
         self.assert_there([self.ids[2], self.ids[0]], [2, 0], unrelated=True)
+
+    def test_equal_bytes_under_their_own_name_are_stored_once(self):
+        runtime = self.open()
+        k, v = content(1)[:30_000], content(1)[30_000:]
+        name = bwrt.content_id(k, bytearray(v))
+
+        self.assertEqual(name, hashlib.sha256(k + v).hexdigest()[:32].encode())
+        self.assertFalse(self.put([name], [1], unrelated=True, content=True)[0].present)
+        self.assertTrue(self.put([name], [1], unrelated=True, content=True)[0].present)
+        counters = runtime.store_counters()
+        self.assertEqual((counters.dedup_count, counters.dedup_bytes), (1, BLOCK_BYTES))
+        self.assertEqual(counters.host.block_count, 1)
+        with self.assertRaises(bwrt.Error):
+            bwrt.content_id()
 
     def test_a_second_put_is_present_and_changes_nothing(self):
         self.put(self.ids[:2])

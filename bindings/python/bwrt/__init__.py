@@ -25,7 +25,7 @@ from .errors import (AgainError, BlockError, BusyError, CallerError, CancelledEr
                      InternalError, LateError, LockedError, MissError, MomentError, Status,
                      TimeoutError, TruncatedError, UnsupportedError, WaveError, WindowError,
                      WorldError)
-from .identity import MediaItem, block_ids
+from .identity import MediaItem, block_ids, content_id
 from .layout import Layout, Plane
 from .lookup import Event, EventKind, Events, Found, Lookup, Reason
 from .memory import Region, RegionInfo
@@ -51,6 +51,6 @@ __all__ = [
     "Priority", "Progress", "Reason", "Region", "RegionInfo", "Result", "Route", "Runtime",
     "Status", "Storage", "Store", "StoreCounters", "Tier", "TierCounters", "TimeoutError",
     "TruncatedError", "UnsupportedError", "Verdict", "Wave", "WaveError", "WindowError",
-    "WorldError", "as_finished", "block_ids", "caps", "copy", "drop", "flush", "get", "move", "pin",
+    "WorldError", "as_finished", "block_ids", "caps", "content_id", "copy", "drop", "flush", "get", "move", "pin",
     "prefetch", "put", "read", "signal", "unpin", "wait_async", "write",
 ]

@@ -47,6 +47,7 @@ BWRT_TIER_NONE, BWRT_TIER_DEVICE, BWRT_TIER_HOST, BWRT_TIER_DISK = 0, 1, 2, 3
 BWRT_VERDICT_LOADED, BWRT_VERDICT_PARTIAL, BWRT_VERDICT_RECOMPUTE = 1, 2, 3
 BWRT_COMPLETION_LATE = 1
 BWRT_BLOCK_STRICT, BWRT_BLOCK_UNRELATED, BWRT_BLOCK_CONTINUES, BWRT_BLOCK_DURABLE = 1, 2, 4, 8
+BWRT_BLOCK_CONTENT = 16
 BWRT_CLOSURE_PREFIX, BWRT_CLOSURE_WINDOW, BWRT_CLOSURE_LAST_STATE = 0, 1, 2
 BWRT_LOOKUP_MISS, BWRT_LOOKUP_HIT, BWRT_LOOKUP_PENDING = 0, 1, 2
 BWRT_EVENT_STORED, BWRT_EVENT_REMOVED, BWRT_EVENT_RESYNC = 1, 2, 3
@@ -260,6 +261,7 @@ class bwrt_store_counters(Structure):
                 ("miss_count", c_uint64), ("put_count", c_uint64), ("present_count", c_uint64),
                 ("present_bytes", c_uint64), ("joined_count", c_uint64),
                 ("corrupt_count", c_uint64), ("failed_count", c_uint64),
+                ("dedup_count", c_uint64), ("dedup_bytes", c_uint64),
                 ("written_bytes", c_uint64), ("carried_bytes", c_uint64),
                 ("refused_count", c_uint64), ("write_budget_left_bytes", c_uint64),
                 ("log_bytes", c_uint64), ("recovery_ns", c_uint64), ("recovered_count", c_uint64),

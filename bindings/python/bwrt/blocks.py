@@ -128,7 +128,7 @@ class _BlockOperation(Operation):
 def put(source: Side, blocks: Blocks, length_bytes: int = 0, *, source_offset_bytes: int = 0,
         source_slots: Optional[Any] = None, part: int = 0, parent: Optional[Any] = None,
         unrelated: bool = False, tier: int = Tier.NONE, strict: bool = False,
-        durable: bool = False, closure: int = Closure.PREFIX, window_blocks: int = 0,
+        durable: bool = False, content: bool = False, closure: int = Closure.PREFIX, window_blocks: int = 0,
         ttl_s: int = 0, layout_digest: int = 0, access_count: int = 0, complexity_milli: int = 0,
         time_variance_milli: int = 0, group: int = 0) -> Operation:
     """Stores blocks; what is there already stays as it is, and its result says `present`.
@@ -141,6 +141,7 @@ def put(source: Side, blocks: Blocks, length_bytes: int = 0, *, source_offset_by
     tier           HOST or DISK; NONE: by the store's own rules
     strict         what is there already is ConflictError
     durable        over only when it is on the disk to stay
+    content        the blocks are named by bwrt.content_id(): what that saves is counted
     closure, window_blocks    see Closure; window_blocks with WINDOW, 1 to 2,047
     ttl_s          served so many seconds; 0: as long as there is room
     layout_digest  of a region: how the bytes of a block lie, in the caller's numbers
@@ -153,7 +154,8 @@ def put(source: Side, blocks: Blocks, length_bytes: int = 0, *, source_offset_by
     operation.length_bytes = unsigned(length_bytes, 64, "length_bytes")
     operation.tier = Tier(tier)
     operation.flags |= ((_abi.BWRT_BLOCK_STRICT if strict else 0) |
-                        (_abi.BWRT_BLOCK_DURABLE if durable else 0))
+                        (_abi.BWRT_BLOCK_DURABLE if durable else 0) |
+                        (_abi.BWRT_BLOCK_CONTENT if content else 0))
     operation.set_slots("source_slots", source, source_slots)
     operation.set_options(closure=Closure(closure), window_blocks=window_blocks, ttl_s=ttl_s,
                           layout_digest=layout_digest, access_count=access_count,

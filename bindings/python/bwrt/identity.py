@@ -123,3 +123,18 @@ def _call(struct: _abi.bwrt_block_id_input) -> List[bytes]:
     content = ids.raw
     step = _abi.BWRT_BLOCK_ID_BYTES
     return [content[at:at + step] for at in range(0, count.value * step, step)]
+
+
+def content_id(*parts: Any) -> bytes:
+    """The name of a block by its bytes: SHA-256 over all parts one after the other, K and then V,
+    say; the first 32 hexadecimal digits.  Put it with content=True and unrelated=True."""
+    given = _Input()
+    spans = (_abi.bwrt_span * max(1, len(parts)))()
+    for span, part in zip(spans, parts):
+        taken = given.span(part, "part")
+        span.address, span.length_bytes = taken.address, taken.length_bytes
+    name, error = ctypes.create_string_buffer(_abi.BWRT_BLOCK_ID_BYTES), _abi.bwrt_error()
+    status = RELEASING.content_id(spans, len(parts), name, byref(error))
+    if status:
+        raise errors.from_call(status, error)
+    return name.raw

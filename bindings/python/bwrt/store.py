@@ -109,7 +109,7 @@ class TierCounters:
 
 @dataclass(frozen=True)
 class StoreCounters:
-    """What the store has done; see bwrt_store_counters.  Of a tenant what is behind failed_count
+    """What the store has done; see bwrt_store_counters.  Of a tenant what is behind dedup_bytes
     is 0."""
 
     host: TierCounters
@@ -121,6 +121,8 @@ class StoreCounters:
     joined_count: int
     corrupt_count: int
     failed_count: int
+    dedup_count: int
+    dedup_bytes: int
     written_bytes: int
     carried_bytes: int
     refused_count: int

@@ -362,6 +362,8 @@ structs! {
         joined_count: u64,
         corrupt_count: u64,
         failed_count: u64,
+        dedup_count: u64,
+        dedup_bytes: u64,
         written_bytes: u64,
         carried_bytes: u64,
         refused_count: u64,
@@ -419,6 +421,9 @@ functions! {
     fn bwrt_block_id(
         input: *const bwrt_block_id_input, ids_out: *mut c_void, id_capacity: u32,
         count_out: *mut u32, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_content_id(
+        spans: *const bwrt_span, span_count: u32, id_out: *mut c_void, error: *mut bwrt_error
     ) -> bwrt_status;
     fn bwrt_tenant_set(
         runtime: *mut bwrt_runtime, tenant: *const bwrt_tenant, error: *mut bwrt_error
