@@ -154,12 +154,13 @@ BlockLane::Begun BlockLane::begin_fill(BlockTask* task) noexcept {
     block.entry = flight->entry;
     if (to.disk && !take_disk(task, flight, block)) {
         if (!flight->in_host() || (task->flags & BWRT_BLOCK_DURABLE) != 0) {
-            const bool never = flight->status != BWRT_OK;
+            const bwrt_status never = flight->status;
             undo_flight(flight);
-            if (!never) return no_room(task);
-            fail(task, BWRT_E_NOSPC, 0, BWRT_TIER_DISK);
+            if (never == BWRT_OK) return no_room(task);
+            fail(task, never, 0, BWRT_TIER_DISK);
             return Begun::kYes;
         }
+        flight->status = BWRT_OK;
         ++store_->count().refused_count;  // it is in memory all the same
     }
     flight->state = Flight::State::kFilling;
@@ -192,7 +193,9 @@ bool BlockLane::take_disk(BlockTask* task, Flight* flight, const Arriving& block
         store_->disk().take(block, known ? parent : kNoEntry, near, store_->tick(),
                             store_->disk_owner(), &flight->disk);
     flight->has_disk = taken == DiskTier::Taken::kTaken;
-    if (taken == DiskTier::Taken::kNone) flight->status = BWRT_E_NOSPC;
+    if (taken == DiskTier::Taken::kNone) {
+        flight->status = store_->disk().log().is_stopped() ? BWRT_E_IO : BWRT_E_NOSPC;
+    }
     return flight->has_disk;
 }
 
