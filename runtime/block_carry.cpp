@@ -183,11 +183,13 @@ void BlockLane::carry_read(Flight* flight) noexcept {
     }
     const DiskTier::Taken taken = store_->disk().take_for_carrying(
         flight->source.segment, flight->length_bytes, &flight->disk);
-    if (taken == DiskTier::Taken::kLater) {  // the log's buffer is full: in the next turn
-        verifying_.push(flight);
+    // Records on their way, or the next log, make room; a log that is long and stays it does not.
+    const bool soon = compacting_ || store_->disk().log().is_out() || !store_->disk().is_log_long();
+    if (taken == DiskTier::Taken::kLater && soon) {
+        unplaced_.push(flight);
         return;
     }
-    if (taken == DiskTier::Taken::kNone) {
+    if (taken != DiskTier::Taken::kTaken) {
         store_->leave_disk(entry, BWRT_REASON_EVICTED);
         end_carry(flight);
         return;
@@ -210,6 +212,13 @@ void BlockLane::carry_read(Flight* flight) noexcept {
     record.stored_s = store_->wall_s();
     record.expires_s = store_->wall_of_tick(known.expires);
     begin_write(flight);
+}
+
+void BlockLane::place_carried() noexcept {
+    if (unplaced_.is_empty() || (!store_->disk().has_log_room() && compacting_)) return;
+    FlightList flights;
+    while (!unplaced_.is_empty()) flights.push(unplaced_.pop());
+    while (!flights.is_empty()) carry_read(flights.pop());
 }
 
 // Written and recorded, or not.

@@ -118,6 +118,7 @@ bool BlockLane::turn(std::uint64_t now_ns) noexcept {
     if (!verifying_.is_empty()) verify_some();
     if (store_->has_disk()) {
         reap_jobs();
+        place_carried();
         empty_segments();
     }
     if (retry_) retry_starved();

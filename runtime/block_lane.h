@@ -175,6 +175,7 @@ class BlockLane final : public BlockCopies, private OwnIoOwner {
     [[nodiscard]] bool is_at(std::uint32_t entry, const DiskPlace& place) const noexcept;
     [[nodiscard]] bool carry(std::uint32_t entry) noexcept;
     void carry_read(Flight* flight) noexcept;
+    void place_carried() noexcept;
     void carried(Flight* flight) noexcept;
     void end_carry(Flight* flight) noexcept;
 
@@ -208,6 +209,7 @@ class BlockLane final : public BlockCopies, private OwnIoOwner {
     bool retry_ = false;  // something was given back
 
     FlightList verifying_;
+    FlightList unplaced_;    // carried, and waiting for room in the log
     FlightList unsynced_;    // written, durable, and waiting for the next sync
     FlightList syncing_;     // in this one
     FlightList unrecorded_;  // for want of room in the log's buffer

@@ -151,8 +151,11 @@ std::uint32_t DiskTier::take_free() noexcept {
 // ---- the log
 
 bool DiskTier::has_log_room() const noexcept {
-    return !log_.is_stopped() && log_.room() >= kRecordsAhead &&
-           log_.length_bytes() + kRecordsAhead * sizeof(Record) <= log_bytes_max_;
+    return !log_.is_stopped() && log_.room() >= kRecordsAhead && !is_log_long();
+}
+
+bool DiskTier::is_log_long() const noexcept {
+    return log_.length_bytes() + kRecordsAhead * sizeof(Record) > log_bytes_max_;
 }
 
 bool DiskTier::put(const Record& record, std::uint64_t* ticket_out) noexcept {

@@ -68,6 +68,8 @@ class DiskTier {
 
     // ---- the log.  What cannot be put now was lost with the log: false.
     [[nodiscard]] bool has_log_room() const noexcept;
+    // Only the next log gives it room again.
+    [[nodiscard]] bool is_log_long() const noexcept;
     [[nodiscard]] bool put(const Record& record, std::uint64_t* ticket_out) noexcept;
     void record_removed(const BlockKey& key) noexcept;
     void record_segment(std::uint32_t segment) noexcept;
