@@ -245,6 +245,11 @@ BlockLane::Begun BlockLane::begin_drop(BlockTask* task) noexcept {
         }
     }
     if ((fields.flags & kCarried) != 0) return Begun::kStarved;
+    if ((fields.flags & kOnDisk) != 0) {
+        // The log has to be told, or the next process would find it.
+        LogWriter& log = store_->disk().log();
+        if (log.room() == 0 && !log.is_stopped()) return Begun::kStarved;
+    }
     if ((fields.flags & kInHost) != 0) store_->leave_host(entry, BWRT_REASON_DROPPED);
     if ((fields.flags & kOnDisk) != 0) store_->leave_disk(entry, BWRT_REASON_DROPPED);
     retry_ = true;
