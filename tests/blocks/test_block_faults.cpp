@@ -100,8 +100,7 @@ void reads_cut_at_any_length_are_gone_on_with(void** state) {
     BlockWorld* world = world_of(state);
     world->open(kDiskOnly);
     assert_int_equal(put(world, {1, 0}, 4, 100'000), BWRT_OK);
-    for (const std::size_t cut : {1, 511, 512, 4095, 4096, 4097, 65536, 99'999, 106'495}) {
-        if (cut < 512 && cut != 1) continue;
+    for (const std::size_t cut : {1u, 512u, 4095u, 4096u, 4097u, 65536u, 99'999u, 106'495u}) {
         std::uint64_t left = cut == 1 ? 50 : 1000;  // for as long
         world->storage->script = [&left, cut](const IoRequest& request, std::uint64_t) {
             if (request.kind != IoKind::kRead || left == 0) return Action::pass();
@@ -117,7 +116,7 @@ void writes_cut_at_any_length_are_gone_on_with(void** state) {
     BlockWorld* world = world_of(state);
     world->open(kDiskOnly);
     std::uint32_t chain = 0;
-    for (const std::size_t cut : {1, 100, 512, 4096, 65536}) {
+    for (const std::size_t cut : {1u, 100u, 512u, 4096u, 65536u}) {
         std::uint64_t left = 40;
         world->storage->script = [&left, cut](const IoRequest& request, std::uint64_t) {
             if (request.kind != IoKind::kWrite || left == 0) return Action::pass();

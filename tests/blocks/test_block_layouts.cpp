@@ -184,7 +184,7 @@ void carry_over(BlockWorld* world, void (*make_from)(Pages*), void (*make_into)(
             assert_true(into.holds(reader.slots[i], {1, i}));
             assert_int_equal(reader.results[i].tier, life == 0 ? BWRT_TIER_HOST : BWRT_TIER_DISK);
         }
-        for (const std::uint32_t slot : {1, 2, 4, 6, 7, 8, 9, 10}) {
+        for (const std::uint32_t slot : {1u, 2u, 4u, 6u, 7u, 8u, 9u, 10u}) {
             assert_true(into.is_untouched(slot));
         }
         assert_int_equal(sample_store(world).corrupt_count, 0);

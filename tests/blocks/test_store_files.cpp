@@ -108,7 +108,7 @@ void sums_that_have_changed_are_seen(void** state) {
 
 void another_blocks_bytes_are_not_taken_for_it(void** state) {
     BlockWorld* world = world_of(state);
-    for (const std::uint64_t length : {4096, 65536, 200'000}) {
+    for (const std::uint64_t length : {4096u, 65536u, 200'000u}) {
         world->open(kDiskOnly);
         const auto chain = static_cast<std::uint32_t>(length);
         assert_int_equal(put(world, {chain, 0}, 2, length), BWRT_OK);
