@@ -53,7 +53,16 @@ void BlockLane::resolved(Wave* wave) noexcept {
 
 void BlockLane::stop(Wave* wave) noexcept {
     const Failure failure = {wave->stop_status, 0, BWRT_TIER_NONE, BWRT_NONE};
-    // Those that wait for something to be free are in one list; who is taken out is done.
+    for (BlockTask* task = wave->blocks; task != nullptr; task = task->next) {
+        if (task->state == BlockTask::State::kDone) continue;
+        const bool copying = task->state == BlockTask::State::kCopying;
+        stop_task(task);
+        task->state = BlockTask::State::kDone;
+        // What is in the host lane's list is dropped with that.
+        if (!copying) ledger_.drop(wave, &task->operation, failure);
+    }
+    // Those that wait for something to be free are in one list.  It is looked through last: a flight
+    // that ended above has put back there who waited for it, and he may be of this wave.
     BlockTask** link = &starved_;
     while (*link != nullptr) {
         if ((*link)->wave == wave) {
@@ -64,14 +73,6 @@ void BlockLane::stop(Wave* wave) noexcept {
         }
     }
     starved_end_ = link;
-    for (BlockTask* task = wave->blocks; task != nullptr; task = task->next) {
-        if (task->state == BlockTask::State::kDone) continue;
-        const bool copying = task->state == BlockTask::State::kCopying;
-        stop_task(task);
-        task->state = BlockTask::State::kDone;
-        // What is in the host lane's list is dropped with that.
-        if (!copying) ledger_.drop(wave, &task->operation, failure);
-    }
 }
 
 void BlockLane::stop_task(BlockTask* task) noexcept {
