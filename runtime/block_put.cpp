@@ -178,6 +178,10 @@ BlockLane::Begun BlockLane::begin_fill(BlockTask* task) noexcept {
 
 // False: there is none now; flight->status says whether there ever will be.
 bool BlockLane::take_disk(BlockTask* task, Flight* flight, const Arriving& block) noexcept {
+    // Leases that are over let go of names, and this block's may be one of them: the policy must
+    // not have it among those it gives back when it is told of it anew.
+    static_cast<void>(store_->disk().policy().find_expired(store_->tick()));
+    store_->drain_disk();
     const std::uint32_t parent = parent_entry_of(*task);
     std::uint32_t near = kNoSegment;
     if (parent != kNoEntry) {
