@@ -126,8 +126,10 @@ bool BlockLane::carry(std::uint32_t entry) noexcept {
     BlockFields fields = store_->index().fields_of(entry);
     const IndexKey key = store_->index().key_of(entry);
     const Tenant* tenant = store_->tenants().at(key.tenant);
-    // Without its secret it can be neither verified nor recorded again.
-    if (tenant == nullptr) {
+    // Without its secret it can be neither verified nor recorded again.  One of an earlier process
+    // may be longer than all the memory that it would pass through.
+    if (tenant == nullptr ||
+        place_bytes(fields.length_bytes) > store_->transit().arena().capacity_bytes()) {
         store_->leave_disk(entry, BWRT_REASON_EVICTED);
         return true;
     }
