@@ -365,6 +365,11 @@ BlockLane::Begun BlockLane::make_durable(BlockTask* task, std::uint32_t entry) n
         join(task, store_->host().flight_of(fields.host_place));
         return Begun::kYes;
     }
+    if (!is_open(fields.disk_segment)) {  // nor could it be read from there
+        ++count_of(*task).failed_count;
+        store_->leave_disk(entry, BWRT_REASON_CORRUPT);
+        return begin_put(task);
+    }
     Flight* flight = take_flight();
     if (flight == nullptr) return Begun::kStarved;
     flight->entry = entry;
