@@ -39,6 +39,9 @@ bool BlockLane::attach(std::uint32_t slot) noexcept {
 }
 
 bool BlockLane::is_open(std::uint32_t segment) const noexcept {
+    for (const auto& job : jobs_) {  // until it is reaped its region is the janitor's to write
+        if (job->is_out && job->segment == segment) return false;
+    }
     const Region& region = tables_.regions.at(store_->slot_of_segment(segment));
     return region.generation != 0 && region.file->file >= 0;
 }
