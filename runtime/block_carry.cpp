@@ -147,6 +147,7 @@ bool BlockLane::carry(std::uint32_t entry) noexcept {
     flight->entry = entry;
     flight->tenant = tenant;
     flight->carries = flight->reading = true;
+    flight->durable = (fields.flags & kDurable) != 0;  // and stays so before its old place goes
     flight->state = Flight::State::kReading;
     flight->seal = store_->index().seal_of(entry);
     flight->source = {fields.disk_segment, std::uint64_t{fields.disk_page} * kUnitBytes};
