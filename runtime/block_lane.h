@@ -158,6 +158,7 @@ class BlockLane final : public BlockCopies, private OwnIoOwner {
     void record(Flight* flight) noexcept;
     void write_log() noexcept;
     void log_written(OwnIo* io) noexcept;
+    void fail_unwritten(bwrt_status status, std::int32_t os_code) noexcept;
     void recorded(Flight* flight) noexcept;
     void sync_log() noexcept;
     void log_synced(OwnIo* io) noexcept;

@@ -52,18 +52,22 @@ void BlockLane::log_written(OwnIo* io) noexcept {
     } else {
         log.fail();
     }
-    while (!recording_.is_empty() &&
-           (log.is_stopped() || recording_.head->ticket < log.written())) {
-        Flight* flight = recording_.pop();
-        if (flight->ticket < log.written()) {
-            recorded(flight);
-        } else {
-            write_failed(flight, io->status, io->os_code);
-        }
+    while (!recording_.is_empty() && recording_.head->ticket < log.written()) {
+        recorded(recording_.pop());
     }
-    while (log.is_stopped() && !unrecorded_.is_empty()) {
-        write_failed(unrecorded_.pop(), io->status, io->os_code);
+    if (log.is_stopped() && io->status == BWRT_OK) {
+        fail_unwritten(BWRT_E_IO, 0);
+    } else if (log.is_stopped()) {
+        fail_unwritten(io->status, io->os_code);
     }
+    retry_ = true;
+}
+
+// The log was stopped, and what is not on its way to it by now never will be.
+void BlockLane::fail_unwritten(bwrt_status status, std::int32_t os_code) noexcept {
+    if (store_->disk().log().is_out()) return;  // log_written() follows
+    while (!recording_.is_empty()) write_failed(recording_.pop(), status, os_code);
+    while (!unrecorded_.is_empty()) write_failed(unrecorded_.pop(), status, os_code);
     retry_ = true;
 }
 
@@ -84,7 +88,10 @@ void BlockLane::sync_log() noexcept {
 
 void BlockLane::log_synced(OwnIo* io) noexcept {
     log_sync_out_ = false;
-    if (io->status != BWRT_OK) store_->disk().log().stop();
+    if (io->status != BWRT_OK) {
+        store_->disk().log().stop();
+        fail_unwritten(io->status, io->os_code);
+    }
     while (!log_syncing_.is_empty()) {
         Flight* flight = log_syncing_.pop();
         if (io->status == BWRT_OK) {
@@ -162,9 +169,7 @@ void BlockLane::compaction_ran() noexcept {
     compacting_ = log_held_ = finishing_ = false;
     retry_ = true;
     // Nothing that waited for the old log will be in the new one.
-    while (log.is_stopped() && !recording_.is_empty()) {
-        write_failed(recording_.pop(), BWRT_E_IO, 0);
-    }
+    if (log.is_stopped()) fail_unwritten(BWRT_E_IO, 0);
 }
 
 }  // namespace bwrt::runtime
