@@ -77,10 +77,16 @@ void BlockLane::recorded(Flight* flight) noexcept {
         return;
     }
     log_synced_.push(flight);
-    if (!log_sync_out_) sync_log();
+    sync_log();
 }
 
+// Not while the janitor ends the new log: then that is synced, and the old one's file goes.
 void BlockLane::sync_log() noexcept {
+    if (log_sync_out_ || finishing_ || log_synced_.is_empty()) return;
+    if (store_->disk().log().is_stopped()) {  // there may be no file to flush
+        while (!log_synced_.is_empty()) write_failed(log_synced_.pop(), BWRT_E_IO, 0);
+        return;
+    }
     while (!log_synced_.is_empty()) log_syncing_.push(log_synced_.pop());
     log_sync_out_ = true;
     ios_.flush(&log_sync_io_, store_->own_slot(Store::kLogSlot));
@@ -100,7 +106,7 @@ void BlockLane::log_synced(OwnIo* io) noexcept {
             write_failed(flight, io->status, io->os_code);
         }
     }
-    if (!log_synced_.is_empty()) sync_log();  // those that came meanwhile
+    sync_log();  // those that came meanwhile
 }
 
 // ---- the next log
@@ -170,6 +176,7 @@ void BlockLane::compaction_ran() noexcept {
     retry_ = true;
     // Nothing that waited for the old log will be in the new one.
     if (log.is_stopped()) fail_unwritten(BWRT_E_IO, 0);
+    sync_log();  // those that came meanwhile
 }
 
 }  // namespace bwrt::runtime
