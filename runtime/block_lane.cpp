@@ -109,8 +109,10 @@ void BlockLane::finish(const Wave& wave) noexcept {
 bool BlockLane::is_busy() const noexcept {
     if (store_ == nullptr) return false;
     if (flight_count_ != 0) return true;
-    return store_->has_disk() &&
-           (store_->disk().log().is_out() || log_sync_out_ || !janitor_->is_idle());
+    if (!store_->has_disk()) return false;
+    const LogWriter& log = store_->disk().log();
+    const bool gathered = !log.is_stopped() && log.room() != DiskTier::kRecordCount;
+    return gathered || log.is_out() || log_sync_out_ || !janitor_->is_idle();
 }
 
 bool BlockLane::turn(std::uint64_t now_ns) noexcept {
