@@ -140,8 +140,8 @@ class BlockLane final : public BlockCopies, private OwnIoOwner {
                    std::uint32_t length) noexcept;
     [[nodiscard]] Begun write_from_host(BlockTask* task, std::uint32_t entry,
                                         bool durable) noexcept;
-    [[nodiscard]] std::uint32_t begin_host_write(BlockTask* task, std::uint32_t entry,
-                                                 bool durable) noexcept;
+    [[nodiscard]] bool begin_host_write(BlockTask* task, std::uint32_t entry, bool durable,
+                                        bool waits) noexcept;
     [[nodiscard]] Begun make_durable(BlockTask* task, std::uint32_t entry) noexcept;
     void write_behind(std::uint32_t entry, const BlockTask& task) noexcept;
 

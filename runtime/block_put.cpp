@@ -306,22 +306,20 @@ void BlockLane::write_behind(std::uint32_t entry, const BlockTask& task) noexcep
         return;
     }
     BlockTask copy = task;
-    static_cast<void>(begin_host_write(&copy, entry, false));
+    static_cast<void>(begin_host_write(&copy, entry, false, false));
 }
 
 BlockLane::Begun BlockLane::write_from_host(BlockTask* task, std::uint32_t entry,
                                             bool durable) noexcept {
-    const std::uint32_t flight = begin_host_write(task, entry, durable);
-    if (flight == kNoFlight) return no_room(task);
-    join(task, flight);
-    return Begun::kYes;
+    return begin_host_write(task, entry, durable, true) ? Begun::kYes : no_room(task);
 }
 
-std::uint32_t BlockLane::begin_host_write(BlockTask* task, std::uint32_t entry,
-                                          bool durable) noexcept {
+// The task waits for it or not.  False: it has not begun.
+bool BlockLane::begin_host_write(BlockTask* task, std::uint32_t entry, bool durable,
+                                 bool waits) noexcept {
     const BlockFields fields = store_->index().fields_of(entry);
     Flight* flight = take_flight();
-    if (flight == nullptr) return kNoFlight;
+    if (flight == nullptr) return false;
     HostTier& host = store_->host();
     Arriving block;
     block.entry = entry;
@@ -337,7 +335,7 @@ std::uint32_t BlockLane::begin_host_write(BlockTask* task, std::uint32_t entry,
     if (!take_disk(task, flight, block)) {
         undo_flight(flight);
         ++store_->count().refused_count;
-        return kNoFlight;
+        return false;
     }
     flight->entry = entry;
     flight->host_block = fields.host_place;
@@ -353,8 +351,9 @@ std::uint32_t BlockLane::begin_host_write(BlockTask* task, std::uint32_t entry,
     told.window_blocks = block.window_blocks;
     make_record(told, flight);
     flight->record.expires_s = store_->wall_of_tick(in_host.expires);
-    begin_write(flight);
-    return number_of(flight);
+    if (waits) join(task, number_of(flight));
+    begin_write(flight);  // which may be over at once
+    return true;
 }
 
 // On disk, and not known to stay there: a flight that syncs it and writes nothing.
