@@ -41,9 +41,14 @@ BlockLane::Begun BlockLane::begin_put(BlockTask* task) noexcept {
     if (store_->expire(entry)) return begin_put(task);
     const BlockFields fields = store_->index().fields_of(entry);
     if ((fields.flags & (kInHost | kOnDisk)) != 0) return present(task, entry);
-    if ((fields.flags & kInFlight) == 0) return begin_fill(task);
-    join(task, fields.host_place);
-    return Begun::kYes;
+    if ((fields.flags & kInFlight) != 0) {
+        join(task, fields.host_place);
+        return Begun::kYes;
+    }
+    // Gone, while its old bytes are still on their way elsewhere: that refers to its entry, and the
+    // record of it must not come behind that of the new ones.
+    if ((fields.flags & kCarried) != 0) return Begun::kStarved;
+    return begin_fill(task);
 }
 
 // Its bytes are not looked at: computed again, they may differ in their last bits.
