@@ -316,6 +316,16 @@ void BlockLane::write_behind(std::uint32_t entry, const BlockTask& task) noexcep
 
 BlockLane::Begun BlockLane::write_from_host(BlockTask* task, std::uint32_t entry,
                                             bool durable) noexcept {
+    if (!task->admitted) {  // asked for by name, but there is one budget
+        const std::uint32_t length_bytes = store_->index().fields_of(entry).length_bytes;
+        task->admitted = store_->disk().admit(fingerprint_of(*task), length_bytes, true,
+                                              store_->now_ns()) == planner::Admittance::kWrite;
+    }
+    if (!task->admitted) {
+        ++store_->count().refused_count;
+        fail(task, BWRT_E_NOSPC, 0, BWRT_TIER_DISK);
+        return Begun::kYes;
+    }
     return begin_host_write(task, entry, durable, true) ? Begun::kYes : no_room(task);
 }
 
