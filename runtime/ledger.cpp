@@ -45,7 +45,7 @@ void open_entries(const Wave& wave, const Operation& op) {
 
 void open_results(const Wave& wave) {
     // A block that is skipped has an entry, and nothing that would open it.
-    for (std::uint32_t i = 0; wave.blocks != nullptr && i < wave.entry_count; ++i) {
+    for (std::uint32_t i = 0; wave.skips_blocks && i < wave.entry_count; ++i) {
         open_entry(wave, i, 0);
     }
     for (const BlockTask* task = wave.blocks; task != nullptr; task = task->next) {

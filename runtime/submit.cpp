@@ -103,6 +103,7 @@ void fill_header(Wave* slot, const bwrt_wave& wave, std::uint64_t now_ns) {
     slot->lists[0] = slot->lists[1] = {};
     slot->signals = nullptr;
     slot->blocks = nullptr;
+    slot->skips_blocks = false;
     slot->bytes_total = slot->unresolved = 0;
     slot->lane_bytes[0] = slot->lane_bytes[1] = 0;
     slot->group_root = nullptr;

@@ -308,7 +308,10 @@ bwrt_status WaveBuilder::read_block(const bwrt_operation& given, const bwrt_wave
     std::uint32_t slot = 0;
     if (side.layout != nullptr) {
         slot = is_target ? given.target_slots[number] : given.source_slots[number];
-        if (slot == BWRT_NONE) return BWRT_OK;
+        if (slot == BWRT_NONE) {
+            wave_.skips_blocks = true;
+            return BWRT_OK;
+        }
         if (const bwrt_status status = check_slots(
                 &slot, 1, side.layout,
                 is_target ? "operations[].target_slots" : "operations[].source_slots")) {
