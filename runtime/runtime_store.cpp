@@ -4,6 +4,7 @@
 // driver, under the control plane's mutex.
 
 #include <algorithm>
+#include <new>
 
 #include "planner/predict.h"
 #include "runtime/boundary.h"
@@ -15,7 +16,13 @@ namespace bwrt::runtime {
 bwrt_status Runtime::set_tenant(const bwrt_tenant& tenant, const ErrorSink& sink) {
     const std::lock_guard<std::mutex> lock(control_);
     bwrt_status status = BWRT_OK;
-    progress_.on_driver([&] { status = store_->set_tenant(tenant, sink); });
+    progress_.on_driver([&] {
+        try {
+            status = store_->set_tenant(tenant, sink);
+        } catch (const std::bad_alloc&) {
+            status = fail(sink, BWRT_E_NOMEM, "", "no memory for a tenant");
+        }
+    });
     return status;
 }
 
