@@ -172,7 +172,7 @@ class Store {
     bwrt_status open_disk(const bwrt_store& checked, std::uint64_t now_ns, const ErrorSink& sink);
     bwrt_status open_log(const LogReport& report, const ErrorSink& sink);
     bwrt_status open_log_region(const OpenFile& file, const ErrorSink& sink);
-    void open_segments() noexcept;
+    bwrt_status open_segments(const ErrorSink& sink);
     void restore(Found* found) noexcept;
     void tell(std::uint32_t kind, std::uint32_t tier, std::uint32_t reason,
               std::uint32_t entry) noexcept;

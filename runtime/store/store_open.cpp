@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <ctime>
 
@@ -288,7 +289,7 @@ bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
     limits.admission.burst_bytes = checked.write_bytes_per_day;
     disk_ = std::make_unique<DiskTier>(segments_.get(), limits, now_ns);
     restore(&found);
-    open_segments();
+    if (const bwrt_status status = open_segments(sink)) return status;
     if (const bwrt_status status = open_log(report, sink)) return status;
     count_.recovery_ns = MonotonicClock().now_ns() - begun_ns;
     return BWRT_OK;
@@ -419,12 +420,20 @@ bwrt_status Store::open_segment_region(std::uint32_t segment, Access access,
     return regions_->fill_own(slot_of_segment(segment), description, reason, sizeof reason, sink);
 }
 
-// Those with blocks.  One that cannot be opened fails its reads, and so its blocks one by one.
-void Store::open_segments() noexcept {
+// Those with blocks.  One that cannot be opened fails its reads, and so its blocks one by one; but
+// none is given up because this process may not have more files open.
+bwrt_status Store::open_segments(const ErrorSink& sink) {
+    bwrt_status status = BWRT_OK;
     segments_->for_each([&](std::uint32_t segment) {
-        if (segments_->live_bytes_of(segment) == 0) return;
-        static_cast<void>(open_segment_region(segment, Access::kRead, {nullptr, BWRT_NONE}));
+        if (segments_->live_bytes_of(segment) == 0 || status != BWRT_OK) return;
+        bwrt_error error = {};
+        if (open_segment_region(segment, Access::kRead, {&error, BWRT_NONE}) == BWRT_OK) return;
+        if (error.os_code != EMFILE && error.os_code != ENFILE && error.os_code != ENOMEM) return;
+        status = fail_os(sink, BWRT_E_AGAIN, error.os_code, "store.directories",
+                         "segment %u: %s; RLIMIT_NOFILE must leave two for each segment", segment,
+                         errno_name(error.os_code));
     });
+    return status;
 }
 
 }  // namespace bwrt::runtime
