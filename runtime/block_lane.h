@@ -64,7 +64,8 @@ class BlockLane final : public BlockCopies, private OwnIoOwner {
  private:
     static constexpr std::uint32_t kVerifyBytes = 256 << 10;  // in a turn: some 20 us
     static constexpr std::uint32_t kCarryCountMax = 4;
-    static constexpr std::uint64_t kCompactAgainBytes = 256 << 10;  // after one that failed
+    static constexpr std::uint64_t kCompactAgainBytes = 256 << 10;  // after one that failed, or
+    static constexpr std::uint64_t kCompactAgainNs = 10'000'000'000;  // so much later
     static constexpr std::uint32_t kSyncCountMax = 8;               // segments in a round
     static constexpr std::uint32_t kJobCount = 32;  // segments whose files are being made
 
@@ -163,6 +164,7 @@ class BlockLane final : public BlockCopies, private OwnIoOwner {
     void sync_log() noexcept;
     void log_synced(OwnIo* io) noexcept;
     void compact_log() noexcept;
+    void compact_later() noexcept;
     void compaction_ran() noexcept;
     [[nodiscard]] std::uint64_t settled_bytes() const noexcept;
 
@@ -226,7 +228,7 @@ class BlockLane final : public BlockCopies, private OwnIoOwner {
     bool compacting_ = false;
     bool log_held_ = false;  // the new log is whole but for what nobody writes to the old one now
     bool finishing_ = false;
-    std::uint64_t compact_from_bytes_ = 0;
+    std::uint64_t compact_from_bytes_ = 0, compact_from_ns_ = 0;
     FlightList log_synced_;  // recorded, and waiting for the log's sync
     FlightList log_syncing_;
 

@@ -122,16 +122,20 @@ void BlockLane::compact_log() noexcept {
         janitor_->start(&compaction);
         return;
     }
-    if (log.length_bytes() < store_->disk().log_bytes_max() / 2 ||
-        log.length_bytes() < compact_from_bytes_) {
-        return;
-    }
+    if (log.length_bytes() < store_->disk().log_bytes_max() / 2) return;
+    // A full log does not become longer, so time counts as well.
+    if (log.length_bytes() < compact_from_bytes_ && store_->now_ns() < compact_from_ns_) return;
     if (store_->begin_compaction(settled_bytes()) != BWRT_OK) {
-        compact_from_bytes_ = log.length_bytes() + kCompactAgainBytes;
+        compact_later();
         return;
     }
     compacting_ = true;
     janitor_->start(&compaction);
+}
+
+void BlockLane::compact_later() noexcept {
+    compact_from_bytes_ = store_->disk().log().length_bytes() + kCompactAgainBytes;
+    compact_from_ns_ = store_->now_ns() + kCompactAgainNs;
 }
 
 // Up to where all that the log says is in the index, too: a durable block comes there behind its
@@ -169,7 +173,7 @@ void BlockLane::compaction_ran() noexcept {
             log.stop();
             break;
         default:
-            compact_from_bytes_ = log.length_bytes() + kCompactAgainBytes;
+            compact_later();
             break;
     }
     compacting_ = log_held_ = finishing_ = false;
