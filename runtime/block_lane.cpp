@@ -61,8 +61,8 @@ void BlockLane::stop(Wave* wave) noexcept {
         // What is in the host lane's list is dropped with that.
         if (!copying) ledger_.drop(wave, &task->operation, failure);
     }
-    // Those that wait for something to be free are in one list.  It is looked through last: a flight
-    // that ended above has put back there who waited for it, and he may be of this wave.
+    // Those that wait for something to be free are in one list.  It is looked through last: a
+    // flight that ended above has put back there who waited for it, and he may be of this wave.
     BlockTask** link = &starved_;
     while (*link != nullptr) {
         if ((*link)->wave == wave) {
@@ -255,7 +255,7 @@ BlockLane::Begun BlockLane::begin_drop(BlockTask* task) noexcept {
     }
     if ((fields.flags & kInHost) != 0) store_->leave_host(entry, BWRT_REASON_DROPPED);
     if ((fields.flags & kOnDisk) != 0) store_->leave_disk(entry, BWRT_REASON_DROPPED);
-    retry_ = true;
+    retry_ = reclaim_due_ = true;
     good(task, BWRT_TIER_NONE);
     return Begun::kYes;
 }

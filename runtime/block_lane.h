@@ -64,9 +64,9 @@ class BlockLane final : public BlockCopies, private OwnIoOwner {
  private:
     static constexpr std::uint32_t kVerifyBytes = 256 << 10;  // in a turn: some 20 us
     static constexpr std::uint32_t kCarryCountMax = 4;
-    static constexpr std::uint64_t kCompactAgainBytes = 256 << 10;  // after one that failed, or
+    static constexpr std::uint64_t kCompactAgainBytes = 256 << 10;    // after one that failed, or
     static constexpr std::uint64_t kCompactAgainNs = 10'000'000'000;  // so much later
-    static constexpr std::uint32_t kSyncCountMax = 8;               // segments in a round
+    static constexpr std::uint32_t kSyncCountMax = 8;                 // segments in a round
     static constexpr std::uint32_t kJobCount = 32;  // segments whose files are being made
 
     enum class Begun : std::uint8_t { kYes, kStarved };
