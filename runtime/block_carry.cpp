@@ -111,7 +111,7 @@ void BlockLane::empty_segments() noexcept {
     }
     const auto segment = static_cast<std::uint16_t>(emptying_);
     std::uint32_t entry = store_->index().first_of_segment(segment);
-    while (entry != kNoEntry && carry_count_ < kCarryCountMax) {
+    while (entry != kNoEntry && carry_count_ < kCarryCountMax && disk.has_log_room()) {
         const std::uint32_t following = store_->index().next_of_segment(entry);
         const std::uint16_t flags = store_->index().fields_of(entry).flags;
         const bool busy = (flags & (kCarried | kPending)) != 0;

@@ -59,8 +59,10 @@ void BlockLane::miss(BlockTask* task) noexcept {
 // Not now, or never: when nothing is on its way that would give something back.
 BlockLane::Begun BlockLane::no_room(BlockTask* task) noexcept {
     // A write of the log, or a new one, makes room for records.
-    if (is_busy() || copy_count_ != 0 || emptying_ != kNoSegment) return Begun::kStarved;
-    if (store_->has_disk() && reclaim_due_) {  // a segment to empty: nobody has looked yet
+    if (is_busy() || copy_count_ != 0) return Begun::kStarved;
+    if (emptying_ != kNoSegment) {
+        if (store_->disk().has_log_room()) return Begun::kStarved;  // otherwise nothing is carried
+    } else if (store_->has_disk() && reclaim_due_) {  // a segment to empty: nobody has looked yet
         retry_ = true;
         return Begun::kStarved;
     }
