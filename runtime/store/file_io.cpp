@@ -54,13 +54,18 @@ OpenFile open_beneath(int directory_fd, const char* name, int flags) noexcept {
 }
 
 bool make_directory(int parent_fd, const char* name) noexcept {
-    if (mkdirat(parent_fd, name, 0700) != 0) return errno == EEXIST;
-    if (fchmodat(parent_fd, name, 0700, 0) != 0) return false;
-    // The name is an entry of the parent's: it is what must be on the disk.
-    const OpenFile made(openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    const OpenFile parent(
-        made.is_open() ? openat(made.fd(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1);
-    return parent.is_open() && flush(parent.fd());
+    const bool made = mkdirat(parent_fd, name, 0700) == 0;
+    if (!made && errno != EEXIST) return false;
+    if (made && fchmodat(parent_fd, name, 0700, 0) != 0) return false;
+    // The name is an entry of the parent's: it is what must be on the disk.  Also where it was
+    // there before: whoever made it may not have lived to do so.  A parent that we may not read had
+    // its reasons then.
+    const OpenFile directory(openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const OpenFile parent(directory.is_open()
+                              ? openat(directory.fd(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                              : -1);
+    const bool flushed = parent.is_open() && flush(parent.fd());
+    return flushed || !made;
 }
 
 bool list_directory(int directory_fd, std::vector<std::string>* names_out) {

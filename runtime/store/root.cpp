@@ -193,6 +193,8 @@ bwrt_status open_root(const char* path, std::uint32_t number, const StoreRoot* f
         if (errno == ENOENT) return fail(sink, BWRT_E_FORMAT, kField, "%s holds no store", path);
         return fail_io(path, kSuperblockName, sink);
     }
+    // Whoever gave it that name may have been killed before he did this.
+    if (access == Access::kCreate && !flush(fd)) return fail_io(path, ".", sink);
     if (const bwrt_status status =
             check_owner(path, kSuperblockName, file.fd(), kOthersAll, sink)) {
         return status;
@@ -236,6 +238,11 @@ bwrt_status open_shard(const StoreRoot& root, const char* name, Access access, b
         if (const bwrt_status status = shard.lock.take(shard.directory.fd(), name, sink)) {
             return status;
         }
+    }
+    // Of files that a writer made who was killed before he did this: what is told to be durable in
+    // them must not lose their names.
+    if (access == Access::kCreate && !flush(shard.directory.fd())) {
+        return fail_io(kShardsName, name, sink);
     }
     *shard_out = std::move(shard);
     return BWRT_OK;
