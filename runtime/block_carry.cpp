@@ -147,7 +147,9 @@ bool BlockLane::carry(std::uint32_t entry) noexcept {
     flight->entry = entry;
     flight->tenant = tenant;
     flight->carries = flight->reading = true;
-    flight->durable = (fields.flags & kDurable) != 0;  // and stays so before its old place goes
+    // The record of its new place must not be there without the bytes: the old one would not be
+    // looked at any more, and soon be another's.
+    flight->durable = (fields.flags & (kDurable | kFound)) != 0;
     flight->state = Flight::State::kReading;
     flight->seal = store_->index().seal_of(entry);
     flight->source = {fields.disk_segment, std::uint64_t{fields.disk_page} * kUnitBytes};
@@ -245,6 +247,7 @@ void BlockLane::carried(Flight* flight) noexcept {
     const bool good = flight->status == BWRT_OK;
     if (there && good) {
         store_->move_on_disk(flight->entry, flight->disk);
+        if (flight->durable) store_->set_flag(flight->entry, kDurable);
     } else {
         store_->disk().release(flight->disk, flight->length_bytes);
         // The log has its new place, and must hear that it is not there.

@@ -52,6 +52,7 @@ enum BlockFlag : std::uint16_t {
     kInFlight = 1 << 5,  // host_place is the number of the flight that it is on
     kCarried = 1 << 6,   // on its way from one segment to another
     kHostOnly = 1 << 7,  // its caller wants it in memory and not on disk
+    kFound = 1 << 8,     // an earlier process stored it, and may have said that it is durable
 };
 
 constexpr std::uint16_t kBlockFlagsMask = 0x7FFF;

@@ -113,7 +113,7 @@ void Recovery::store(const Record& record) noexcept {
     if (before != kNoEntry) forget(before);
     const BlockFields fields = {record.length_bytes, 0,
                                 static_cast<std::uint32_t>(record.offset_bytes / kUnitBytes),
-                                static_cast<std::uint16_t>(record.segment), kOnDisk};
+                                static_cast<std::uint16_t>(record.segment), kOnDisk | kFound};
     std::uint32_t entry = kNoEntry;
     if (index_.insert(key, fields, {record.layout_digest, record.root}, &entry) !=
         IndexWriter::Inserted::kNew) {

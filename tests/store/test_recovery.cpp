@@ -96,7 +96,7 @@ void a_block_is_found_where_it_was_stored(void**) {
     assert_int_equal(fields.length_bytes, 70000);
     assert_int_equal(fields.disk_segment, 3);
     assert_int_equal(fields.disk_page, 2);
-    assert_int_equal(fields.flags, kOnDisk);
+    assert_int_equal(fields.flags, kOnDisk | kFound);
     assert_true(world.index.seal_of(entry).root_checksum == 1001);
     assert_true(world.segments.live_bytes_of(3) == 73728 + 4096);  // two chunks have sums
     assert_int_equal(world.entry_of(1, 8), kNoEntry);              // another tenant's
