@@ -146,11 +146,10 @@ bool BlockLane::carry(std::uint32_t entry) noexcept {
     }
     flight->entry = entry;
     flight->tenant = tenant;
-    flight->carries = flight->reading = true;
+    flight->carries = true;
     // The record of its new place must not be there without the bytes: the old one would not be
     // looked at any more, and soon be another's.
     flight->durable = (fields.flags & (kDurable | kFound)) != 0;
-    flight->state = Flight::State::kReading;
     flight->seal = store_->index().seal_of(entry);
     flight->source = {fields.disk_segment, std::uint64_t{fields.disk_page} * kUnitBytes};
     fields.flags |= kCarried;
@@ -158,17 +157,26 @@ bool BlockLane::carry(std::uint32_t entry) noexcept {
     store_->disk().policy().pin(entry);
     store_->disk().segments().hold(flight->source.segment);
     ++carry_count_;
-    if (!is_open(flight->source.segment)) {
+    read_again(flight, OwnWave::kBackground);
+    return true;
+}
+
+// Of a flight that leaves the entry as it is, or moves it; carry_read() goes on.
+void BlockLane::read_again(Flight* flight, OwnWave wave) noexcept {
+    const DiskPlace& place = flight->source.segment != kNoSegment ? flight->source : flight->disk;
+    flight->state = Flight::State::kReading;
+    flight->reading = true;
+    if (!is_open(place.segment)) {
         flight->status = BWRT_E_IO;
         carry_read(flight);
-        return true;
+        return;
     }
-    ios_.read(&flight->io,
-              {static_cast<std::uint16_t>(store_->slot_of_segment(flight->source.segment)),
-               flight->memory_region, flight->source.offset_bytes,
-               reinterpret_cast<std::uintptr_t>(flight->address), place_bytes(fields.length_bytes)},
-              OwnWave::kBackground, kNeverNs);
-    return true;
+    ios_.read(
+        &flight->io,
+        {static_cast<std::uint16_t>(store_->slot_of_segment(place.segment)), flight->memory_region,
+         place.offset_bytes, reinterpret_cast<std::uintptr_t>(flight->address),
+         place_bytes(flight->length_bytes)},
+        wave, kNeverNs);
 }
 
 bool BlockLane::is_at(std::uint32_t entry, const DiskPlace& place) const noexcept {
@@ -179,13 +187,27 @@ bool BlockLane::is_at(std::uint32_t entry, const DiskPlace& place) const noexcep
 
 void BlockLane::carry_read(Flight* flight) noexcept {
     const std::uint32_t entry = flight->entry;
-    const bool there = is_at(entry, flight->source);
-    if (!there || flight->status != BWRT_OK) {
-        if (there) {
-            TenantCount& count = store_->count_of(flight->tenant->index);
-            ++(flight->status == BWRT_E_CORRUPT ? count.corrupt_count : count.failed_count);
-            store_->leave_disk(entry, BWRT_REASON_CORRUPT);
+    const bool moves = flight->source.segment != kNoSegment;
+    const bool there = is_at(entry, moves ? flight->source : flight->disk);
+    const bool good = there && flight->status == BWRT_OK;
+    if (there && !good) {
+        TenantCount& count = store_->count_of(flight->tenant->index);
+        ++(flight->status == BWRT_E_CORRUPT ? count.corrupt_count : count.failed_count);
+        store_->leave_disk(entry, BWRT_REASON_CORRUPT);
+    }
+    if (good) store_->set_flag(entry, kVerified);
+    if (!moves) {  // who waits puts it anew where it was not whole
+        flight->reading = false;
+        flight->status = BWRT_OK;
+        flight->state = Flight::State::kSyncing;
+        if (good) {
+            unsynced_.push(flight);
+        } else {
+            carried(flight);
         }
+        return;
+    }
+    if (!good) {
         end_carry(flight);
         return;
     }

@@ -177,6 +177,7 @@ class BlockLane final : public BlockCopies, private OwnIoOwner {
     void empty_segments() noexcept;
     [[nodiscard]] bool is_at(std::uint32_t entry, const DiskPlace& place) const noexcept;
     [[nodiscard]] bool carry(std::uint32_t entry) noexcept;
+    void read_again(Flight* flight, OwnWave wave) noexcept;
     void carry_read(Flight* flight) noexcept;
     void place_carried() noexcept;
     void carried(Flight* flight) noexcept;

@@ -297,6 +297,7 @@ bool BlockLane::verify(Flight* flight, std::uint32_t bytes_max, bool* right_out)
 
 void BlockLane::verified(Flight* flight) noexcept {
     store_->disk().segments().unhold(flight->disk.segment);
+    if (is_at(flight->entry, flight->disk)) store_->set_flag(flight->entry, kVerified);
     if (flight->in_host()) {
         store_->enter_host(flight->entry, flight->host_block, flight->seal, BWRT_REASON_PROMOTED);
     } else {

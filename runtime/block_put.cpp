@@ -371,7 +371,8 @@ bool BlockLane::begin_host_write(BlockTask* task, std::uint32_t entry, bool dura
     return true;
 }
 
-// On disk, and not known to stay there: a flight that syncs it and writes nothing.
+// On disk, and not known to stay there: a flight that syncs it and writes nothing.  Of what an
+// earlier process left nobody knows whether it is whole, so that is read first.
 BlockLane::Begun BlockLane::make_durable(BlockTask* task, std::uint32_t entry) noexcept {
     BlockFields fields = store_->index().fields_of(entry);
     if ((fields.flags & (kInFlight | kCarried)) != 0) return Begun::kStarved;
@@ -386,6 +387,13 @@ BlockLane::Begun BlockLane::make_durable(BlockTask* task, std::uint32_t entry) n
     }
     Flight* flight = take_flight();
     if (flight == nullptr) return Begun::kStarved;
+    const bool known = (fields.flags & (kFound | kVerified)) != kFound;
+    Arriving block;
+    block.length_bytes = fields.length_bytes;
+    if (!known && !take_memory(flight, block, kNoEntry, false, true)) {
+        undo_flight(flight);
+        return no_room(task);
+    }
     flight->entry = entry;
     flight->length_bytes = fields.length_bytes;
     flight->carries = true;  // it leaves the entry as it is
@@ -395,8 +403,14 @@ BlockLane::Begun BlockLane::make_durable(BlockTask* task, std::uint32_t entry) n
     store_->index().update(entry, fields);
     store_->disk().segments().hold(flight->disk.segment);
     join(task, number_of(flight));
-    flight->state = Flight::State::kSyncing;
-    unsynced_.push(flight);
+    if (known) {
+        flight->state = Flight::State::kSyncing;
+        unsynced_.push(flight);
+        return Begun::kYes;
+    }
+    flight->tenant = task->tenant;
+    flight->seal = store_->index().seal_of(entry);
+    read_again(flight, OwnWave::kNormal);
     return Begun::kYes;
 }
 

@@ -130,7 +130,8 @@ void Store::leave_disk(std::uint32_t entry, std::uint32_t reason) noexcept {
     BWRT_CHECK((fields.flags & kOnDisk) != 0);
     const IndexKey key = index_->key_of(entry);
     const DiskPlace place = {fields.disk_segment, std::uint64_t{fields.disk_page} * kUnitBytes};
-    fields.flags = static_cast<std::uint16_t>(fields.flags & ~(kOnDisk | kDurable | kFound));
+    fields.flags =
+        static_cast<std::uint16_t>(fields.flags & ~(kOnDisk | kDurable | kFound | kVerified));
     fields.disk_segment = 0;
     fields.disk_page = 0;
     index_->update(entry, fields);
