@@ -21,6 +21,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -61,7 +62,28 @@ class ScriptedStorage final : public runtime::StorageBackend {
 
     [[nodiscard]] bool is_made() const { return inner_ != nullptr; }
 
-    Script script;  // empty: everything passes
+    // Empty: everything passes.  May be set while the driver runs.
+    class SharedScript {
+     public:
+        SharedScript& operator=(Script script) {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            script_ = std::move(script);
+            return *this;
+        }
+        Action operator()(const IoRequest& request, std::uint64_t number) {
+            Script script;
+            {
+                const std::lock_guard<std::mutex> lock(mutex_);
+                script = script_;
+            }
+            return script ? script(request, number) : Action::pass();
+        }
+
+     private:
+        std::mutex mutex_;
+        Script script_;
+    };
+    SharedScript script;
     // The driver looks at these whenever it looks for results; `random` it reads after them.
     std::atomic<bool> repeats{false};              // each result comes twice
     std::atomic<bool> shuffles{false};             // results come in another order, later
@@ -88,7 +110,7 @@ class ScriptedStorage final : public runtime::StorageBackend {
 
     bool start(const IoRequest& request) noexcept override {
         const std::uint64_t number = counts_[static_cast<std::size_t>(request.kind)].fetch_add(1);
-        const Action action = script ? script(request, number) : Action::pass();
+        const Action action = script(request, number);
         switch (action.kind) {
             case Action::Kind::kPass:
                 return inner_->start(request);
