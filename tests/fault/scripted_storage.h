@@ -65,18 +65,18 @@ class ScriptedStorage final : public runtime::StorageBackend {
     // Empty: everything passes.  May be set while the driver runs.
     class SharedScript {
      public:
-        SharedScript& operator=(Script script) {
+        SharedScript& operator=(Script next) {
             const std::lock_guard<std::mutex> lock(mutex_);
-            script_ = std::move(script);
+            script_ = std::move(next);
             return *this;
         }
         Action operator()(const IoRequest& request, std::uint64_t number) {
-            Script script;
+            Script current;
             {
                 const std::lock_guard<std::mutex> lock(mutex_);
-                script = script_;
+                current = script_;
             }
-            return script ? script(request, number) : Action::pass();
+            return current ? current(request, number) : Action::pass();
         }
 
      private:
