@@ -93,7 +93,8 @@ inline bool is_block(const unsigned char* bytes, const Key& key, std::uint64_t l
 }
 
 inline bool is_filled(const unsigned char* bytes, std::uint64_t length, unsigned char value) {
-    return std::all_of(bytes, bytes + length, [&](unsigned char byte) { return byte == value; });
+    // Each is what the one before it is: one call, which a sanitizer looks at as a whole.
+    return length == 0 || (bytes[0] == value && std::memcmp(bytes, bytes + 1, length - 1) == 0);
 }
 
 // A store in the folder "s", as small as can be.

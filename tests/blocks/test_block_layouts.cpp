@@ -285,7 +285,7 @@ void layers_arrive_one_after_the_other_and_say_so(void** state) {
     for (std::uint32_t round = 0; round < 2; ++round) {
         std::fill(pages.memory.begin(), pages.memory.end(), kUntouched);
         PagedRequest reader(world, BWRT_OP_GET, {1, 0}, pages, {6, 7, 8, 9, 10, 11});
-        volatile std::uint64_t signals[kLayers] = {};
+        std::uint64_t signals[kLayers] = {};
         bwrt_operation operations[1 + kLayers] = {reader.operation};
         for (std::uint32_t layer = 0; layer < kLayers; ++layer) {
             bwrt_operation& signal = operations[1 + layer];
@@ -304,15 +304,18 @@ void layers_arrive_one_after_the_other_and_say_so(void** state) {
         with_groups(&reader.wave, groups, kLayers);
         reader.start();
 
+        const auto signal_of = [&](std::uint32_t layer) {
+            return __atomic_load_n(&signals[layer], __ATOMIC_ACQUIRE);
+        };
         const auto look = [&] {
             std::uint32_t done = 0;
             std::uint64_t seen[kLayers];
-            for (std::uint32_t layer = kLayers; layer-- > 0;) seen[layer] = signals[layer];
+            for (std::uint32_t layer = kLayers; layer-- > 0;) seen[layer] = signal_of(layer);
             for (std::uint32_t layer = 0; layer < kLayers; ++layer) {
                 if (seen[layer] == 0) continue;
                 ++done;
                 assert_int_equal(seen[layer], 1);
-                if (layer > 0) assert_int_equal(signals[layer - 1], 1);
+                if (layer > 0) assert_int_equal(signal_of(layer - 1), 1);
                 for (std::uint32_t i = 0; i < 6; ++i) {
                     assert_true(pages.holds(6 + i, {1, i}, layer));
                 }

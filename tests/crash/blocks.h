@@ -12,6 +12,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -39,19 +40,32 @@ inline std::uint64_t mix(std::uint64_t word) noexcept {
 
 class Blocks {
  public:
-    // No block is longer than `longest_bytes`.
-    explicit Blocks(std::uint32_t longest_bytes = kBlockBytesMax)
-        : longest_bytes_(longest_bytes), pattern_(std::size_t{2} * kChainBlocks * longest_bytes) {
+    // No block is longer than `longest_bytes`, but for chains from `filler_first` on: those have
+    // one block each, of `filler_bytes`, in which one sector in 512 is not zeros.
+    explicit Blocks(std::uint32_t longest_bytes = kBlockBytesMax,
+                    std::uint32_t filler_first = ~std::uint32_t{0}, std::uint32_t filler_bytes = 0)
+        : longest_bytes_(longest_bytes),
+          filler_first_(filler_first),
+          filler_bytes_(filler_bytes),
+          pattern_(std::size_t{2} * kChainBlocks * longest_bytes + 8),
+          thin_(std::size_t{2} * filler_bytes) {
         std::mt19937_64 engine(20'26);
         for (std::size_t i = 0; i + 8 <= pattern_.size(); i += 8) {
             const std::uint64_t word = engine();
             std::memcpy(&pattern_[i], &word, sizeof word);
         }
+        for (std::size_t i = 0; i < thin_.size(); i += kThinBytes) {
+            std::memcpy(&thin_[i], &pattern_[engine() % (pattern_.size() - 512)], 512);
+        }
     }
 
     [[nodiscard]] std::uint32_t length_of(std::uint32_t chain) const noexcept {
+        if (chain >= filler_first_) return filler_bytes_;
         const std::uint32_t length = kLengths[mix(chain) % kLengths.size()];
-        return length <= longest_bytes_ ? length : 1 + length % longest_bytes_;
+        return length <= longest_bytes_ ? length : 1 + length % std::min(5000u, longest_bytes_);
+    }
+    [[nodiscard]] std::uint32_t length_max() const noexcept {
+        return std::max(longest_bytes_, filler_bytes_);
     }
     [[nodiscard]] static std::uint32_t part_of(std::uint32_t chain) noexcept { return chain % 3; }
     [[nodiscard]] static bool are_strangers(std::uint32_t chain) noexcept { return chain % 5 == 0; }
@@ -59,7 +73,10 @@ class Blocks {
     // Of that block, and those behind it.
     [[nodiscard]] const unsigned char* bytes_of(std::uint32_t chain,
                                                 std::uint32_t position) const noexcept {
-        const std::size_t first = mix(~std::uint64_t{chain}) % (pattern_.size() / 2);
+        if (chain >= filler_first_) {
+            return &thin_[(chain - filler_first_) * kThinBytes % filler_bytes_];
+        }
+        const std::size_t first = mix(~std::uint64_t{chain}) % (pattern_.size() / 2 - 8);
         return &pattern_[first + std::size_t{position} * length_of(chain)];
     }
 
@@ -75,8 +92,10 @@ class Blocks {
     }
 
  private:
-    std::uint32_t longest_bytes_;
-    std::vector<unsigned char> pattern_;
+    static constexpr std::size_t kThinBytes = 256 << 10;
+
+    std::uint32_t longest_bytes_, filler_first_, filler_bytes_;
+    std::vector<unsigned char> pattern_, thin_;
 };
 
 // A block operation on a run of a chain, ready to be submitted.
@@ -105,7 +124,11 @@ class Run {
         } else if (kind == BWRT_OP_GET) {
             operation.target = BWRT_PROCESS_MEMORY;
             operation.target_offset_bytes = reinterpret_cast<std::uintptr_t>(memory);
-            std::memset(memory, 0xEE, std::size_t{count} * blocks.length_of(chain));
+            // What it has from before is right nowhere.
+            const std::size_t bytes = std::size_t{count} * blocks.length_of(chain);
+            for (std::size_t i = 0; i < bytes; i += i + 512 < bytes ? 512 : 1) {
+                memory[i] = static_cast<unsigned char>(~memory[i]);
+            }
         }
         if (kind == BWRT_OP_PUT || kind == BWRT_OP_GET) {
             operation.length_bytes = blocks.length_of(chain);

@@ -15,8 +15,8 @@ constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
 constexpr std::int64_t kPatienceNs = 60'000'000'000;
 
 // Of the smallest store the policy has some 56 MiB and 2,048 blocks.
-constexpr std::uint64_t kKeptBytesMax = 28 * kMebibyte;
-constexpr std::uint32_t kKeptCountMax = 1000;
+constexpr std::int64_t kKeptBytesMax = 28 << 20;
+constexpr std::int64_t kKeptCountMax = 1000;
 
 std::uint64_t now_ns() noexcept {
     timespec now = {};
@@ -94,7 +94,7 @@ class Writer {
         for (std::uint32_t i = 0; oracle_.failure[0] == '\0'; ++i) {
             Turn& turn = turns_[i % kTurnCount];
             if (turn.is_out) end(runtime, &turn);
-            begin(runtime, &turn);
+            begin(runtime, &turn, i);
             if (i % 16 == 0) sample(runtime, &oracle_);
         }
     }
@@ -123,8 +123,7 @@ class Writer {
     }
 
     [[nodiscard]] bool must_drop() const {
-        return scene_.keeps_all && (kept_bytes_ > static_cast<std::int64_t>(kKeptBytesMax) ||
-                                    kept_count_ > static_cast<std::int64_t>(kKeptCountMax));
+        return scene_.keeps_all && (kept_bytes_ > kKeptBytesMax || kept_count_ > kKeptCountMax);
     }
 
     [[nodiscard]] bool is_used(std::uint32_t chain) const {
@@ -152,23 +151,26 @@ class Writer {
         return false;
     }
 
-    std::uint32_t choose_kind() {
-        if (must_drop()) return BWRT_OP_DROP;
+    // Every other wave is a PUT, so that one is on its way at all times.
+    std::uint32_t choose_kind(std::uint32_t number) {
+        const bool must = must_drop();
+        if (number % 2 == 0 && !(must && kept_bytes_ > kKeptBytesMax / 4 * 5)) return BWRT_OP_PUT;
+        if (must) return BWRT_OP_DROP;
         const std::uint64_t draw = random_.below(16);
-        if (draw < 9) return BWRT_OP_PUT;
+        if (draw < 4) return BWRT_OP_PUT;
         if (draw < 14) return BWRT_OP_GET;
         if (draw == 14 && chances_.has_host_tier) return BWRT_OP_PREFETCH;
         return BWRT_OP_DROP;
     }
 
-    void begin(bwrt_runtime* runtime, Turn* turn) {
-        const std::uint32_t kind = choose_kind();
+    void begin(bwrt_runtime* runtime, Turn* turn, std::uint32_t number) {
+        const std::uint32_t kind = choose_kind(number);
         const std::uint32_t chain = choose_chain(kind != BWRT_OP_PUT && !random_.one_in(8));
         const auto most = static_cast<std::uint32_t>(
             std::min<std::size_t>(kTurnBytes / blocks_.length_of(chain), kChainBlocks));
         std::uint32_t first = random_.one_in(3) ? random_.between32(0, kChainBlocks - 1) : 0;
         std::uint32_t count = random_.between32(1, std::min(most, kChainBlocks - first));
-        if (kind == BWRT_OP_DROP && random_.one_in(2)) {
+        if (kind == BWRT_OP_DROP && (must_drop() || random_.one_in(2))) {
             first = 0;
             count = kChainBlocks;
         }

@@ -90,10 +90,9 @@ static inline int has_pattern(const unsigned char* bytes, uint64_t file_offset, 
 }
 
 static inline int is_filled_with(const unsigned char* bytes, int value, uint64_t count) {
-    for (uint64_t i = 0; i < count; ++i) {
-        if (bytes[i] != (unsigned char)value) return 0;
-    }
-    return 1;
+    // Each is what the one before it is: one call, which a sanitizer looks at as a whole.
+    return count == 0 ||
+           (bytes[0] == (unsigned char)value && memcmp(bytes, bytes + 1, count - 1) == 0);
 }
 
 static inline bwrt_config config_of_mode(void) {
