@@ -205,23 +205,16 @@ struct Model {
     }
 };
 
-// So many, or the share of them that BWRT_MODEL_PERCENT says.
-std::uint32_t steps(std::uint32_t count) {
-    const char* percent = std::getenv("BWRT_MODEL_PERCENT");
-    if (percent == nullptr) return count;
-    return static_cast<std::uint32_t>(count * std::strtoul(percent, nullptr, 10) / 100);
-}
-
 void a_store_in_memory_is_what_it_was_told(void** state) {
-    Model(world_of(state), test_seed(), StoreOf(16 * kMib, 0)).run(steps(600));
+    Model(world_of(state), test_seed(), StoreOf(16 * kMib, 0)).run(share_of(600));
 }
 
 void a_store_on_disk_is_what_it_was_told(void** state) {
-    Model(world_of(state), test_seed(), StoreOf(0, kDiskBytes)).run(steps(300));
+    Model(world_of(state), test_seed(), StoreOf(0, kDiskBytes)).run(share_of(300));
 }
 
 void a_store_in_both_tiers_is_what_it_was_told(void** state) {
-    Model(world_of(state), test_seed(), StoreOf(16 * kMib, kDiskBytes)).run(steps(400));
+    Model(world_of(state), test_seed(), StoreOf(16 * kMib, kDiskBytes)).run(share_of(400));
 }
 
 const CMUnitTest kTests[] = {

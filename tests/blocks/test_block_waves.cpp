@@ -227,7 +227,7 @@ void a_wave_cancelled_at_any_moment_leaves_whole_blocks(void** state) {
     Random random(test_seed());
     world->open(kBoth);
     constexpr std::uint32_t kBytes = 1 * kMib;
-    for (std::uint32_t round = 0; round < 60; ++round) {
+    for (std::uint32_t round = 0; round < share_of(60); ++round) {
         const Key key = {round, 0};
         Request writer(world, BWRT_OP_PUT, key, 3, kBytes);
         if (random.one_in(3)) writer.operation.flags |= BWRT_BLOCK_DURABLE;

@@ -21,6 +21,13 @@ inline std::uint64_t test_seed() {
     return seed;
 }
 
+// Of so many steps of a test: where all are too many, BWRT_TEST_PERCENT says how much is done.
+inline std::uint32_t share_of(std::uint32_t count) {
+    const char* percent = std::getenv("BWRT_TEST_PERCENT");
+    if (percent == nullptr) return count;
+    return static_cast<std::uint32_t>(count * std::strtoull(percent, nullptr, 10) / 100);
+}
+
 class Random {
  public:
     explicit Random(std::uint64_t seed) : engine_(seed) {}
