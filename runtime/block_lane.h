@@ -220,8 +220,7 @@ class BlockLane final : public BlockCopies, private OwnIoOwner {
     FlightList recording_;   // in the order of their tickets
     OwnIo sync_ios_[kSyncCountMax];
     std::uint32_t sync_out_count_ = 0;
-    bool sync_failed_ = false;
-    std::int32_t sync_os_code_ = 0;
+    std::uint32_t sync_segments_[kSyncCountMax] = {};  // whose they are
     OwnIo log_io_;
     std::uint32_t log_out_bytes_ = 0;
     OwnIo log_sync_io_;

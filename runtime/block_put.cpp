@@ -385,6 +385,10 @@ BlockLane::Begun BlockLane::make_durable(BlockTask* task, std::uint32_t entry) n
         store_->leave_disk(entry, BWRT_REASON_CORRUPT);
         return begin_put(task);
     }
+    if (store_->disk().segments().is_given_up(fields.disk_segment)) {  // no flush of it counts
+        store_->leave_disk(entry, BWRT_REASON_EVICTED);
+        return begin_put(task);
+    }
     Flight* flight = take_flight();
     if (flight == nullptr) return Begun::kStarved;
     const bool known = (fields.flags & (kFound | kVerified)) != kFound;

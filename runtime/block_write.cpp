@@ -50,25 +50,25 @@ void BlockLane::write_done(Flight* flight) noexcept {
 
 void BlockLane::sync_some() noexcept {
     if (sync_out_count_ != 0 || unsynced_.is_empty()) return;
-    sync_failed_ = false;
-    std::uint32_t segments[kSyncCountMax];
     std::uint32_t count = 0;
     FlightList left;
     while (!unsynced_.is_empty()) {
         Flight* flight = unsynced_.pop();
         const std::uint32_t segment = flight->disk.segment;
-        const bool known = std::find(segments, segments + count, segment) != segments + count;
+        std::uint32_t* const end = sync_segments_ + count;
+        const bool known = std::find(sync_segments_, end, segment) != end;
         if (!known && count == kSyncCountMax) {
             left.push(flight);
             continue;
         }
-        if (!known) segments[count++] = segment;
+        if (!known) sync_segments_[count++] = segment;
         syncing_.push(flight);
     }
     while (!left.is_empty()) unsynced_.push(left.pop());
     sync_out_count_ = count;
     for (std::uint32_t i = 0; i < count; ++i) {
-        ios_.flush(&sync_ios_[i], static_cast<std::uint16_t>(store_->slot_of_segment(segments[i])));
+        ios_.flush(&sync_ios_[i],
+                   static_cast<std::uint16_t>(store_->slot_of_segment(sync_segments_[i])));
     }
 }
 
@@ -77,13 +77,16 @@ void BlockLane::sync_done(OwnIo* io) noexcept {
         log_synced(io);
         return;
     }
-    sync_failed_ = sync_failed_ || io->status != BWRT_OK;
-    if (io->status != BWRT_OK) sync_os_code_ = io->os_code;
+    // The kernel says it once, and then takes for clean what it could not write: no flush of that
+    // segment would prove anything any more.
+    if (io->status != BWRT_OK) store_->disk().segments().give_up(sync_segments_[io - sync_ios_]);
     if (--sync_out_count_ != 0) return;
     while (!syncing_.is_empty()) {
         Flight* flight = syncing_.pop();
-        if (sync_failed_) {
-            write_failed(flight, BWRT_E_IO, sync_os_code_);
+        std::uint32_t i = 0;
+        while (sync_segments_[i] != flight->disk.segment) ++i;
+        if (sync_ios_[i].status != BWRT_OK) {
+            write_failed(flight, BWRT_E_IO, sync_ios_[i].os_code);
         } else if (flight->has_disk) {
             record(flight);
         } else {

@@ -40,6 +40,7 @@ struct FileState {
     std::uint64_t device = 0, inode = 0;  // one file behind two regions shares its edge blocks
     bool poisoned = false;                // a flush failed: executor's, never unset
     int poison_errno = 0;
+    bool is_verified = false;  // whoever reads it verifies what he gets: also when it is poisoned
 
     FileState() = default;
     FileState(const FileState&) = delete;

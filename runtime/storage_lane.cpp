@@ -127,7 +127,7 @@ void StorageLane::open_window(Transfer* transfer, std::uint32_t first,
 
 void StorageLane::request(Transfer* transfer) noexcept {
     FileState& file = *transfer->region->file;
-    if (file.poisoned) {
+    if (file.poisoned && !(file.is_verified && transfer->kind == IoKind::kRead)) {
         fail_window(transfer, {BWRT_E_IO, file.poison_errno, BWRT_TIER_DISK,
                                transfer->accounts[transfer->window_first].operation->index});
         return;

@@ -157,6 +157,18 @@ std::uint32_t Segments::begin_emptying(std::uint32_t directory,
     return best;
 }
 
+void Segments::give_up(std::uint32_t segment) noexcept {
+    Segment& one = at(segment);
+    Directory& directory = directories_[directory_of(segment)];
+    one.is_given_up = true;
+    if (one.state == State::kEmptying) return;
+    if (one.state == State::kEmpty) --directory.empty_count;
+    for (std::uint32_t& open : directory.open) {
+        if (open == segment) open = kNoSegment;
+    }
+    one.state = State::kGivenUp;
+}
+
 bool Segments::can_be_emptied(std::uint32_t segment) const noexcept {
     const Segment& one = at(segment);
     return one.state == State::kEmptying && one.live_bytes == 0 && one.holders == 0;
@@ -165,9 +177,13 @@ bool Segments::can_be_emptied(std::uint32_t segment) const noexcept {
 void Segments::emptied(std::uint32_t segment) noexcept {
     BWRT_CHECK(can_be_emptied(segment));
     Directory& directory = directories_[directory_of(segment)];
+    directory.emptying = kNoSegment;
+    if (at(segment).is_given_up) {
+        at(segment).state = State::kGivenUp;
+        return;
+    }
     at(segment).state = State::kEmpty;
     at(segment).used_bytes = 0;
-    directory.emptying = kNoSegment;
     ++directory.empty_count;
 }
 

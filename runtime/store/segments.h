@@ -19,6 +19,9 @@
 // A segment in use by a read or write in flight (hold()) is not emptied; its generation, which each
 // filling begins anew, tells a reader in another process that what it has read is gone.
 //
+// One that the disk would not flush is given up: what it has stays until it goes, and nothing is
+// put into it again before the next restart.
+//
 // A segment's number says where it lies, whatever the budgets are: directory x 4,096 + its place
 // there.
 //
@@ -44,7 +47,7 @@ struct DirectoryBudget {
 
 class Segments {
  public:
-    enum class State : std::uint8_t { kEmpty, kOpen, kFull, kEmptying };
+    enum class State : std::uint8_t { kEmpty, kOpen, kFull, kEmptying, kGivenUp };
 
     enum class Purpose : std::uint8_t {
         kStore,  // new blocks; leaves the directory's last empty segment alone
@@ -102,6 +105,9 @@ class Segments {
     [[nodiscard]] std::uint32_t begin_emptying(std::uint32_t directory,
                                                std::uint64_t live_bytes_max) noexcept;
 
+    // Nothing more is put into it: from now on, or once it is emptied.
+    void give_up(std::uint32_t segment) noexcept;
+
     // Of the one that is being emptied: nothing in it is alive and nobody holds it.
     [[nodiscard]] bool can_be_emptied(std::uint32_t segment) const noexcept;
     void emptied(std::uint32_t segment) noexcept;
@@ -132,6 +138,9 @@ class Segments {
     [[nodiscard]] std::uint64_t live_bytes_of(std::uint32_t segment) const noexcept {
         return at(segment).live_bytes;
     }
+    [[nodiscard]] bool is_given_up(std::uint32_t segment) const noexcept {
+        return at(segment).is_given_up;
+    }
     // From the segment's beginning to behind the last block that was put into it.
     [[nodiscard]] std::uint64_t used_bytes_of(std::uint32_t segment) const noexcept {
         return at(segment).used_bytes;
@@ -153,6 +162,7 @@ class Segments {
         std::uint64_t live_bytes = 0;
         std::uint32_t holders = 0;
         State state = State::kEmpty;
+        bool is_given_up = false;
     };
     struct Directory {
         std::vector<Segment> segments;

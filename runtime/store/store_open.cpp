@@ -417,7 +417,10 @@ bwrt_status Store::open_segment_region(std::uint32_t segment, Access access,
     description.fd = file.fd();
     description.length_bytes = segments_->segment_bytes();
     char reason[160];
-    return regions_->fill_own(slot_of_segment(segment), description, reason, sizeof reason, sink);
+    const bwrt_status status =
+        regions_->fill_own(slot_of_segment(segment), description, reason, sizeof reason, sink);
+    if (status == BWRT_OK) regions_->at(slot_of_segment(segment)).file->is_verified = true;
+    return status;
 }
 
 // Those with blocks.  One that cannot be opened fails its reads, and so its blocks one by one; but

@@ -90,6 +90,28 @@ void what_is_carried_and_what_is_new_do_not_share_a_segment(void**) {
     assert_true(must_take(&segments, kUnit, Purpose::kCarry).segment == carried.segment);
 }
 
+void a_segment_that_is_given_up_is_not_filled_again(void**) {
+    Segments segments({{6 * kSegment}}, kSegment);
+    const DiskPlace open = must_take(&segments, kUnit);
+    segments.give_up(open.segment);
+    assert_int_equal(segments.state_of(open.segment), State::kGivenUp);
+    assert_true(must_take(&segments, kUnit).segment != open.segment);
+    assert_int_equal(segments.live_bytes_of(open.segment), kUnit);
+    segments.release(open.segment, kUnit);
+
+    const std::uint32_t empty_count = segments.empty_count(0);
+    segments.give_up(5);  // an empty one
+    assert_int_equal(segments.empty_count(0), empty_count - 1);
+
+    static_cast<void>(must_take(&segments, kSegment));  // 1 is full, and 2
+    segments.release(1, kUnit);
+    assert_int_equal(segments.begin_emptying(0, kSegment), 1);  // not 0, in which nothing is
+    segments.give_up(1);
+    segments.emptied(1);
+    assert_int_equal(segments.state_of(1), State::kGivenUp);
+    assert_int_equal(segments.empty_count(0), empty_count - 2);
+}
+
 void the_segment_with_the_least_alive_is_emptied_unless_it_is_held(void**) {
     Segments segments({{6 * kSegment}}, kSegment);
     for (int i = 0; i < 4; ++i) static_cast<void>(must_take(&segments, kSegment));
@@ -315,6 +337,7 @@ int main() {
         cmocka_unit_test(runs_lie_behind_each_other_until_the_segment_is_full),
         cmocka_unit_test(the_last_empty_segment_is_for_what_is_carried),
         cmocka_unit_test(what_is_carried_and_what_is_new_do_not_share_a_segment),
+        cmocka_unit_test(a_segment_that_is_given_up_is_not_filled_again),
         cmocka_unit_test(the_segment_with_the_least_alive_is_emptied_unless_it_is_held),
         cmocka_unit_test(each_filling_is_a_new_generation_a_step_above),
         cmocka_unit_test(directories_take_turns_and_a_full_one_is_passed_over),
