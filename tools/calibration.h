@@ -32,8 +32,8 @@
 namespace bwrt::tools {
 
 struct CalibrationOptions {
-    std::uint32_t round_count = 5;
-    double sample_seconds = 0.25;
+    std::uint32_t round_count;
+    double sample_seconds;
 };
 
 // One row of what was measured: the best of the rounds.

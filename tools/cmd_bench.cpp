@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -36,17 +35,6 @@ void measure(Body&& body) {
     }
 }
 
-struct IoOptions {
-    std::string place;
-    std::uint64_t file_bytes = std::uint64_t{1} << 30;
-    std::vector<std::uint64_t> sizes = {4096, 65536, 262144, 1 << 20, 4 << 20};
-    std::uint32_t depth = 32;
-    double seconds = 1;
-    bool read_only = false;
-    bool write_only = false;
-    bool caller_pages = false;
-};
-
 struct IoRow {
     Direction direction;
     std::uint64_t block_bytes;
@@ -62,7 +50,7 @@ const char* name_of(Direction direction) {
 
 std::uint64_t ns_of(double seconds) { return static_cast<std::uint64_t>(1e9 * seconds); }
 
-void check(const IoOptions& options) {
+void check(const BenchIoOptions& options) {
     constexpr std::uint64_t kMemoryMax = std::uint64_t{4} << 30;
     if (options.file_bytes % bench::kPageBytes != 0)
         throw Failure("E_INVAL", "--bytes is not a multiple of 4096", 2);
@@ -77,7 +65,7 @@ void check(const IoOptions& options) {
 }
 
 // Many in flight, and then one at a time for the latencies.
-IoRow run_io(const bench::TestFile& file, const IoOptions& options, Direction direction,
+IoRow run_io(const bench::TestFile& file, const BenchIoOptions& options, Direction direction,
              std::uint64_t block_bytes) {
     const bench::Pages pages = options.caller_pages ? bench::Pages::kOrdinary : bench::Pages::kHuge;
     bench::IoJob job = {direction, block_bytes, options.depth, ns_of(options.seconds), 1, false};
@@ -104,7 +92,7 @@ void print_io_text(const IoRow& row) {
     std::fflush(stdout);
 }
 
-void print_io_json(const IoOptions& options, bool direct, const std::vector<IoRow>& rows) {
+void print_io_json(const BenchIoOptions& options, bool direct, const std::vector<IoRow>& rows) {
     JsonObject object;
     object.add("file_bytes", options.file_bytes);
     object.add("direct", direct);
@@ -125,7 +113,7 @@ void print_io_json(const IoOptions& options, bool direct, const std::vector<IoRo
 }
 
 // Reads first: writing changes what a read must find.
-void bench_io(const IoOptions& options, bool json) {
+void bench_io(const BenchIoOptions& options, bool json) {
     check(options);
     const bench::TestFile file(options.place, options.file_bytes);
     std::vector<IoRow> rows;
@@ -178,11 +166,12 @@ double median_of(std::uint32_t round_count, double (*sample)(std::size_t, std::s
     return samples.median();
 }
 
-void bench_ring(std::uint32_t round_count, std::size_t command_count, bool json) {
+void bench_ring(const BenchRingOptions& options, bool json) {
     const auto ns = [&](std::size_t producer_count) {
-        return median_of(round_count, bench::ring_ns, producer_count, command_count);
+        return median_of(options.round_count, bench::ring_ns, producer_count,
+                         options.command_count);
     };
-    const bench::PartCosts parts = bench::part_costs(command_count);
+    const bench::PartCosts parts = bench::part_costs(options.command_count);
     print_figures({{"one_thread_ns", "a command pushed and popped by one thread", "ns", ns(0)},
                    {"producers_1_ns", "handed over, 1 producer", "ns", ns(1)},
                    {"producers_2_ns", "handed over, 2 producers", "ns", ns(2)},
@@ -193,30 +182,29 @@ void bench_ring(std::uint32_t round_count, std::size_t command_count, bool json)
 }
 
 // Medians over rounds; the first of each warms up.
-void bench_overhead(std::uint32_t round_count, std::uint32_t wave_count, const std::string& place,
-                    bool json) {
+void bench_overhead(const BenchOverheadOptions& options, bool json) {
     using bench::HotReads;
-    const bench::TestFile file(place, HotReads::kFileBytes, bench::Cache::kThrough);
+    const bench::TestFile file(options.place, HotReads::kFileBytes, bench::Cache::kThrough);
     Samples p50, p99, single, scattered, merged;
     double large_us = 0;
     {
         HotReads thread(file, BWRT_PROGRESS_THREAD);
-        for (std::uint32_t round = 0; round < round_count; ++round) {
+        for (std::uint32_t round = 0; round < options.round_count; ++round) {
             bench::throw_if_interrupted();
             const bench::SubmissionCost cost =
-                bench::submission_cost(thread.runtime(), {1, 1, false, wave_count});
+                bench::submission_cost(thread.runtime(), {1, 1, false, options.wave_count});
             p50.add(cost.p50_ns - bench::clock_read_ns());
             p99.add(cost.p99_ns);
         }
-        large_us = bench::large_submission_us(thread.runtime(), round_count).median();
+        large_us = bench::large_submission_us(thread.runtime(), options.round_count).median();
     }
     HotReads caller(file, BWRT_PROGRESS_CALLER);
-    for (std::uint32_t round = 0; round <= round_count; ++round) {
+    for (std::uint32_t round = 0; round <= options.round_count; ++round) {
         bench::throw_if_interrupted();
         const auto blocks = bench::scattered_blocks(1, round);
         const auto runs = bench::scattered_blocks(16, round);
         const double one = bench::cost_of([&] {
-                               for (std::uint32_t i = 0; i < wave_count; ++i)
+                               for (std::uint32_t i = 0; i < options.wave_count; ++i)
                                    caller.read_one(blocks[i % blocks.size()]);
                            }).wall_ns;
         const double bulk = bench::cost_of([&] { caller.read_indexed(blocks); }).cpu_ns;
@@ -224,7 +212,7 @@ void bench_overhead(std::uint32_t round_count, std::uint32_t wave_count, const s
         const double run = bench::cost_of([&] { caller.read_indexed(runs); }).cpu_ns;
         bench::check_blocks(runs, caller.memory());
         if (round == 0) continue;
-        single.add(one / wave_count);
+        single.add(one / options.wave_count);
         scattered.add(bulk / HotReads::kBlockCount);
         merged.add(run / HotReads::kBlockCount);
     }
@@ -239,60 +227,18 @@ void bench_overhead(std::uint32_t round_count, std::uint32_t wave_count, const s
         json);
 }
 
-void add_io(CLI::App* bench, const bool* json) {
-    const auto options = std::make_shared<IoOptions>();
-    CLI::App* command = bench->add_subcommand(
-        "io", "Random direct reads and writes of a new file, which is removed at the end");
-    command->add_option("PLACE", options->place, "A folder, or the name of a file to be made")
-        ->required();
-    command->add_option("--bytes", options->file_bytes, "Of the file: 256m, 1g")
-        ->transform(CLI::AsSizeValue(false))
-        ->capture_default_str();
-    command->add_option("--sizes", options->sizes, "Of a block: 4k,64k,1m")
-        ->delimiter(',')
-        ->transform(CLI::AsSizeValue(false));
-    command->add_option("--depth", options->depth, "Blocks in flight")
-        ->check(CLI::Range(1, 1024))
-        ->capture_default_str();
-    command->add_option("--seconds", options->seconds, "For each direction and size")
-        ->check(CLI::Range(0.001, 3600.0))
-        ->capture_default_str();
-    CLI::Option* const reads = command->add_flag("--reads", options->read_only, "Only reads");
-    command->add_flag("--writes", options->write_only, "Only writes")->excludes(reads);
-    command->add_flag("--caller-pages", options->caller_pages,
-                      "To and from ordinary pages, not memory of bwrt's own");
-    command->callback([options, json] { measure([&] { bench_io(*options, *json); }); });
-}
-
 }  // namespace
 
-void add_bench(CLI::App* app, const bool* json) {
-    CLI::App* bench = app->add_subcommand("bench", "Measure bwrt on this machine");
-    bench->require_subcommand(1);
-    add_io(bench, json);
+void run_bench_io(const BenchIoOptions& options, bool json) {
+    measure([&] { bench_io(options, json); });
+}
 
-    const auto place = std::make_shared<std::string>(".");
-    const auto rounds = std::make_shared<std::uint32_t>(5);
-    const auto waves = std::make_shared<std::uint32_t>(20'000);
-    const auto commands = std::make_shared<std::size_t>(500'000);
-    CLI::App* overhead =
-        bench->add_subcommand("overhead", "What submissions and cached reads cost in software");
-    overhead->add_option("PLACE", *place, "A folder for a temporary file of 256 MiB")
-        ->capture_default_str();
-    overhead->add_option("--waves", *waves, "Single ones in a round")
-        ->check(CLI::Range(1, 10'000'000))
-        ->capture_default_str();
-    CLI::App* ring = bench->add_subcommand("ring", "What a hand-over between threads costs");
-    ring->add_option("--commands", *commands, "In one round")
-        ->check(CLI::Range(64, 100'000'000))
-        ->capture_default_str();
-    for (CLI::App* one : {overhead, ring}) {
-        one->add_option("--rounds", *rounds, "The figures are medians over them")
-            ->check(CLI::Range(1, 1000))
-            ->capture_default_str();
-    }
-    overhead->callback([=] { measure([&] { bench_overhead(*rounds, *waves, *place, *json); }); });
-    ring->callback([=] { measure([&] { bench_ring(*rounds, *commands, *json); }); });
+void run_bench_overhead(const BenchOverheadOptions& options, bool json) {
+    measure([&] { bench_overhead(options, json); });
+}
+
+void run_bench_ring(const BenchRingOptions& options, bool json) {
+    measure([&] { bench_ring(options, json); });
 }
 
 }  // namespace bwrt::tools

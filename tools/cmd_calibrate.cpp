@@ -19,14 +19,6 @@
 namespace bwrt::tools {
 namespace {
 
-struct Options {
-    std::string directory;
-    std::string output = "bwrt-calibration.json";
-    std::uint64_t file_bytes = std::uint64_t{1} << 30;
-    bool network = false;
-    CalibrationOptions measure;
-};
-
 struct FileSystem {
     unsigned long magic;
     const char* name;
@@ -50,7 +42,7 @@ const char* find(const FileSystem (&file_systems)[count], const std::string& dir
     return nullptr;
 }
 
-void check_directory(const Options& options) {
+void check_directory(const CalibrateOptions& options) {
     struct stat stat = {};
     if (::stat(options.directory.c_str(), &stat) != 0) fail_system(options.directory, errno);
     if (!S_ISDIR(stat.st_mode)) {
@@ -69,7 +61,7 @@ void check_directory(const Options& options) {
     }
 }
 
-void check(const Options& options) {
+void check(const CalibrateOptions& options) {
     constexpr std::uint64_t kUnitBytes = std::uint64_t{4} << 20;
     if (options.file_bytes < 16 * kUnitBytes || options.file_bytes % kUnitBytes != 0) {
         throw Failure("E_INVAL", "--bytes is not 64 MiB or more in steps of 4 MiB", 2);
@@ -78,7 +70,8 @@ void check(const Options& options) {
     check_directory(options);
 }
 
-void print_text(const Options& options, const DeviceChoices& choices, const std::string& words) {
+void print_text(const CalibrateOptions& options, const DeviceChoices& choices,
+                const std::string& words) {
     std::printf("%-16s %10s %6s %10s %9s %14s\n", "", "block", "depth", "request", "GB/s",
                 "CPU ms/GB");
     for (const Measurement& row : choices.measured) {
@@ -104,7 +97,8 @@ void print_text(const Options& options, const DeviceChoices& choices, const std:
 }
 
 // What was measured as a table, which the library has taken.
-Json measure(const Options& options, const std::string& machine, DeviceChoices* choices_out) {
+Json measure(const CalibrateOptions& options, const std::string& machine,
+             DeviceChoices* choices_out) {
     try {
         const bench::TestFile file(options.directory, options.file_bytes);
         if (!file.direct()) {
@@ -112,7 +106,7 @@ Json measure(const Options& options, const std::string& machine, DeviceChoices* 
                                                " has no direct I/O: its files are read through the "
                                                "page cache, and there is nothing to choose");
         }
-        *choices_out = calibrate(file, machine, options.measure);
+        *choices_out = calibrate(file, machine, {options.round_count, options.sample_seconds});
         bench::throw_if_interrupted();
         Json table = table_with(options.output, machine, device_of(file.fd()),
                                 std::filesystem::canonical(options.directory), *choices_out);
@@ -123,7 +117,9 @@ Json measure(const Options& options, const std::string& machine, DeviceChoices* 
     }
 }
 
-void run(const Options& options, bool json) {
+}  // namespace
+
+void run_calibrate(const CalibrateOptions& options, bool json) {
     check(options);
     bench::catch_signals();
     const std::string machine = caps_with(nullptr).machine;
@@ -136,31 +132,6 @@ void run(const Options& options, bool json) {
         return;
     }
     print_text(options, choices, caps_with(options.output.c_str()).calibration_reason);
-}
-
-}  // namespace
-
-void add_calibrate(CLI::App* app, const bool* json) {
-    const auto options = std::make_shared<Options>();
-    CLI::App* command = app->add_subcommand(
-        "calibrate", "Measure the device behind a folder and write a table for bwrt_open()");
-    command
-        ->add_option("DIR", options->directory,
-                     "A folder on the device; a file is made and removed")
-        ->required();
-    command->add_option("--output", options->output, "The table; other devices in it are kept")
-        ->capture_default_str();
-    command->add_option("--bytes", options->file_bytes, "Of the file: 256m, 1g")
-        ->transform(CLI::AsSizeValue(false))
-        ->capture_default_str();
-    command->add_option("--rounds", options->measure.round_count, "The best of them counts")
-        ->check(CLI::Range(1, 1000))
-        ->capture_default_str();
-    command->add_option("--seconds", options->measure.sample_seconds, "For each sample")
-        ->check(CLI::Range(0.001, 60.0))
-        ->capture_default_str();
-    command->add_flag("--network", options->network, "Also on a network file system");
-    command->callback([options, json] { run(*options, *json); });
 }
 
 }  // namespace bwrt::tools

@@ -69,7 +69,10 @@ void print_json(const bwrt_caps& caps, const Feature* features, std::size_t feat
     object.print();
 }
 
-void run_caps(const std::string& table, bool json) {
+}  // namespace
+
+void run_caps(const CapsOptions& options, bool json) {
+    const std::string& table = options.calibration;
     const bwrt_caps caps = caps_with(table.empty() ? nullptr : table.c_str());
     const auto has = [&](std::uint32_t feature) { return (caps.features & feature) != 0; };
     const Feature features[] = {
@@ -97,16 +100,6 @@ void run_caps(const std::string& table, bool json) {
     };
     (json ? print_json : print_text)(caps, features, std::size(features), limits,
                                      std::size(limits));
-}
-
-}  // namespace
-
-void add_caps(CLI::App* app, const bool* json) {
-    const auto table = std::make_shared<std::string>();
-    CLI::App* command = app->add_subcommand(
-        "caps", "Show what was found on this machine, and the reason for what was not");
-    command->add_option("--calibration", *table, "With this table by bwrt calibrate");
-    command->callback([table, json] { run_caps(*table, *json); });
 }
 
 }  // namespace bwrt::tools

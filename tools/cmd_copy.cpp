@@ -21,7 +21,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <utility>
 
@@ -31,14 +30,6 @@
 
 namespace bwrt::tools {
 namespace {
-
-struct CopyOptions {
-    std::string source;
-    std::string target;
-    std::uint64_t chunk_bytes = std::uint64_t{1} << 20;
-    std::uint32_t depth = 8;
-    bool direct = false;
-};
 
 struct CopyResult {
     std::uint64_t length_bytes = 0;
@@ -264,36 +255,16 @@ void print_text(const CopyOptions& options, const CopyResult& result, const char
                 result.verify_seconds, rate_gb_per_s(result, result.verify_seconds), hash);
 }
 
+}  // namespace
+
 void run_copy(const CopyOptions& options, bool json) {
     char hash[24];
+    if (options.chunk_bytes % 4096 != 0)
+        throw Failure("E_INVAL", "--chunk is not a multiple of 4096", 2);
     catch_signals();
     const CopyResult result = copy_file(options);
     std::snprintf(hash, sizeof(hash), "%016llx", static_cast<unsigned long long>(result.hash));
     (json ? print_json : print_text)(options, result, hash);
-}
-
-}  // namespace
-
-void add_copy(CLI::App* app, const bool* json) {
-    const auto options = std::make_shared<CopyOptions>();
-    CLI::App* command = app->add_subcommand(
-        "copy", "Copy a file, read the copy back and compare; DST is whole or untouched");
-    command->add_option("SRC", options->source, "A regular file or block device")->required();
-    command->add_option("DST", options->target, "A file name; a file of that name is replaced")
-        ->required();
-    command->add_option("--chunk", options->chunk_bytes, "Bytes of one wave: 256k, 1m")
-        ->transform(CLI::AsSizeValue(false))
-        ->check(CLI::Range(std::uint64_t{4096}, std::uint64_t{64} << 20))
-        ->capture_default_str();
-    command->add_option("--depth", options->depth, "Chunks in flight")
-        ->check(CLI::Range(1, 64))
-        ->capture_default_str();
-    command->add_flag("--direct", options->direct, "Go past the page cache");
-    command->callback([options, json] {
-        if (options->chunk_bytes % 4096 != 0)
-            throw Failure("E_INVAL", "--chunk is not a multiple of 4096", 2);
-        run_copy(*options, *json);
-    });
 }
 
 }  // namespace bwrt::tools

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <memory>
 #include <optional>
 
 #include "runtime/store/drop.h"
@@ -20,15 +19,9 @@ namespace {
 
 using runtime::BlockKey;
 
-struct DropOptions : StoreOptions {
-    bool all = false;
-    std::string identity;
-    std::optional<std::uint32_t> part;
-};
-
 class Choice {
  public:
-    Choice(const DropOptions& options, const OpenedStore& store)
+    Choice(const StoreDropOptions& options, const OpenedStore& store)
         : part_(options.part), spaces_(spaces_of(options, store)) {
         by_identity_ = !options.identity.empty();
         if (by_identity_ && !parse_hex(options.identity, identity_, sizeof identity_))
@@ -50,7 +43,7 @@ class Choice {
     std::vector<std::uint64_t> spaces_;  // none: of all tenants
 };
 
-void check(const DropOptions& options) {
+void check(const StoreDropOptions& options) {
     const bool chosen = !options.identity.empty() || !options.tenants.empty();
     if (options.all == chosen)
         throw Failure("E_INVAL", "give --all, or --identity or --tenant or both", 2);
@@ -58,7 +51,9 @@ void check(const DropOptions& options) {
         throw Failure("E_INVAL", "--part goes with --identity", 2);
 }
 
-void run_drop(const DropOptions& options, bool json) {
+}  // namespace
+
+void run_store_drop(const StoreDropOptions& options, bool json) {
     check(options);
     const OpenedStore store(options);
     const Choice choice(options, store);
@@ -96,21 +91,6 @@ void run_drop(const DropOptions& options, bool json) {
     object.add("dropped_bytes", bytes);
     object.add("kept", kept);
     object.print();
-}
-
-}  // namespace
-
-void add_store_drop(CLI::App* store, const bool* json) {
-    const auto options = std::make_shared<DropOptions>();
-    CLI::App* command =
-        store->add_subcommand("drop", "Take blocks out of a shard that no process writes");
-    options->add_place(command);
-    command->add_flag("--all", options->all, "All blocks");
-    command->add_option("--identity", options->identity,
-                        "Blocks of this identity, 64 hexadecimal digits, whoever's they are");
-    command->add_option("--part", options->part, "Of those, the one of this part");
-    options->add_tenants(command, "Only the blocks of this tenant; may be given again");
-    command->callback([options, json] { run_drop(*options, *json); });
 }
 
 }  // namespace bwrt::tools

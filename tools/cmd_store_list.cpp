@@ -21,10 +21,6 @@ namespace {
 
 using runtime::Record;
 
-struct ListOptions : StoreOptions {
-    std::uint64_t limit = ~std::uint64_t{0};
-};
-
 bool has_parent(const Record& record) {
     constexpr std::uint8_t kRoot[runtime::kIdentityBytes] = {};
     return std::memcmp(record.parent_identity, kRoot, sizeof kRoot) != 0;
@@ -100,7 +96,9 @@ class Printer {
     std::uint64_t count_ = 0;
 };
 
-void run_list(const ListOptions& options, bool json) {
+}  // namespace
+
+void run_store_list(const StoreListOptions& options, bool json) {
     const OpenedStore store(options);
     const std::vector<std::uint64_t> spaces = spaces_of(options, store);
     // Shards are read one after the other; one that cannot be must be known before the first line.
@@ -123,21 +121,6 @@ void run_list(const ListOptions& options, bool json) {
         }
     }
     printer.finish();
-}
-
-}  // namespace
-
-void add_store_list(CLI::App* store, const bool* json) {
-    const auto options = std::make_shared<ListOptions>();
-    CLI::App* command = store->add_subcommand(
-        "list",
-        "A line for each block: shard, space, identity, part, length, layout digest, segment, "
-        "offset, parent and its part");
-    options->add_place(command);
-    options->add_tenants(command, "Only the blocks of this tenant; may be given again");
-    command->add_option("--limit", options->limit, "No more lines than that")
-        ->check(CLI::NonNegativeNumber);
-    command->callback([options, json] { run_list(*options, *json); });
 }
 
 }  // namespace bwrt::tools

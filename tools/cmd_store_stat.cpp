@@ -11,7 +11,6 @@
 #include <cstdio>
 #include <ctime>
 #include <map>
-#include <memory>
 
 #include "tools/commands.h"
 #include "tools/store_options.h"
@@ -204,7 +203,9 @@ JsonObject json_of(const ShardStat& stat) {
     return object;
 }
 
-void run_stat(const StoreOptions& options, bool json) {
+}  // namespace
+
+void run_store_stat(const StoreOptions& options, bool json) {
     const OpenedStore store(options);
     const runtime::Superblock& block = store.directories().superblock();
     const std::uint64_t space_0 = runtime::TenantKeys(0, block.secret).space();
@@ -230,16 +231,6 @@ void run_stat(const StoreOptions& options, bool json) {
     for (const ShardStat& one : stats) shards.push_back(json_of(one));
     object.add("shards", std::move(shards));
     object.print();
-}
-
-}  // namespace
-
-void add_store_stat(CLI::App* store, const bool* json) {
-    const auto options = std::make_shared<StoreOptions>();
-    CLI::App* command = store->add_subcommand(
-        "stat", "What the store is, who writes its shards, how much is in them");
-    options->add_place(command);
-    command->callback([options, json] { run_stat(*options, *json); });
 }
 
 }  // namespace bwrt::tools

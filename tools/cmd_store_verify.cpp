@@ -16,7 +16,6 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <memory>
 #include <optional>
 #include <thread>
 
@@ -31,10 +30,6 @@ using runtime::BlockFinding;
 using runtime::Record;
 
 constexpr int kRoundCountMax = 64;
-
-struct VerifyOptions : StoreOptions {
-    bool skip_unknown = false;
-};
 
 struct Trouble {
     std::string fault;  // name_of(BlockFault), "log", "place", "room" or "length"
@@ -278,7 +273,9 @@ void print_text(const std::vector<ShardResult>& results, const ShardResult& sum,
                 right ? "all is right" : "not all is right");
 }
 
-void run_verify(const VerifyOptions& options, bool json) {
+}  // namespace
+
+void run_store_verify(const StoreVerifyOptions& options, bool json) {
     const OpenedStore store(options);
     const Keys keys = keys_of(options, store);
     std::vector<ShardResult> results;
@@ -303,19 +300,6 @@ void run_verify(const VerifyOptions& options, bool json) {
         print_text(results, sum, right);
     }
     if (!right) throw Ended{1};
-}
-
-}  // namespace
-
-void add_store_verify(CLI::App* store, const bool* json) {
-    const auto options = std::make_shared<VerifyOptions>();
-    CLI::App* command =
-        store->add_subcommand("verify", "Read every block; status 0 when all is right, 1 when not");
-    options->add_place(command);
-    options->add_tenants(command, "Also the blocks of this tenant; may be given again");
-    command->add_flag("--skip-unknown", options->skip_unknown,
-                      "Blocks of tenants whose secret is not given are no reason for status 1");
-    command->callback([options, json] { run_verify(*options, *json); });
 }
 
 }  // namespace bwrt::tools

@@ -1,27 +1,101 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// commands.h — the subcommands of the bwrt command.
+// commands.h — the subcommands of the bwrt command: what each can be told, and the call for it.
 //
-// Each adds itself to the command line; CLI11 calls it back when it is chosen.  What it
-// throws is a Failure (output.h): main() prints it and picks the exit status.
+//   argv ──command_line.cpp──▶ options ──▶ run_...()        one file each: cmd_*.cpp
+//
+// A command knows its options as values, and nothing of the parser.  The initial values are the
+// defaults that the help shows.  What a command throws is a Failure or Ended (output.h): main()
+// prints it and picks the exit status.
 
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace bwrt::tools {
 
-// `json` outlives the parse; it is set before a command runs.
-void add_caps(CLI::App* app, const bool* json);
-void add_copy(CLI::App* app, const bool* json);
-void add_bench(CLI::App* app, const bool* json);
-void add_calibrate(CLI::App* app, const bool* json);
-void add_store(CLI::App* app, const bool* json);
+struct CapsOptions {
+    std::string calibration;  // a table's path; empty: none
+};
 
-// Of `bwrt store`, one file each.
-void add_store_stat(CLI::App* store, const bool* json);
-void add_store_list(CLI::App* store, const bool* json);
-void add_store_verify(CLI::App* store, const bool* json);
-void add_store_drop(CLI::App* store, const bool* json);
+struct CopyOptions {
+    std::string source;
+    std::string target;
+    std::uint64_t chunk_bytes = std::uint64_t{1} << 20;
+    std::uint32_t depth = 8;
+    bool direct = false;
+};
+
+struct BenchIoOptions {
+    std::string place;
+    std::uint64_t file_bytes = std::uint64_t{1} << 30;
+    std::vector<std::uint64_t> sizes = {4096, 65536, 262144, 1 << 20, 4 << 20};
+    std::uint32_t depth = 32;
+    double seconds = 1;
+    bool read_only = false;
+    bool write_only = false;
+    bool caller_pages = false;
+};
+
+struct BenchOverheadOptions {
+    std::string place = ".";
+    std::uint32_t wave_count = 20'000;
+    std::uint32_t round_count = 5;
+};
+
+struct BenchRingOptions {
+    std::size_t command_count = 500'000;
+    std::uint32_t round_count = 5;
+};
+
+struct CalibrateOptions {
+    std::string directory;
+    std::string output = "bwrt-calibration.json";
+    std::uint64_t file_bytes = std::uint64_t{1} << 30;
+    std::uint32_t round_count = 5;
+    double sample_seconds = 0.25;
+    bool network = false;
+};
+
+// Of each command that looks into a store; stat has no further ones, and no tenants.
+struct StoreOptions {
+    std::string directory;
+    std::vector<std::string> further;
+    std::string shard;  // empty: all
+    std::vector<std::uint64_t> tenants;
+    std::vector<std::string> secret_files;
+};
+
+struct StoreListOptions : StoreOptions {
+    std::uint64_t limit = ~std::uint64_t{0};
+};
+
+struct StoreVerifyOptions : StoreOptions {
+    bool skip_unknown = false;
+};
+
+struct StoreDropOptions : StoreOptions {
+    bool all = false;
+    std::string identity;
+    std::optional<std::uint32_t> part;
+};
+
+void run_caps(const CapsOptions& options, bool json);
+void run_copy(const CopyOptions& options, bool json);
+void run_bench_io(const BenchIoOptions& options, bool json);
+void run_bench_overhead(const BenchOverheadOptions& options, bool json);
+void run_bench_ring(const BenchRingOptions& options, bool json);
+void run_calibrate(const CalibrateOptions& options, bool json);
+
+// The first three take no lock and change nothing: the store may be at rest, or be written by a
+// process meanwhile.  What the library would refuse is refused in its words and left as it is.
+void run_store_stat(const StoreOptions& options, bool json);
+void run_store_list(const StoreListOptions& options, bool json);
+void run_store_verify(const StoreVerifyOptions& options, bool json);
+void run_store_drop(const StoreDropOptions& options, bool json);
 
 }  // namespace bwrt::tools

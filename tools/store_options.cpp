@@ -60,23 +60,6 @@ std::vector<runtime::TenantKeys> named_keys(const StoreOptions& options, const O
 
 }  // namespace
 
-void StoreOptions::add_place(CLI::App* command) {
-    command->add_option("DIR", directory, "The store's directory, the first of several")
-        ->required();
-    command->add_option("--directory", further, "A further directory of the store, in their order")
-        ->allow_extra_args(false);
-    command->add_option("--shard", shard, "This shard only");
-}
-
-void StoreOptions::add_tenants(CLI::App* command, const std::string& what) {
-    command->add_option("--tenant", tenants, what)->allow_extra_args(false);
-    command
-        ->add_option("--secret-file", secret_files,
-                     "The tenant's secret: 32 bytes or 64 hexadecimal digits; tenant 0's is in the "
-                     "store")
-        ->allow_extra_args(false);
-}
-
 OpenedStore::OpenedStore(const StoreOptions& options) {
     std::vector<std::string> paths = {options.directory};
     paths.insert(paths.end(), options.further.begin(), options.further.end());

@@ -8,7 +8,6 @@
 
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -16,21 +15,10 @@
 
 #include "runtime/store/inspect.h"
 #include "runtime/store/tenant.h"
+#include "tools/commands.h"
 #include "tools/output.h"
 
 namespace bwrt::tools {
-
-struct StoreOptions {
-    std::string directory;
-    std::vector<std::string> further;
-    std::string shard;  // empty: all
-    std::vector<std::uint64_t> tenants;
-    std::vector<std::string> secret_files;
-
-    // DIR, --directory, --shard.
-    void add_place(CLI::App* command);
-    void add_tenants(CLI::App* command, const std::string& what);
-};
 
 // A store as the options name it, open for reading.
 class OpenedStore {

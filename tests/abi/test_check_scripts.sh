@@ -57,6 +57,7 @@ plant_layers() {
     echo '#include "ringbuf/command.h"' >tree/bench/ring_own.cpp
     echo '#include "planner/predict.h"' >tree/bench/policy.cpp
     printf '#include "bench/measure.h"\n#include "tools/output.h"\n' >tree/tools/bwrt.cpp
+    echo '#include <CLI/CLI.hpp>' >tree/tools/command_line.cpp
     echo '#include "runtime/store/inspect.h"' | tee tree/tools/cmd_store_list.cpp >tree/tools/store_options.h
 }
 
@@ -98,6 +99,7 @@ breaks_layers "the bwrt command includes bwrt.h, its own files, bench's loops an
     tools/bwrt.cpp '#include "ringbuf/command.h"'
 breaks_layers "of the bwrt command only \`bwrt store\` knows the store" \
     tools/bwrt.cpp '#include "runtime/store/inspect.h"'
+breaks_layers "of the bwrt command only the command line knows CLI11" tools/bwrt.cpp '#include <CLI/CLI.hpp>'
 breaks_layers "examples include bwrt.h and each other only" examples/hello.c '#include "runtime/status.h"'
 breaks_layers "bindings include bwrt.h only" bindings/abi_layout.c '#include "runtime/status.h"'
 breaks_layers "the public header includes <stdint.h> only" include/bwrt.h '#include <stdbool.h>'
