@@ -32,6 +32,14 @@ std::uint64_t log_bytes_of(std::uint64_t disk_bytes) noexcept {
     return std::max<std::uint64_t>(disk_bytes / 64 / 4096 * 4096, kMebibyte);
 }
 
+// Each segment has a place in the region table, whose places 16 bits number.
+std::uint64_t segment_count_max(const bwrt_store& store) noexcept {
+    constexpr std::uint32_t kPlaceCountMax = 60'000;
+    const std::uint64_t each =
+        std::min(Segments::kCountMax, kPlaceCountMax / store.directory_count);
+    return std::min<std::uint64_t>(store.disk_bytes / (16 * kMebibyte), each);
+}
+
 struct Bound {
     const char* field;
     std::uint32_t bwrt_store::*value;
@@ -134,9 +142,11 @@ bwrt_status Store::check(const bwrt_store& given, bwrt_store* checked_out,
     }
     if (const bwrt_status status = check_sizes(store, sink)) return status;
     // The length of segments may be an earlier process's: at most as many as there can be.
-    const std::uint64_t most =
-        std::min<std::uint64_t>(store.disk_bytes / (16 * kMebibyte), Segments::kCountMax);
-    *own_count_out = kSegmentSlot + store.directory_count * static_cast<std::uint32_t>(most);
+    *own_count_out = kSegmentSlot;
+    if (store.directory_count != 0) {
+        *own_count_out +=
+            store.directory_count * static_cast<std::uint32_t>(segment_count_max(store));
+    }
     *checked_out = store;
     return BWRT_OK;
 }
@@ -244,7 +254,7 @@ bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
         }
         if (status != BWRT_OK) return status;
     }
-    const std::vector<DirectoryBudget> budgets = budgets_of(checked);
+    std::vector<DirectoryBudget> budgets = budgets_of(checked);
     std::uint64_t segment_bytes = 0;
     if (const bwrt_status status =
             find_segment_bytes(shards_[0], roots_[0].superblock, &segment_bytes, sink)) {
@@ -254,14 +264,15 @@ bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
         segment_bytes = Segments::segment_bytes_for(budgets);
         while (segment_bytes < place_bytes(checked.block_bytes_max)) segment_bytes += kMebibyte;
     }
-    for (const DirectoryBudget& budget : budgets) {
+    for (DirectoryBudget& budget : budgets) {
+        budget.bytes = std::min(budget.bytes, segment_count_max(checked) * segment_bytes);
         if (budget.bytes / segment_bytes > Segments::kCountMin) continue;
         return fail(sink, BWRT_E_INVAL, "store.disk_bytes",
                     "%llu bytes are less than five segments of %llu", ull(budget.bytes),
                     ull(segment_bytes));
     }
     segments_each_ = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(checked.disk_bytes / segment_bytes, Segments::kCountMax));
+        std::min(checked.disk_bytes / segment_bytes, segment_count_max(checked)));
     segments_ = std::make_unique<Segments>(budgets, segment_bytes, 1 + random_word() % 1021);
     Found found(checked.block_count_max);
     Recovery recovery(index_.get(), segments_.get(), &spaces_, &found);

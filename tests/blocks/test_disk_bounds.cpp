@@ -77,6 +77,23 @@ void a_store_in_both_tiers_never_exceeds_its_budget(void** state) {
     run_beyond_the_budget(world_of(state), kBoth, bytes_beyond());
 }
 
+void sixteen_large_directories_are_one_store(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf large(0, 64 * 1024 * kMib);
+    std::vector<std::string> names;
+    for (int i = 0; i < 16; ++i) names.push_back("s" + std::to_string(i));
+    large.directories.clear();
+    for (const std::string& name : names) large.directories.push_back(name.c_str());
+    for (int round = 0; round < 2; ++round) {
+        world->open(large);
+        for (std::uint32_t i = 0; i < 3; ++i) {
+            if (round == 0) assert_int_equal(put(world, {i, 0}), BWRT_OK);
+            assert_int_equal(get(world, {i, 0}), BWRT_OK);
+        }
+        world->close();
+    }
+}
+
 void a_full_disk_takes_what_comes_one_by_one(void** state) {
     BlockWorld* world = world_of(state);
     world->open(kDiskOnly);
@@ -191,6 +208,7 @@ void a_tenant_has_its_own_part_of_the_disk(void** state) {
 }
 
 const CMUnitTest kTests[] = {
+    IN_BLOCK_WORLD(sixteen_large_directories_are_one_store),
     IN_BLOCK_WORLD(a_full_disk_takes_what_comes_one_by_one),
     IN_BLOCK_WORLD(the_log_is_made_anew_and_keeps_all),
     IN_BLOCK_WORLD(no_more_is_written_in_a_day_than_may_be),
