@@ -46,6 +46,12 @@ class DueTree {
         }
     }
 
+    // Before it nothing is due; 0 when nothing will be.
+    [[nodiscard]] std::uint32_t earliest() const noexcept {
+        const std::uint32_t word = words_[first_[depth_ - 1]];
+        return word == 0 ? 0 : ~word;
+    }
+
     // The first block by number that is due, or kNone.  `due_of(block)` is its time, 0 for none.
     template <typename DueOf>
     [[nodiscard]] std::uint32_t find(std::uint32_t now, const DueOf& due_of) noexcept {

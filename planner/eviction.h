@@ -130,6 +130,8 @@ class Eviction {
     [[nodiscard]] virtual bool is_expired(std::uint32_t block, Tick now) const noexcept = 0;
     // One that has expired and may go, or kNoBlock: for a store that reclaims before it must.
     [[nodiscard]] virtual std::uint32_t find_expired(Tick now) noexcept = 0;
+    // Before that tick there is none; 0 when there will be none.
+    [[nodiscard]] virtual Tick next_expiry() const noexcept = 0;
 
     // For a store that moves whole segments: whether a block may go, and when it was used last.
     [[nodiscard]] virtual bool is_held(std::uint32_t block) const noexcept = 0;

@@ -76,6 +76,7 @@ class PrefixLru final : public Eviction {
     void renew(std::uint32_t block, Tick expires) noexcept override;
     [[nodiscard]] bool is_expired(std::uint32_t block, Tick now) const noexcept override;
     std::uint32_t find_expired(Tick now) noexcept override;
+    [[nodiscard]] Tick next_expiry() const noexcept override { return due_.earliest(); }
     [[nodiscard]] bool is_held(std::uint32_t block) const noexcept override;
     [[nodiscard]] Tick used_at(std::uint32_t block) const noexcept override;
     void set_quota(std::uint32_t tenant, std::uint64_t quota_bytes) noexcept override;

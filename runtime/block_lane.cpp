@@ -118,6 +118,7 @@ bool BlockLane::is_busy() const noexcept {
 bool BlockLane::turn(std::uint64_t now_ns) noexcept {
     if (store_ == nullptr) return false;
     store_->set_now(now_ns);
+    const bool sweeps = store_->sweep(kSweepCountMax);
     if (!verifying_.is_empty()) verify_some();
     if (store_->has_disk()) {
         reap_jobs();
@@ -133,7 +134,7 @@ bool BlockLane::turn(std::uint64_t now_ns) noexcept {
         compact_log();
         write_log();
     }
-    return has_work();
+    return sweeps || has_work();
 }
 
 // ---- a task

@@ -52,6 +52,10 @@ class BlockLane final : public BlockCopies, private OwnIoOwner {
     }
     // Something is on its way that no wave may be waiting for.
     [[nodiscard]] bool is_busy() const noexcept;
+    // When turn() has something to do whatever happens until then.
+    [[nodiscard]] std::uint64_t next_timer_ns() const noexcept {
+        return store_ != nullptr ? store_->next_sweep_ns() : kNeverNs;
+    }
     [[nodiscard]] std::uint64_t flight_count() const noexcept { return flight_count_; }
 
     // Host lane (BlockCopies).
@@ -63,6 +67,7 @@ class BlockLane final : public BlockCopies, private OwnIoOwner {
 
  private:
     static constexpr std::uint32_t kVerifyBytes = 256 << 10;  // in a turn: some 20 us
+    static constexpr std::uint32_t kSweepCountMax = 64;       // expired blocks in a turn
     static constexpr std::uint32_t kCarryCountMax = 4;
     static constexpr std::uint64_t kCompactAgainBytes = 256 << 10;    // after one that failed, or
     static constexpr std::uint64_t kCompactAgainNs = 10'000'000'000;  // so much later

@@ -12,6 +12,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "runtime/block_lane.h"
@@ -43,7 +44,8 @@ class Executor final : private WaveOwner {
     bool turn() noexcept;
 
     [[nodiscard]] std::uint64_t next_timer_ns() const noexcept {
-        return timers_.is_empty() ? kNeverNs : timers_.top_key().due_ns;
+        const std::uint64_t due_ns = timers_.is_empty() ? kNeverNs : timers_.top_key().due_ns;
+        return std::min(due_ns, blocks_.next_timer_ns());
     }
     [[nodiscard]] std::uint64_t now_ns() const noexcept { return now_ns_; }
     [[nodiscard]] bool has_requests_out() const noexcept { return storage_.inflight_count() != 0; }

@@ -10,6 +10,7 @@
 
 #include "runtime/boundary.h"
 #include "runtime/check.h"
+#include "runtime/clock.h"
 #include "runtime/store/lookup.h"
 
 namespace bwrt::runtime {
@@ -187,6 +188,37 @@ bool Store::expire(std::uint32_t entry) noexcept {
     // The entry is still there: it has the flag.
     if (on_disk) leave_disk(entry, BWRT_REASON_EXPIRED);
     return true;
+}
+
+bool Store::sweep(std::uint32_t count_max) noexcept {
+    if (tick_ < sweep_from_) return false;
+    const auto sweep_tier = [&](planner::PrefixLru& policy, const auto& entry_of) {
+        for (; count_max != 0; --count_max) {
+            const planner::Tick due = policy.next_expiry();
+            if (due == 0 || due > tick_) return;
+            const std::uint32_t block = policy.find_expired(tick_);
+            if (block == planner::kNoBlock) return;
+            if (expire(entry_of(block))) continue;
+            sweep_from_ = tick_ + 1;
+            return;
+        }
+    };
+    if (has_host()) {
+        sweep_tier(host_->policy(), [&](std::uint32_t block) { return host_->entry_of(block); });
+    }
+    if (has_disk()) sweep_tier(disk_->policy(), [](std::uint32_t entry) { return entry; });
+    return count_max == 0;
+}
+
+std::uint64_t Store::next_sweep_ns() const noexcept {
+    planner::Tick next = 0;
+    const auto take = [&](planner::Tick due) {
+        if (due != 0 && (next == 0 || due < next)) next = due;
+    };
+    if (has_host()) take(host_->policy().next_expiry());
+    if (has_disk()) take(disk_->policy().next_expiry());
+    if (next == 0) return kNeverNs;
+    return std::uint64_t{std::max(next, sweep_from_) - 1} << planner::kTickShift;
 }
 
 bool Store::is_expired(std::uint32_t entry) const noexcept {

@@ -125,6 +125,10 @@ class Store {
     // Its time is over: it is gone from wherever it may go.  True when it was.
     bool expire(std::uint32_t entry) noexcept;
     [[nodiscard]] bool is_expired(std::uint32_t entry) const noexcept;
+    // Whose time is over goes, at most so many; true when there may be more.
+    bool sweep(std::uint32_t count_max) noexcept;
+    // When there may be something to sweep; kNeverNs when there will be nothing.
+    [[nodiscard]] std::uint64_t next_sweep_ns() const noexcept;
     // It is in a tier, or on its way: not only a name that others refer to.
     [[nodiscard]] bool is_anywhere(std::uint32_t entry) const noexcept {
         constexpr std::uint16_t kSomewhere = kPending | kOnDisk | kInHost | kInFlight | kCarried;
@@ -209,6 +213,7 @@ class Store {
     std::uint64_t now_ns_ = 0;
     std::uint64_t wall_offset_s_ = 0;
     planner::Tick tick_ = 1;
+    planner::Tick sweep_from_ = 0;  // what is under way then may be over
 };
 
 }  // namespace bwrt::runtime

@@ -187,6 +187,38 @@ void a_block_is_served_as_long_as_was_said(void** state) {
     assert_int_equal(request.results[0].flags, 0);
 }
 
+void a_block_whose_time_is_over_is_gone_though_nobody_asks_for_it(void** state) {
+    BlockWorld* world = world_of(state);
+    for (const StoreOf& store :
+         {kHostOnly, StoreOf(0, kDiskBytes), StoreOf(16 * kMib, kDiskBytes)}) {
+        const std::uint32_t tiers = (store.store.host_bytes != 0) + (store.store.disk_bytes != 0);
+        world->open(store);
+        std::uint64_t cursor = 0;
+        Request request(world, BWRT_OP_PUT, {1, 0}, 150);
+        request.options.ttl_s = 60;
+        assert_int_equal(request.run(), BWRT_OK);
+        assert_int_equal(put(world, {2, 0}), BWRT_OK);
+        settle(world);
+        static_cast<void>(take_events(world, &cursor));
+
+        let_time_pass(world, 61 * kSecondNs);
+        drive_until(world, [&] { return !is_hit(world, {1, 0}) && !is_hit(world, {1, 149}); });
+
+        assert_int_equal(look_up(world, {1, 0}, 150).prefix_count, 0);
+        assert_true(is_hit(world, {2, 0}));
+        const bwrt_store_counters counters = sample_store(world);
+        assert_int_equal(counters.host.expired_count + counters.disk.expired_count, 150 * tiers);
+        const std::vector<bwrt_event> events = take_events(world, &cursor);
+        assert_int_equal(events.size(), 150 * tiers);
+        for (const bwrt_event& event : events) {
+            assert_int_equal(event.kind, BWRT_EVENT_REMOVED);
+            assert_int_equal(event.reason, BWRT_REASON_EXPIRED);
+        }
+        world->close();
+        std::filesystem::remove_all("s");
+    }
+}
+
 void hints_say_how_long_where_nobody_else_does(void** state) {
     BlockWorld* world = world_of(state);
     world->open(kHostOnly);
@@ -339,6 +371,7 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(blocks_beyond_the_window_go_before_those_within),
     IN_BLOCK_WORLD(a_last_state_goes_when_the_next_one_is_there),
     IN_BLOCK_WORLD(a_block_is_served_as_long_as_was_said),
+    IN_BLOCK_WORLD(a_block_whose_time_is_over_is_gone_though_nobody_asks_for_it),
     IN_BLOCK_WORLD(hints_say_how_long_where_nobody_else_does),
     IN_BLOCK_WORLD(what_has_expired_goes_before_what_is_older),
     IN_BLOCK_WORLD(a_tenant_above_its_quota_loses_its_own),
