@@ -28,6 +28,7 @@
 #include "runtime/flight.h"
 #include "runtime/host_lane.h"
 #include "runtime/store/janitor.h"
+#include "runtime/store/verify_slice.h"
 #include "runtime/tables.h"
 
 namespace bwrt::runtime {
@@ -122,7 +123,7 @@ class BlockLane final : public BlockCopies, private OwnIoOwner {
     void give_memory_back(Flight* flight) noexcept;
     void read_done(Flight* flight) noexcept;
     void verify_some() noexcept;
-    [[nodiscard]] bool verify(Flight* flight, std::uint32_t bytes_max, bool* right_out) noexcept;
+    [[nodiscard]] Verified verify(Flight* flight, std::uint32_t bytes_max) noexcept;
     void verified(Flight* flight) noexcept;
     void load_failed(Flight* flight, bwrt_status status, std::int32_t os_code) noexcept;
     void miss(BlockTask* task) noexcept;

@@ -246,10 +246,10 @@ void BlockLane::verify_some() noexcept {
     while (!verifying_.is_empty() && budget != 0) {
         Flight* flight = verifying_.head;
         const std::uint32_t before = flight->done_bytes;
-        bool right = true;
-        const bool over = verify(flight, budget, &right);
+        const Verified found = verify(flight, budget);
         budget -= std::min(budget, flight->done_bytes - before);
-        if (!over) return;
+        if (found == Verified::kMore) return;
+        const bool right = found == Verified::kRight;
         static_cast<void>(verifying_.pop());
         if (flight->carries) {
             flight->status = right ? BWRT_OK : BWRT_E_CORRUPT;
@@ -262,37 +262,14 @@ void BlockLane::verify_some() noexcept {
     }
 }
 
-// True when all of it was looked at, or enough.
-bool BlockLane::verify(Flight* flight, std::uint32_t bytes_max, bool* right_out) noexcept {
-    const std::uint32_t length = flight->length_bytes;
-    const std::uint32_t chunks = chunk_count(length);
-    std::uint64_t only = flight->seal.root_checksum;
-    const auto* sums = chunks == 1 ? &only
-                                   : reinterpret_cast<const std::uint64_t*>(
-                                         flight->address + payload_bytes_on_disk(length));
+Verified BlockLane::verify(Flight* flight, std::uint32_t bytes_max) noexcept {
     if (flight->done_bytes == 0) {
-        BlockKey key = store_->block_key_of(store_->index().key_of(flight->entry));
-        flight->block_seed =
-            block_seed(key, length, flight->seal.layout_digest, flight->tenant->keys.seed());
-        if (chunks > 1 &&
-            root_of(xxh3(), sums, chunks, flight->block_seed) != flight->seal.root_checksum) {
-            *right_out = false;
-            return true;
-        }
+        const BlockKey key = store_->block_key_of(store_->index().key_of(flight->entry));
+        flight->block_seed = block_seed(key, flight->length_bytes, flight->seal.layout_digest,
+                                        flight->tenant->keys.seed());
     }
-    for (std::uint32_t bytes = 0; flight->done_bytes < length && bytes < bytes_max;) {
-        const std::uint32_t chunk = flight->done_bytes / kChunkBytes;
-        const std::uint32_t count = std::min(kChunkBytes, length - flight->done_bytes);
-        const std::uint64_t sum = chunk_sum(xxh3(), flight->address + flight->done_bytes, count,
-                                            flight->block_seed, chunk);
-        if (sum != sums[chunk]) {
-            *right_out = false;
-            return true;
-        }
-        flight->done_bytes += count;
-        bytes += count;
-    }
-    return flight->done_bytes == length;
+    return verify_slice(flight->address, flight->length_bytes, flight->seal.root_checksum,
+                        flight->block_seed, bytes_max, &flight->done_bytes);
 }
 
 void BlockLane::verified(Flight* flight) noexcept {

@@ -289,35 +289,11 @@ void Store::DiskOwner::let_go(std::uint32_t block, planner::Verdict why) noexcep
 
 // ---- what was counted
 
-namespace {
-
-void add(const TierCount& count, bwrt_tier_counters* sum) noexcept {
-    sum->block_count += count.block_count;
-    sum->hit_count += count.hit_count;
-    sum->hit_bytes += count.hit_bytes;
-    sum->stored_count += count.stored_count;
-    sum->stored_bytes += count.stored_bytes;
-    sum->evicted_count += count.evicted_count;
-    sum->expired_count += count.expired_count;
-}
-
-}  // namespace
-
 void Store::sample(bwrt_store_counters* out, const Tenant* tenant) noexcept {
     for (std::size_t i = 0; i < counts_.size(); ++i) {
         if (tenant != nullptr && tenant->index != i) continue;
         const TenantCount& one = counts_[i];
-        add(one.host, &out->host);
-        add(one.disk, &out->disk);
-        out->miss_count += one.miss_count;
-        out->put_count += one.put_count;
-        out->present_count += one.present_count;
-        out->present_bytes += one.present_bytes;
-        out->joined_count += one.joined_count;
-        out->corrupt_count += one.corrupt_count;
-        out->failed_count += one.failed_count;
-        out->dedup_count += one.dedup_count;
-        out->dedup_bytes += one.dedup_bytes;
+        add(one, out);
         if (has_host() && tenant != nullptr) {
             out->host.used_bytes = host_->policy().used_bytes(tenant->index);
         }

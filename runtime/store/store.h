@@ -23,6 +23,7 @@
 #include "include/bwrt.h"
 #include "runtime/block_task.h"
 #include "runtime/region.h"
+#include "runtime/store/counts.h"
 #include "runtime/store/disk_tier.h"
 #include "runtime/store/events.h"
 #include "runtime/store/host_tier.h"
@@ -34,24 +35,6 @@
 #include "runtime/store/tenants.h"
 
 namespace bwrt::runtime {
-
-// Of one tier, of one tenant.
-struct TierCount {
-    std::uint64_t block_count = 0;
-    std::uint64_t hit_count = 0, hit_bytes = 0;
-    std::uint64_t stored_count = 0, stored_bytes = 0;
-    std::uint64_t evicted_count = 0, expired_count = 0;
-};
-
-struct TenantCount {
-    TierCount host, disk;
-    std::uint64_t miss_count = 0;
-    std::uint64_t put_count = 0;
-    std::uint64_t present_count = 0, present_bytes = 0;
-    std::uint64_t joined_count = 0;
-    std::uint64_t corrupt_count = 0, failed_count = 0;
-    std::uint64_t dedup_count = 0, dedup_bytes = 0;
-};
 
 struct StoreCount {
     std::uint64_t written_bytes = 0, carried_bytes = 0;
