@@ -95,7 +95,7 @@ enum {
 
     /* A block's. */
     BWRT_E_MISS = -40,     /* not stored, or not with these bytes' layout */
-    BWRT_E_CORRUPT = -41,  /* what was stored did not come back whole; it is gone now */
+    BWRT_E_CORRUPT = -41,  /* what was stored did not come back whole; now it is a miss */
     BWRT_E_CONFLICT = -42, /* stored with another length or layout; with STRICT: at all */
 
     /* The world's. */
@@ -160,7 +160,22 @@ enum {
  * since ABI 0.4).  What the disk holds outlives the process.
  *
  * One process writes a shard: another is refused with BWRT_E_LOCKED.  A directory is made where it
- * is missing, with mode 0700, and must otherwise be a store's; nothing outside of it is opened. */
+ * is missing, with mode 0700, and must otherwise be a store's; nothing outside of it is opened.
+ *
+ * Any number of processes read beside the writers (READER): they look up in, GET from and follow
+ * the events of every shard in these directories, up to 256, whose writer shares its index
+ * (SHARED).  A reader needs the rights of the store's owner and the secrets of the tenants, writes
+ * nothing and is in nobody's way.  It has directories, their count, and where it wants transit_bytes,
+ * block_bytes_max, flight_count_max, tenant_count_max and index_directory; the rest is 0.
+ *
+ * A reader's hit is a hint, for nobody keeps the block there for it: what has been moved meanwhile it
+ * finds in its new place, what is gone is BWRT_E_MISS, and what does not verify and has not been
+ * touched since is BWRT_E_CORRUPT, and then a miss to this reader.  A HIT in BWRT_TIER_HOST says
+ * that some part is in its writer's memory alone, from where a GET here misses it.  A shard that has
+ * come is found within 100 ms, also when a writer has begun anew; what a writer that is gone left in
+ * its index is read from disk, and after a restart of the machine its index is there again when the
+ * next writer is.  PUT, PREFETCH, MOVE, DROP, PIN, UNPIN, leases and quotas are
+ * BWRT_E_UNSUPPORTED. */
 typedef struct bwrt_store {
     uint32_t struct_size;
     uint32_t flags;                 /* BWRT_STORE_* */
@@ -182,10 +197,15 @@ typedef struct bwrt_store {
     uint32_t write_touch_count;   /* a block is written to disk when it has been asked for or put
                                      that often; 0: 1, the first time; up to 15 */
     uint32_t reserved;
+    const char* index_directory;  /* where shared indices lie, in a tmpfs; the same for all who open
+                                     the store; NULL: /dev/shm */
 } bwrt_store;
 
 enum {
-    BWRT_STORE_HUGE = 1u << 0 /* its memory in huge pages where the system has them */
+    BWRT_STORE_HUGE = 1u << 0,   /* its memory in huge pages where the system has them */
+    BWRT_STORE_SHARED = 1u << 1, /* readers may look at the index: a file of 91 bytes a block and 4
+                                    MiB in index_directory, all of it there from the start */
+    BWRT_STORE_READER = 1u << 2  /* no shard of its own: reads those that there are */
 };
 
 /* Everything is bounded here and allocated here; what is full later says
@@ -777,7 +797,11 @@ typedef struct bwrt_event {
 
 /* What comes and goes, for who keeps a map of it: a router.  *cursor, 0 at first, is where the
  * reader is; up to capacity events are written, and *cursor goes behind them.  With 0, and when
- * a reader is so late that events were lost, it begins with a RESYNC and all blocks there are. */
+ * a reader is so late that events were lost, it begins with a RESYNC and all blocks there are.
+ *
+ * A reader of a store (BWRT_STORE_READER) is told of all shards, and begins anew also when one comes,
+ * goes or loses its writer; it may be told twice of what changed during a RESYNC, and of a tenant's
+ * number only once that is set. */
 BWRT_API bwrt_status bwrt_events(bwrt_runtime* runtime, uint64_t* cursor, bwrt_event* events,
                                  uint32_t capacity, uint32_t* count_out, bwrt_error* error);
 

@@ -67,7 +67,7 @@ void write_out(Struct* target, Struct value) {
 // One that has a store.
 static bwrt_status enter_store(bwrt_runtime* runtime, bwrt_error* error) {
     if (const bwrt_status status = enter(runtime, error)) return status;
-    if (runtime->runtime.store() != nullptr) return BWRT_OK;
+    if (runtime->runtime.has_store()) return BWRT_OK;
     return fail({error, BWRT_NONE}, BWRT_E_UNSUPPORTED, "runtime", "it has no store");
 }
 
@@ -319,7 +319,7 @@ bwrt_status bwrt_sample_store(bwrt_runtime* runtime, bwrt_store_counters* counte
     const ErrorSink sink{error, BWRT_NONE};
     const bwrt::runtime::Tenant* tenant = nullptr;
     if (counters->flags == BWRT_COUNTERS_TENANT) {
-        tenant = runtime->runtime.store()->tenants().find(counters->tenant);
+        tenant = runtime->runtime.tenants().find(counters->tenant);
     }
     if (counters->flags > BWRT_COUNTERS_TENANT ||
         (tenant == nullptr && (counters->flags | counters->tenant) != 0)) {

@@ -21,7 +21,6 @@ BlockLane::BlockLane(Tables* tables, StorageBackend* backend, StorageLane* stora
       janitor_(janitor),
       owner_(*owner),
       ios_(&tables->waves, tables->waves.count(), storage, this) {
-    if (store_ == nullptr) return;
     flights_ = Table<Flight>(tables->flight_count_max);
     for (std::size_t i = flights_.count(); i > 0; --i) {
         Flight* flight = &flights_[i - 1];
@@ -107,7 +106,6 @@ void BlockLane::finish(const Wave& wave) noexcept {
 }
 
 bool BlockLane::is_busy() const noexcept {
-    if (store_ == nullptr) return false;
     if (flight_count_ != 0) return true;
     if (!store_->has_disk()) return false;
     const LogWriter& log = store_->disk().log();
@@ -116,7 +114,6 @@ bool BlockLane::is_busy() const noexcept {
 }
 
 bool BlockLane::turn(std::uint64_t now_ns) noexcept {
-    if (store_ == nullptr) return false;
     store_->set_now(now_ns);
     const bool sweeps = store_->sweep(kSweepCountMax);
     if (!verifying_.is_empty()) verify_some();

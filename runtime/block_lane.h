@@ -25,39 +25,32 @@
 #include <memory>
 #include <vector>
 
+#include "runtime/block_service.h"
 #include "runtime/flight.h"
-#include "runtime/host_lane.h"
 #include "runtime/store/janitor.h"
 #include "runtime/store/verify_slice.h"
 #include "runtime/tables.h"
 
 namespace bwrt::runtime {
 
-class BlockLane final : public BlockCopies, private OwnIoOwner {
+class BlockLane final : public BlockService, private OwnIoOwner {
  public:
-    // With tables->store null it does nothing.
+    // Of tables->store.
     BlockLane(Tables* tables, StorageBackend* backend, StorageLane* storage, HostLane* host,
               const Ledger* ledger, Janitor* janitor, WaveOwner* owner);
 
-    // The wave starts.
-    void start(Wave* wave, std::uint64_t now_ns) noexcept;
-    // It ends early: called before what is left in its lists is dropped.
-    void stop(Wave* wave) noexcept;
-    // It is over and its results are written.
-    void finish(const Wave& wave) noexcept;
-
-    // Everything that can be done now.  True while more is left.
-    bool turn(std::uint64_t now_ns) noexcept;
-    [[nodiscard]] bool has_work() const noexcept {
-        return store_ != nullptr && (!verifying_.is_empty() || (retry_ && starved_ != nullptr));
+    void start(Wave* wave, std::uint64_t now_ns) noexcept override;
+    void stop(Wave* wave) noexcept override;
+    void finish(const Wave& wave) noexcept override;
+    bool turn(std::uint64_t now_ns) noexcept override;
+    [[nodiscard]] bool has_work() const noexcept override {
+        return !verifying_.is_empty() || (retry_ && starved_ != nullptr);
     }
-    // Something is on its way that no wave may be waiting for.
-    [[nodiscard]] bool is_busy() const noexcept;
-    // When turn() has something to do whatever happens until then.
-    [[nodiscard]] std::uint64_t next_timer_ns() const noexcept {
-        return store_ != nullptr ? store_->next_sweep_ns() : kNeverNs;
+    [[nodiscard]] bool is_busy() const noexcept override;
+    [[nodiscard]] std::uint64_t next_timer_ns() const noexcept override {
+        return store_->next_sweep_ns();
     }
-    [[nodiscard]] std::uint64_t flight_count() const noexcept { return flight_count_; }
+    [[nodiscard]] std::uint64_t flight_count() const noexcept override { return flight_count_; }
 
     // Host lane (BlockCopies).
     [[nodiscard]] std::uint64_t copy_limit(const Operation& operation,

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "runtime/block_lane.h"
+#include "runtime/block_reader.h"
 #include "runtime/check.h"
 #include "runtime/futex.h"
 #include "runtime/validate.h"
@@ -21,9 +23,16 @@ Executor::Executor(Tables* tables, StorageBackend* storage, HostBackend* host, c
       delivery_(*delivery),
       storage_(tables, storage, &ledger_, &counters_, this),
       host_(tables, host, &ledger_, &counters_, clock, this),
-      blocks_(tables, storage, &storage_, &host_, &ledger_, janitor, this),
       timers_(&tables->waves) {
-    host_.set_blocks(&blocks_);
+    WaveOwner* const owner = this;
+    if (tables->store != nullptr) {
+        blocks_ = std::make_unique<BlockLane>(tables, storage, &storage_, &host_, &ledger_, janitor,
+                                              owner);
+    } else if (tables->view != nullptr) {
+        blocks_ = std::make_unique<BlockReader>(tables, storage, &storage_, &host_, &ledger_,
+                                                janitor, owner);
+    }
+    host_.set_blocks(blocks_.get());
 }
 
 bool Executor::turn() noexcept {
@@ -36,7 +45,7 @@ bool Executor::turn() noexcept {
     more |= take_commands();
     fire_timers();
     more |= storage_.reap(now_ns_);  // also with nothing out: a wake-up is a result, too
-    more |= blocks_.turn(now_ns_);
+    if (blocks_ != nullptr) more |= blocks_->turn(now_ns_);
     more |= finish_resolved();
     storage_.issue(now_ns_);
     more |= storage_.is_held_back();
@@ -47,7 +56,7 @@ bool Executor::turn() noexcept {
     more |= finish_resolved();
     publish_load();
     // What host copies have filled may be written now.
-    return more || blocks_.has_work() || storage_.can_issue();
+    return more || (blocks_ != nullptr && blocks_->has_work()) || storage_.can_issue();
 }
 
 bool Executor::take_commands() noexcept {
@@ -179,7 +188,7 @@ void Executor::start(Wave* wave) noexcept {
     }
     if (!wave->list(Lane::kStorage).is_empty()) storage_.add(wave);
     if (!wave->list(Lane::kHost).is_empty()) host_.add(wave);
-    if (wave->blocks != nullptr) blocks_.start(wave, now_ns_);
+    if (wave->blocks != nullptr) blocks_->start(wave, now_ns_);
 }
 
 void Executor::stop(Wave* wave, bwrt_status status) noexcept {
@@ -194,7 +203,7 @@ void Executor::stop(Wave* wave, bwrt_status status) noexcept {
         if (wave->completion.status == BWRT_OK) wave->completion.status = status;
         wave->prefix = 0;
     }
-    if (wave->blocks != nullptr) blocks_.stop(wave);
+    if (wave->blocks != nullptr) blocks_->stop(wave);
     ledger_.abandon(wave, status);
     if (!was_waiting) {
         host_.stop(wave);
@@ -233,7 +242,7 @@ bool Executor::finish_resolved() noexcept {
 void Executor::finish(Wave* wave) noexcept {
     timers_.remove(wave);
     ledger_.close(wave, now_ns_);
-    if (wave->blocks != nullptr && wave->results != nullptr) blocks_.finish(*wave);
+    if (wave->blocks != nullptr && wave->results != nullptr) blocks_->finish(*wave);
     counters_.wave_over(wave->completion.status,
                         (wave->completion.flags & BWRT_COMPLETION_LATE) != 0);
     give_back_uses(wave);

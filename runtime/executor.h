@@ -14,13 +14,15 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 
-#include "runtime/block_lane.h"
+#include "runtime/block_service.h"
 #include "runtime/clock.h"
 #include "runtime/delivery.h"
 #include "runtime/host_lane.h"
 #include "runtime/ledger.h"
 #include "runtime/storage_lane.h"
+#include "runtime/store/janitor.h"
 #include "runtime/tables.h"
 #include "runtime/wave_heap.h"
 
@@ -35,7 +37,7 @@ struct DriverCall {
 
 class Executor final : private WaveOwner {
  public:
-    // Without a store there is no janitor.
+    // Without a store on disk there is no janitor.  Throws std::bad_alloc.
     Executor(Tables* tables, StorageBackend* storage, HostBackend* host, const Clock* clock,
              Delivery* delivery, Janitor* janitor = nullptr);
 
@@ -45,19 +47,23 @@ class Executor final : private WaveOwner {
 
     [[nodiscard]] std::uint64_t next_timer_ns() const noexcept {
         const std::uint64_t due_ns = timers_.is_empty() ? kNeverNs : timers_.top_key().due_ns;
-        return std::min(due_ns, blocks_.next_timer_ns());
+        return blocks_ != nullptr ? std::min(due_ns, blocks_->next_timer_ns()) : due_ns;
     }
     [[nodiscard]] std::uint64_t now_ns() const noexcept { return now_ns_; }
     [[nodiscard]] bool has_requests_out() const noexcept { return storage_.inflight_count() != 0; }
     // Something could be done at once, were turn() called.
     [[nodiscard]] bool has_work_left() const noexcept {
         return resolved_first_ != nullptr || host_.has_ready() || storage_.has_landed() ||
-               storage_.can_issue() || blocks_.has_work();
+               storage_.can_issue() || (blocks_ != nullptr && blocks_->has_work());
     }
     [[nodiscard]] std::uint32_t live_count() const noexcept { return live_count_; }
     // The store has something on its way that no wave may be waiting for.
-    [[nodiscard]] bool is_store_busy() const noexcept { return blocks_.is_busy(); }
-    [[nodiscard]] BlockLane& blocks() noexcept { return blocks_; }
+    [[nodiscard]] bool is_store_busy() const noexcept {
+        return blocks_ != nullptr && blocks_->is_busy();
+    }
+    [[nodiscard]] std::uint64_t flight_count() const noexcept {
+        return blocks_ != nullptr ? blocks_->flight_count() : 0;
+    }
     [[nodiscard]] const StorageLane& storage() const noexcept { return storage_; }
     [[nodiscard]] Counters& counters() noexcept { return counters_; }
 
@@ -96,7 +102,7 @@ class Executor final : private WaveOwner {
     Ledger ledger_;
     StorageLane storage_;
     HostLane host_;
-    BlockLane blocks_;
+    std::unique_ptr<BlockService> blocks_;  // of a runtime with a store
     WaveHeap<TimerPlace> timers_;
     std::uint64_t now_ns_ = 0;
     std::uint64_t sequence_ = 0;

@@ -53,6 +53,18 @@ Mapping Mapping::table(std::size_t length_bytes) {
     return mapping;
 }
 
+Mapping Mapping::file(int fd, std::size_t length_bytes, bool writable) noexcept {
+    Mapping mapping;
+    const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    void* address = mmap(nullptr, length_bytes, protection, MAP_SHARED, fd, 0);
+    if (address == MAP_FAILED) return mapping;
+    madvise(address, length_bytes, MADV_DONTDUMP);
+    madvise(address, length_bytes, MADV_DONTFORK);
+    mapping.base_ = mapping.address_ = address;
+    mapping.base_bytes_ = mapping.length_bytes_ = length_bytes;
+    return mapping;
+}
+
 RegionMemory::RegionMemory(RegionMemory&& other) noexcept { *this = std::move(other); }
 
 RegionMemory& RegionMemory::operator=(RegionMemory&& other) noexcept {

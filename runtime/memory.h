@@ -33,6 +33,9 @@ class Mapping {
     // Zeroed pages for a table; throws std::bad_alloc.
     static Mapping table(std::size_t length_bytes);
 
+    // The file's first bytes, shared with whoever maps it too; empty, and errno, when that fails.
+    static Mapping file(int fd, std::size_t length_bytes, bool writable) noexcept;
+
     [[nodiscard]] void* address() const noexcept { return address_; }
     [[nodiscard]] std::size_t length_bytes() const noexcept { return length_bytes_; }
 

@@ -45,9 +45,9 @@ bool Progress::make_world(const World& world) {
         // A direct and a buffered one each.
         options.file_count_max = 2 * (limits.region_count_max + tables_.regions.own_count());
         // Besides the regions' the staging arena, which may be several pieces of 1 GiB.
-        options.buffer_count_max = limits.region_count_max +
-                                   (tables_.calibration.stages() ? kArenaPieceCountMax : 0) +
-                                   (tables_.store != nullptr ? 2 * kArenaPieceCountMax : 0);
+        options.buffer_count_max =
+            limits.region_count_max + (tables_.calibration.stages() ? kArenaPieceCountMax : 0) +
+            (tables_.blocks.tenants != nullptr ? 2 * kArenaPieceCountMax : 0);
         options.pool_thread_count = limits.pool_thread_count;
         options.log = limits.log;
         options.log_user = limits.log_user;
@@ -61,7 +61,7 @@ bool Progress::make_world(const World& world) {
         host = own_host_.get();
     }
     Janitor* janitor = world.janitor;
-    if (tables_.store != nullptr && tables_.store->has_disk() && janitor == nullptr) {
+    if (tables_.blocks.has_disk && janitor == nullptr) {
         own_janitor_ = std::make_unique<ThreadJanitor>(
             [](void* storage) { static_cast<StorageBackend*>(storage)->wake(); }, storage_);
         if (own_janitor_->start_thread({nullptr, BWRT_NONE}) != BWRT_OK) return false;

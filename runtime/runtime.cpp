@@ -11,6 +11,7 @@
 
 #include "runtime/boundary.h"
 #include "runtime/limits.h"
+#include "runtime/own_io.h"
 #include "runtime/store/store.h"
 #include "runtime/submit.h"
 
@@ -81,17 +82,32 @@ void Tables::calibrate(FileState* file) const noexcept {
 Runtime::Runtime(const bwrt_config& checked, Calibration calibration, const Clock* clock,
                  const bwrt_store* store, std::uint32_t own_region_count)
     : clock_(clock != nullptr ? *clock : own_clock_),
-      store_(store != nullptr ? std::make_unique<Store>() : nullptr),
       tables_(checked, std::move(calibration), random_generation(),
               {kOwnWaveCount, own_region_count}),
       delivery_(&tables_.waves),
       progress_(&tables_, &delivery_, &clock_) {
-    tables_.store = store_.get();
     if (store != nullptr) tables_.flight_count_max = store->flight_count_max;
 }
 
 bwrt_status Runtime::open_store(const bwrt_store& checked, const ErrorSink& sink) {
-    return store_->open(checked, &tables_.regions, clock_.now_ns(), sink);
+    if ((checked.flags & BWRT_STORE_READER) != 0) {
+        view_ = std::make_unique<StoreView>();
+        if (const bwrt_status status =
+                view_->open(checked, &tables_.regions, clock_.now_ns(), sink)) {
+            return status;
+        }
+        tables_.view = view_.get();
+        tables_.blocks = {&view_->tenants(), view_->block_bytes_max(), false, true, true};
+        return BWRT_OK;
+    }
+    store_ = std::make_unique<Store>();
+    if (const bwrt_status status = store_->open(checked, &tables_.regions, clock_.now_ns(), sink)) {
+        return status;
+    }
+    tables_.store = store_.get();
+    tables_.blocks = {&store_->tenants(), store_->block_bytes_max(), store_->has_host(),
+                      store_->has_disk(), false};
+    return BWRT_OK;
 }
 
 bwrt_status Runtime::start(const World& world, const ErrorSink& sink) {
@@ -174,6 +190,8 @@ bwrt_status Runtime::cancel(bwrt_handle handle, const ErrorSink& sink) noexcept 
 
 namespace {
 
+constexpr std::size_t kStoreBytesMin = 88;  // of the first release
+
 // The description of a store, checked, with its defaults.
 bwrt_status read_store(const bwrt_config& config, bwrt_store* store_out,
                        std::uint32_t* own_region_count_out, const ErrorSink& sink) {
@@ -183,7 +201,7 @@ bwrt_status read_store(const bwrt_config& config, bwrt_store* store_out,
     }
     bwrt_store given;
     if (const bwrt_status status = copy_in(&given, config.store, config.store->struct_size,
-                                           sizeof given, "store.struct_size", sink)) {
+                                           kStoreBytesMin, "store.struct_size", sink)) {
         return status;
     }
     if (const bwrt_status status = Store::check(given, store_out, own_region_count_out, sink)) {

@@ -22,6 +22,7 @@
 #include "runtime/delivery.h"
 #include "runtime/progress.h"
 #include "runtime/store/store.h"
+#include "runtime/store/view.h"
 #include "runtime/tables.h"
 
 namespace bwrt::runtime {
@@ -71,7 +72,8 @@ class Runtime {
     void sample(bwrt_counters* counters_out, bwrt_route* routes_out);
     void caps(bwrt_caps* caps_out);  // caps.cpp
     // With a store.
-    [[nodiscard]] Store* store() noexcept { return store_.get(); }
+    [[nodiscard]] bool has_store() const noexcept { return tables_.blocks.tenants != nullptr; }
+    [[nodiscard]] const Tenants& tenants() const noexcept { return *tables_.blocks.tenants; }
     bwrt_status open_store(const bwrt_store& checked, const ErrorSink& sink);
     bwrt_status set_tenant(const bwrt_tenant& tenant, const ErrorSink& sink);
     void sample_store(const Tenant* tenant, bwrt_store_counters* counters_out);
@@ -96,6 +98,8 @@ class Runtime {
     [[nodiscard]] bool is_region_idle(std::uint32_t region_slot) noexcept;
     void log(std::int32_t level, const char* sentence) const noexcept;
     [[nodiscard]] std::uint64_t predict_pending_ns() const noexcept;
+    [[nodiscard]] std::uint32_t look_up_in_view(const Lookup& lookup,
+                                                bwrt_lookup_answer* answers) noexcept;
 
     // All blocks there were when a reader of events began, until he has had them.
     struct Snapshot {
@@ -104,6 +108,7 @@ class Runtime {
         std::vector<bwrt_event> events;
         std::size_t taken = 0;
     };
+    bwrt_status make_snapshot(Snapshot* snapshot, const ErrorSink& sink) noexcept;
     static constexpr std::uint64_t kSnapshotCursor = std::uint64_t{1} << 63;
     static constexpr std::size_t kSnapshotCountMax = 16;  // readers that begin at once
 
@@ -119,7 +124,8 @@ class Runtime {
     std::mutex events_mutex_;
     std::vector<Snapshot> snapshots_;
     std::uint64_t snapshot_number_ = 0;
-    std::unique_ptr<Store> store_;
+    std::unique_ptr<Store> store_;     // that is written; or
+    std::unique_ptr<StoreView> view_;  // one that is read
     Tables tables_;
     Delivery delivery_;
     Progress progress_;

@@ -15,6 +15,7 @@ namespace bwrt::runtime {
 
 bwrt_status Runtime::set_tenant(const bwrt_tenant& tenant, const ErrorSink& sink) {
     const std::lock_guard<std::mutex> lock(control_);
+    if (view_ != nullptr) return view_->set_tenant(tenant, sink);
     bwrt_status status = BWRT_OK;
     progress_.on_driver([&] {
         try {
@@ -29,11 +30,13 @@ bwrt_status Runtime::set_tenant(const bwrt_tenant& tenant, const ErrorSink& sink
 void Runtime::sample_store(const Tenant* tenant, bwrt_store_counters* counters_out) {
     const std::lock_guard<std::mutex> lock(control_);
     progress_.on_driver([&] {
-        store_->set_now(clock_.now_ns());
-        store_->sample(counters_out, tenant);
-        if (tenant == nullptr) {
-            counters_out->flight_count = progress_.executor().blocks().flight_count();
+        if (view_ != nullptr) {
+            view_->sample(counters_out, tenant);
+        } else {
+            store_->set_now(clock_.now_ns());
+            store_->sample(counters_out, tenant);
         }
+        if (tenant == nullptr) counters_out->flight_count = progress_.executor().flight_count();
     });
 }
 
@@ -76,12 +79,25 @@ std::uint64_t Runtime::predict_pending_ns() const noexcept {
         clock_.now_ns(), tables_.load.queued_bytes[kLane].load(std::memory_order_relaxed), 0, rate);
 }
 
+// A second look is enough: what it finds was there a moment ago.
+std::uint32_t Runtime::look_up_in_view(const Lookup& lookup, bwrt_lookup_answer* answers) noexcept {
+    StoreView::Doubt doubt;
+    const std::uint32_t prefix_count = view_->look_up(lookup, answers, &doubt);
+    if (!doubt.missed && !doubt.retired) return prefix_count;
+    if (!view_->refresh_if_due(doubt, clock_.now_ns())) return prefix_count;
+    return view_->look_up(lookup, answers, &doubt);
+}
+
 bwrt_status Runtime::look_up(const bwrt_lookup_query& query, bwrt_lookup_answer* answers,
                              std::uint32_t* prefix_count_out, std::uint32_t* leased_count_out,
                              const ErrorSink& sink) {
     if (const bwrt_status status = check_query(query, sink)) return status;
+    if (view_ != nullptr && query.lease_ms != 0) {
+        return fail(sink, BWRT_E_UNSUPPORTED, "query.lease_ms",
+                    "leases are for the shards' writers: a reader's hit is a hint");
+    }
     Lookup lookup = {};
-    lookup.tenant = store_->tenants().find(query.tenant);
+    lookup.tenant = tenants().find(query.tenant);
     if (lookup.tenant == nullptr) {
         return fail(sink, BWRT_E_INVAL, "query.tenant", "tenant %llu was not set",
                     ull(query.tenant));
@@ -101,6 +117,11 @@ bwrt_status Runtime::look_up(const bwrt_lookup_query& query, bwrt_lookup_answer*
         lookup.layout_digest = layout->digest;
         layout->gate.put_back();
     }
+    if (view_ != nullptr) {
+        if (leased_count_out != nullptr) *leased_count_out = 0;
+        *prefix_count_out = look_up_in_view(lookup, answers);
+        return BWRT_OK;
+    }
     const std::uint32_t prefix_count = runtime::look_up(
         store_->reader(), lookup, answers != nullptr ? predict_pending_ns() : 0, answers);
     std::uint32_t leased_count = 0;
@@ -118,14 +139,50 @@ bwrt_status Runtime::look_up(const bwrt_lookup_query& query, bwrt_lookup_answer*
 
 // ---- events
 
-// A snapshot takes the store as it is at one moment of the driver, so that nothing is told twice or
-// not at all; it is kept for the reader until he has had it, by the number in his cursor.
+// Of a store that is written it is of one moment of the driver, so that nothing is told twice or
+// not at all.
+bwrt_status Runtime::make_snapshot(Snapshot* snapshot, const ErrorSink& sink) noexcept {
+    bool made = true;
+    const auto make = [&] {
+        try {
+            snapshot->events.push_back({});
+            snapshot->events[0].kind = BWRT_EVENT_RESYNC;
+            snapshot->events[0].time_ns = clock_.now_ns();
+            if (view_ != nullptr) {
+                snapshot->last = view_->events().last();  // what comes meanwhile is behind it
+                view_->snapshot_events(&snapshot->events, clock_.now_ns());
+            } else {
+                store_->set_now(clock_.now_ns());
+                store_->snapshot_events(&snapshot->events);
+                snapshot->last = store_->events().last();
+            }
+        } catch (const std::bad_alloc&) {
+            made = false;
+        }
+    };
+    if (view_ != nullptr) {
+        make();
+    } else {
+        const std::lock_guard<std::mutex> control(control_);
+        progress_.on_driver(make);
+    }
+    return made ? BWRT_OK : fail(sink, BWRT_E_NOMEM, "", "no memory for a snapshot of the store");
+}
+
+// A snapshot is kept for the reader until he has had it, by the number in his cursor.
 bwrt_status Runtime::events(std::uint64_t* cursor, bwrt_event* events, std::uint32_t capacity,
                             std::uint32_t* count_out, const ErrorSink& sink) {
     const std::lock_guard<std::mutex> lock(events_mutex_);
+    if (view_ != nullptr) {
+        StoreView::Doubt doubt;
+        doubt.missed = true;  // a shard may have come
+        view_->refresh_if_due(doubt, clock_.now_ns());
+        view_->follow_events();
+    }
+    Events& stream = view_ != nullptr ? view_->events() : store_->events();
     if ((*cursor & kSnapshotCursor) == 0 && *cursor != 0) {
         const std::uint32_t most = std::min(capacity, Events::kTakeMax);
-        if (store_->events().take(cursor, events, most, count_out)) return BWRT_OK;
+        if (stream.take(cursor, events, most, count_out)) return BWRT_OK;
     }
     Snapshot* snapshot = nullptr;
     if ((*cursor & kSnapshotCursor) != 0) {
@@ -137,23 +194,9 @@ bwrt_status Runtime::events(std::uint64_t* cursor, bwrt_event* events, std::uint
         if (snapshots_.size() == kSnapshotCountMax) snapshots_.erase(snapshots_.begin());
         snapshot = &snapshots_.emplace_back();
         snapshot->number = kSnapshotCursor | ++snapshot_number_;
-        const std::lock_guard<std::mutex> control(control_);
-        bool made = true;
-        progress_.on_driver([&] {
-            try {
-                store_->set_now(clock_.now_ns());
-                snapshot->events.push_back({});
-                snapshot->events[0].kind = BWRT_EVENT_RESYNC;
-                snapshot->events[0].time_ns = store_->now_ns();
-                store_->snapshot_events(&snapshot->events);
-                snapshot->last = store_->events().last();
-            } catch (const std::bad_alloc&) {
-                made = false;
-            }
-        });
-        if (!made) {
+        if (const bwrt_status status = make_snapshot(snapshot, sink)) {
             snapshots_.pop_back();
-            return fail(sink, BWRT_E_NOMEM, "", "no memory for a snapshot of the store");
+            return status;
         }
     }
     const std::size_t count =

@@ -23,6 +23,17 @@ struct LoadEstimate {
 };
 
 class Store;
+class StoreView;
+class Tenants;
+
+// What of a store those must know who check block operations.
+struct BlockTerms {
+    const Tenants* tenants = nullptr;  // null: there is no store
+    std::uint32_t block_bytes_max = 0;
+    bool has_host = false;
+    bool has_disk = false;
+    bool reads_only = false;
+};
 
 // Places of the store's own, behind those of callers.
 struct OwnCounts {
@@ -46,7 +57,9 @@ struct Tables {
     ringbuf::CommandRing ring;
     ringbuf::BasicDoorbell<> doorbell;
     LoadEstimate load;
-    Store* store = nullptr;  // the runtime's, if it has one
+    Store* store = nullptr;     // the runtime's, if it has one that it writes
+    StoreView* view = nullptr;  // or one that it reads
+    BlockTerms blocks;
     std::uint32_t flight_count_max = 0;
 };
 

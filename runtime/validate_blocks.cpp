@@ -9,7 +9,7 @@
 
 #include "runtime/boundary.h"
 #include "runtime/pieces.h"
-#include "runtime/store/store.h"
+#include "runtime/store/tenants.h"
 #include "runtime/validate.h"
 
 namespace bwrt::runtime {
@@ -55,7 +55,7 @@ bwrt_status WaveBuilder::check_block_wave(const bwrt_wave& wave) {
         return fail(sink_, BWRT_E_INVAL, wave.tenant != 0 ? "wave.tenant" : "wave.block_bytes",
                     "set, but there are no blocks");
     }
-    if (tables_.store == nullptr) {
+    if (tables_.blocks.tenants == nullptr) {
         return fail(sink_, BWRT_E_UNSUPPORTED, "wave.blocks", "the runtime has no store");
     }
     if (wave.blocks == nullptr || wave.block_count == 0) {
@@ -71,7 +71,7 @@ bwrt_status WaveBuilder::check_block_wave(const bwrt_wave& wave) {
         return fail(sink_, BWRT_E_INVAL, "wave.blocks", "not aligned to %zu bytes",
                     alignof(bwrt_block));
     }
-    tenant_ = tables_.store->tenants().find(wave.tenant);
+    tenant_ = tables_.blocks.tenants->find(wave.tenant);
     if (tenant_ == nullptr) {
         return fail(sink_, BWRT_E_INVAL, "wave.tenant", "tenant %llu was not set",
                     ull(wave.tenant));
@@ -80,6 +80,10 @@ bwrt_status WaveBuilder::check_block_wave(const bwrt_wave& wave) {
 }
 
 bwrt_status WaveBuilder::check_block_form(const bwrt_operation& given, const bwrt_wave& wave) {
+    if (tables_.blocks.reads_only && given.kind != BWRT_OP_GET) {
+        return fail(sink_, BWRT_E_UNSUPPORTED, "operations[].kind",
+                    "kind %u is for the shards' writers: a reader of a store GETs", given.kind);
+    }
     const Form form = form_of(given.kind);
     if ((given.flags & ~form.flags) != 0) {
         return fail(sink_, BWRT_E_INVAL, "operations[].flags", "flags 0x%x are not all kind %u's",
@@ -129,7 +133,7 @@ bwrt_status WaveBuilder::check_block_form(const bwrt_operation& given, const bwr
 }
 
 bwrt_status WaveBuilder::check_block_tier(const bwrt_operation& given) {
-    const Store& store = *tables_.store;
+    const BlockTerms& store = tables_.blocks;
     const std::uint32_t tier = given.tier;
     const bool may_choose = given.kind == BWRT_OP_PUT || given.kind == BWRT_OP_MOVE;
     const bool must_choose = given.kind == BWRT_OP_MOVE;
@@ -143,10 +147,10 @@ bwrt_status WaveBuilder::check_block_tier(const bwrt_operation& given) {
     const bool needs_host =
         tier == BWRT_TIER_HOST || given.kind == BWRT_OP_PREFETCH || given.kind == BWRT_OP_PIN;
     const bool needs_disk = tier == BWRT_TIER_DISK || (given.flags & BWRT_BLOCK_DURABLE) != 0;
-    if (needs_host && !store.has_host()) {
+    if (needs_host && !store.has_host) {
         return fail(sink_, BWRT_E_UNSUPPORTED, "operations[].kind", "the store has no host tier");
     }
-    if (needs_disk && !store.has_disk()) {
+    if (needs_disk && !store.has_disk) {
         return fail(sink_, BWRT_E_UNSUPPORTED, "operations[].tier", "the store has no disk tier");
     }
     if (tier == BWRT_TIER_HOST && (given.flags & BWRT_BLOCK_DURABLE) != 0) {
@@ -214,10 +218,10 @@ bwrt_status WaveBuilder::check_block_side(const bwrt_operation& given, const Sid
             given.length_bytes != 0 ? "operations[].length_bytes" : "block_options.layout_digest",
             "set, and the layout says it");
     }
-    if (length == 0 || length > tables_.store->block_bytes_max()) {
+    if (length == 0 || length > tables_.blocks.block_bytes_max) {
         return fail(sink_, length == 0 ? BWRT_E_INVAL : BWRT_E_RANGE, "operations[].length_bytes",
                     "a block of %llu bytes: the limit is %u", ull(length),
-                    tables_.store->block_bytes_max());
+                    tables_.blocks.block_bytes_max);
     }
     if (side.layout != nullptr) {
         if (side.layout->group_last + given.group >= tables_.limits.group_count_max) {
@@ -262,8 +266,9 @@ bwrt_status WaveBuilder::make_block_copy(const Side& side, bool is_target, std::
 
 bwrt_status WaveBuilder::read_blocks(const bwrt_operation& given, const bwrt_wave& wave) {
     if (tenant_ == nullptr) {
-        return fail(sink_, tables_.store == nullptr ? BWRT_E_UNSUPPORTED : BWRT_E_INVAL,
-                    "wave.blocks", tables_.store == nullptr ? "the runtime has no store" : "NULL");
+        const bool has_store = tables_.blocks.tenants != nullptr;
+        return fail(sink_, has_store ? BWRT_E_INVAL : BWRT_E_UNSUPPORTED, "wave.blocks",
+                    has_store ? "NULL" : "the runtime has no store");
     }
     if (const bwrt_status status = check_block_form(given, wave)) return status;
     bwrt_block_options options;

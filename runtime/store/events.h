@@ -45,6 +45,12 @@ class Events {
         return true;
     }
 
+    // Whoever follows begins anew: what he would have to be told is not known.
+    void lose() {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        last_ += kCount + 1;
+    }
+
     [[nodiscard]] std::uint64_t last() {
         const std::lock_guard<std::mutex> lock(mutex_);
         return last_;

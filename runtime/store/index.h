@@ -86,8 +86,9 @@ struct BlockSeal {
 enum class Found : std::uint32_t { kMiss, kHit, kBusy };
 
 struct BlockAnswer {
-    BlockFields fields;   // of a hit
-    std::uint32_t entry;  // of a hit, and where kBusy
+    BlockFields fields;     // of a hit
+    std::uint32_t entry;    // of a hit, and where kBusy
+    std::uint32_t version;  // of a hit: another one, when the entry has changed since
     Found found;
 };
 
@@ -107,6 +108,11 @@ class IndexReader {
                    BlockSeal* seals_out = nullptr) const noexcept;
     [[nodiscard]] BlockAnswer find(const IndexKey& key,
                                    BlockSeal* seal_out = nullptr) const noexcept;
+
+    // What lies at this number, for who goes through all of them; false when nothing does, or when
+    // it is being changed for too long.
+    [[nodiscard]] bool look_at(std::uint32_t entry, IndexKey* key_out,
+                               BlockFields* fields_out) const noexcept;
 
     [[nodiscard]] std::uint32_t block_count() const noexcept;
     [[nodiscard]] std::uint32_t block_count_max() const noexcept { return shape_.block_count_max; }
@@ -131,7 +137,7 @@ class IndexReader {
     void search(const Probe& probe, Patience* patience, BlockAnswer* answer_out,
                 BlockSeal* seal_out) const noexcept;
     [[nodiscard]] Found copy_entry(std::uint32_t number, const Probe& probe, Patience* patience,
-                                   BlockFields* fields_out, BlockSeal* seal_out) const noexcept;
+                                   BlockAnswer* answer_out, BlockSeal* seal_out) const noexcept;
 
     const IndexHeader* header_ = nullptr;
     const IndexBucket* buckets_ = nullptr;

@@ -119,7 +119,7 @@ void IndexReader::prefetch_entry(const Probe& probe, bool with_seal) const noexc
 // a block that is there all the time are all its own.  So only an update of the very block that
 // is looked for can make a reader try again.
 Found IndexReader::copy_entry(std::uint32_t number, const Probe& probe, Patience* patience,
-                              BlockFields* fields_out, BlockSeal* seal_out) const noexcept {
+                              BlockAnswer* answer_out, BlockSeal* seal_out) const noexcept {
     const IndexEntry& entry = entries_[number];
     for (;;) {
         const std::uint32_t version = entry.version.get();
@@ -129,13 +129,34 @@ Found IndexReader::copy_entry(std::uint32_t number, const Probe& probe, Patience
         const std::uint64_t part = entry.part.get();
         if ((part & ~kFlagsMask) != probe.part) return Found::kMiss;
         if ((part & kUsedFlag) == 0) return Found::kMiss;
-        *fields_out = unpack(part, entry.place.get(), entry.length.get());
+        answer_out->fields = unpack(part, entry.place.get(), entry.length.get());
+        answer_out->version = version;
         if (seal_out != nullptr) {
             *seal_out = {seals_[number].layout_digest.get(), seals_[number].root_checksum.get()};
         }
         if (entry.version.is_still(version)) return Found::kHit;
         if (!patience->wait()) return Found::kBusy;
     }
+}
+
+bool IndexReader::look_at(std::uint32_t number, IndexKey* key_out,
+                          BlockFields* fields_out) const noexcept {
+    const IndexEntry& entry = entries_[number];
+    Patience patience;
+    do {
+        const std::uint32_t version = entry.version.get();
+        const std::uint64_t part = entry.part.get();
+        if ((part & kUsedFlag) == 0 && entry.version.is_still(version)) return false;
+        std::uint64_t identity[kIdentityWordCount];
+        for (std::size_t i = 0; i < kIdentityWordCount; ++i) identity[i] = entry.identity[i].get();
+        *fields_out = unpack(part, entry.place.get(), entry.length.get());
+        if (!entry.version.is_still(version)) continue;
+        std::memcpy(key_out->identity, identity, sizeof key_out->identity);
+        key_out->part = static_cast<std::uint32_t>(part);
+        key_out->tenant = static_cast<std::uint16_t>(part >> 32);
+        return true;
+    } while (patience.wait());
+    return false;
 }
 
 void IndexReader::search(const Probe& probe, Patience* patience, BlockAnswer* answer_out,
@@ -150,7 +171,7 @@ void IndexReader::search(const Probe& probe, Patience* patience, BlockAnswer* an
             const std::uint32_t number =
                 bucket.numbers[__builtin_ctz(slots)].load(std::memory_order::relaxed);
             if (number >= shape_.block_count_max) continue;
-            const Found found = copy_entry(number, probe, patience, &answer_out->fields, seal_out);
+            const Found found = copy_entry(number, probe, patience, answer_out, seal_out);
             if (found == Found::kMiss) continue;
             answer_out->entry = number;
             answer_out->found = found;

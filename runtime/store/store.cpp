@@ -27,6 +27,7 @@ bwrt_status Store::set_tenant(const bwrt_tenant& given, const ErrorSink& sink) {
         }
         if (tenant == nullptr) {
             const std::uint16_t index = spaces_.number_of(keys.space());
+            share_spaces();
             if (index < tenant_count_max_) tenant = tenants_->add(given.number, index, keys);
             if (tenant == nullptr) {
                 return fail(sink, BWRT_E_AGAIN, "store.tenant_count_max",
@@ -64,6 +65,9 @@ void Store::tell(std::uint32_t kind, std::uint32_t tier, std::uint32_t reason,
     event.tier = tier;
     event.reason = reason;
     events_.put(event);
+    if (shared_ == nullptr) return;
+    event.tenant = index_->key_of(entry).tenant;  // readers have names of their own for it
+    shared_->put_event(event);
 }
 
 void Store::snapshot_events(std::vector<bwrt_event>* events_out) const {

@@ -32,6 +32,7 @@
 #include "runtime/store/log_compaction.h"
 #include "runtime/store/recovery.h"
 #include "runtime/store/root.h"
+#include "runtime/store/shared_index.h"
 #include "runtime/store/tenants.h"
 
 namespace bwrt::runtime {
@@ -155,6 +156,9 @@ class Store {
     };
     class Found;
 
+    bwrt_status open_directories(const bwrt_store& checked, const ErrorSink& sink);
+    bwrt_status open_index(const bwrt_store& checked, const ErrorSink& sink);
+    void share_spaces() noexcept;
     bwrt_status open_memory(const bwrt_store& checked, const ErrorSink& sink);
     bwrt_status open_disk(const bwrt_store& checked, std::uint64_t now_ns, const ErrorSink& sink);
     bwrt_status open_log(const LogReport& report, const ErrorSink& sink);
@@ -173,7 +177,8 @@ class Store {
     std::uint32_t tenant_count_max_ = 0;
     std::unique_ptr<Tenants> tenants_;
     Spaces spaces_;
-    Mapping index_memory_;
+    Mapping index_memory_;                       // or
+    std::unique_ptr<SharedIndexWriter> shared_;  // where readers see it
     std::unique_ptr<IndexWriter> index_;
     std::unique_ptr<HostTier> host_;
     std::unique_ptr<MemoryPlaces> transit_;

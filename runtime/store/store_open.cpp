@@ -15,6 +15,7 @@
 #include "runtime/clock.h"
 #include "runtime/store/segment_file.h"
 #include "runtime/store/store.h"
+#include "runtime/store/view.h"
 
 namespace bwrt::runtime {
 namespace {
@@ -67,8 +68,30 @@ std::uint64_t random_word() {
     return word;
 }
 
+// What a reader has no use for, so it would be a mistake.
+bwrt_status check_reader(const bwrt_store& store, const ErrorSink& sink) {
+    const struct {
+        const char* field;
+        bool is_set;
+    } fields[] = {{"store.flags", (store.flags & BWRT_STORE_SHARED) != 0},
+                  {"store.shard", store.shard != nullptr},
+                  {"store.disk_bytes", store.disk_bytes != 0},
+                  {"store.host_bytes", store.host_bytes != 0},
+                  {"store.write_bytes_per_day", store.write_bytes_per_day != 0},
+                  {"store.block_count_max", store.block_count_max != 0},
+                  {"store.lease_count_max", store.lease_count_max != 0},
+                  {"store.write_touch_count", store.write_touch_count != 0}};
+    for (const auto& field : fields) {
+        if (!field.is_set) continue;
+        return fail(sink, BWRT_E_INVAL, field.field, "set, and a READER writes no shard");
+    }
+    if (store.directory_count != 0) return BWRT_OK;
+    return fail(sink, BWRT_E_INVAL, "store.directories", "NULL, and a READER has nothing else");
+}
+
 bwrt_status check_sizes(const bwrt_store& store, const ErrorSink& sink) {
-    if (store.directory_count != 0 && store.disk_bytes < kDiskBytesMin) {
+    const bool reads = (store.flags & BWRT_STORE_READER) != 0;
+    if (store.directory_count != 0 && !reads && store.disk_bytes < kDiskBytesMin) {
         return fail(sink, BWRT_E_INVAL, "store.disk_bytes", "%llu bytes are below %llu",
                     ull(store.disk_bytes), ull(kDiskBytesMin));
     }
@@ -100,7 +123,8 @@ bwrt_status check_sizes(const bwrt_store& store, const ErrorSink& sink) {
 bwrt_status Store::check(const bwrt_store& given, bwrt_store* checked_out,
                          std::uint32_t* own_count_out, const ErrorSink& sink) {
     bwrt_store store = given;
-    if ((store.flags & ~std::uint32_t{BWRT_STORE_HUGE}) != 0 || store.reserved != 0) {
+    constexpr std::uint32_t kFlags = BWRT_STORE_HUGE | BWRT_STORE_SHARED | BWRT_STORE_READER;
+    if ((store.flags & ~kFlags) != 0 || store.reserved != 0) {
         return fail(sink, BWRT_E_INVAL, store.reserved != 0 ? "store.reserved" : "store.flags",
                     "flags 0x%x are not all BWRT_STORE_*", store.flags);
     }
@@ -122,6 +146,15 @@ bwrt_status Store::check(const bwrt_store& given, bwrt_store* checked_out,
         return fail(sink, BWRT_E_INVAL, "store.directories",
                     "NULL, and disk_bytes, transit_bytes, shard or write_bytes_per_day is set");
     }
+    const bool shares = (store.flags & BWRT_STORE_SHARED) != 0;
+    if (store.directory_count == 0 && (shares || store.index_directory != nullptr)) {
+        return fail(sink, BWRT_E_INVAL, shares ? "store.flags" : "store.index_directory",
+                    "set, and there is no disk tier that others could read");
+    }
+    const bool reads = (store.flags & BWRT_STORE_READER) != 0;
+    if (reads) {
+        if (const bwrt_status status = check_reader(store, sink)) return status;
+    }
     if (store.block_bytes_max == 0) {
         std::uint64_t most = kBlockBytesMax;
         if (store.host_bytes != 0) most = std::min(most, store.host_bytes / 8);
@@ -141,6 +174,11 @@ bwrt_status Store::check(const bwrt_store& given, bwrt_store* checked_out,
             std::max<std::uint64_t>(kTransitBytes, std::uint64_t{8} * store.block_bytes_max);
     }
     if (const bwrt_status status = check_sizes(store, sink)) return status;
+    if (reads) {
+        *own_count_out = StoreView::kOwnCount;
+        *checked_out = store;
+        return BWRT_OK;
+    }
     // The length of segments may be an earlier process's: at most as many as there can be.
     *own_count_out = kSegmentSlot;
     if (store.directory_count != 0) {
@@ -162,9 +200,10 @@ bwrt_status Store::open(const bwrt_store& checked, RegionTable* regions, std::ui
     quotas_.resize(tenant_count_max_);
     wall_offset_s_ = static_cast<std::uint64_t>(std::time(nullptr)) - now_ns / 1'000'000'000;
     set_now(now_ns);
-    index_memory_ = Mapping::table(IndexWriter::range_bytes(checked.block_count_max));
-    index_ = std::make_unique<IndexWriter>(index_memory_.address(), checked.block_count_max,
-                                           random_word());
+    if (checked.directory_count != 0) {
+        if (const bwrt_status status = open_directories(checked, sink)) return status;
+    }
+    if (const bwrt_status status = open_index(checked, sink)) return status;
     if (const bwrt_status status = open_memory(checked, sink)) return status;
     std::uint8_t secret[kSecretBytes];
     if (checked.directory_count != 0) {
@@ -175,9 +214,53 @@ bwrt_status Store::open(const bwrt_store& checked, RegionTable* regions, std::ui
     }
     const TenantKeys keys(0, secret);
     const std::uint16_t index = spaces_.number_of(keys.space());
-    if (index < tenant_count_max_ && tenants_->add(0, index, keys) != nullptr) return BWRT_OK;
-    return fail(sink, BWRT_E_RANGE, "store.tenant_count_max",
-                "%u tenants have blocks here already, and tenant 0 none", tenant_count_max_);
+    if (index >= tenant_count_max_ || tenants_->add(0, index, keys) == nullptr) {
+        return fail(sink, BWRT_E_RANGE, "store.tenant_count_max",
+                    "%u tenants have blocks here already, and tenant 0 none", tenant_count_max_);
+    }
+    if (shared_ == nullptr) return BWRT_OK;
+    share_spaces();
+    return shared_->publish(segments_->segment_bytes(), sink);
+}
+
+// In memory of this process, or where its readers see it.
+bwrt_status Store::open_index(const bwrt_store& checked, const ErrorSink& sink) {
+    void* range = nullptr;
+    if ((checked.flags & BWRT_STORE_SHARED) != 0) {
+        OpenFile directory;
+        if (const bwrt_status status =
+                open_shared_directory(checked.index_directory, &directory, sink)) {
+            return status;
+        }
+        shared_ = std::make_unique<SharedIndexWriter>();
+        if (const bwrt_status status =
+                shared_->create(std::move(directory), SharedName(roots_[0], checked.shard),
+                                checked.block_count_max, tenant_count_max_, sink)) {
+            return status;
+        }
+        range = shared_->range();
+    } else {
+        // What an earlier writer shared says nothing of what this one does.
+        OpenFile directory;
+        if (checked.directory_count != 0 &&
+            open_shared_directory(checked.index_directory, &directory, {}) == BWRT_OK) {
+            retire_shared_index(directory.fd(), SharedName(roots_[0], checked.shard));
+        }
+        index_memory_ = Mapping::table(IndexWriter::range_bytes(checked.block_count_max));
+        range = index_memory_.address();
+    }
+    index_ = std::make_unique<IndexWriter>(range, checked.block_count_max, random_word());
+    return BWRT_OK;
+}
+
+// Before an entry of theirs is made.  Those behind tenant_count_max have none.
+void Store::share_spaces() noexcept {
+    if (shared_ == nullptr) return;
+    const std::size_t count = std::min<std::size_t>(spaces_.count(), tenant_count_max_);
+    for (std::uint32_t number = shared_->space_count(); number < count; ++number) {
+        const auto known = static_cast<std::uint16_t>(number);
+        shared_->put_space(known, spaces_.space_of(known));
+    }
 }
 
 bwrt_status Store::open_memory(const bwrt_store& checked, const ErrorSink& sink) {
@@ -239,9 +322,7 @@ class Store::Found final : public RecoveryObserver {
     std::uint64_t order_ = 0;
 };
 
-bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
-                             const ErrorSink& sink) {
-    const std::uint64_t begun_ns = MonotonicClock().now_ns();
+bwrt_status Store::open_directories(const bwrt_store& checked, const ErrorSink& sink) {
     roots_.resize(checked.directory_count);
     shards_.resize(checked.directory_count);
     for (std::uint32_t i = 0; i < checked.directory_count; ++i) {
@@ -254,6 +335,12 @@ bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
         }
         if (status != BWRT_OK) return status;
     }
+    return BWRT_OK;
+}
+
+bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
+                             const ErrorSink& sink) {
+    const std::uint64_t begun_ns = MonotonicClock().now_ns();
     std::vector<DirectoryBudget> budgets = budgets_of(checked);
     std::uint64_t segment_bytes = 0;
     if (const bwrt_status status =

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// view.h — a store as a reader has it: every shard's shared index, and the files behind them.
+//
+//   refresh() ──▶ shards/NAME ──▶ attached indices (shared_index.h), each in a place of its own
+//                                        │
+//   bwrt_lookup, any thread ──look_up()──┤   gate taken, asked, put back
+//   block reader, driver ─────find()─────┘
+//
+// A shard is attached when its index is found, and anew when that is retired, by whoever comes upon
+// a miss or upon a retired index: the calling thread of a lookup, or a job for the driver's GETs.
+// Who misses all the time looks every 100 ms.  What is attached no more stays mapped until nobody
+// is inside: the place's gate says so (runtime/gate.h), whose generation is that of the life.
+//
+// What an index says is another process's: it is copied, checked and only then acted upon, and what
+// is read by it is verified whole.  Nothing is written, and no lock is anybody's who would wait.
+
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "include/bwrt.h"
+#include "runtime/block_task.h"
+#include "runtime/gate.h"
+#include "runtime/region.h"
+#include "runtime/store/counts.h"
+#include "runtime/store/events.h"
+#include "runtime/store/memory_places.h"
+#include "runtime/store/root.h"
+#include "runtime/store/shared_index.h"
+#include "runtime/store/tenants.h"
+
+namespace bwrt::runtime {
+
+struct Lookup;
+
+// Where a reader has seen a block; of one state of its entry.
+struct Sighting {
+    std::uint64_t life = 0;  // of the index that said so; 0: it was not seen
+    std::uint32_t shard = 0;
+    std::uint32_t entry = 0;
+    std::uint32_t version = 0;
+    std::uint32_t segment = 0;
+    std::uint64_t offset_bytes = 0;
+    std::uint64_t segment_bytes = 0;
+    std::uint64_t root_checksum = 0;
+
+    // Nothing has been done to the entry in between.
+    [[nodiscard]] bool is_same(const Sighting& other) const noexcept {
+        return life == other.life && entry == other.entry && version == other.version;
+    }
+};
+
+class StoreView {
+ public:
+    // Places in the region table, behind the callers': transit, segments.
+    static constexpr std::uint32_t kTransitSlot = 0, kSegmentSlot = 1;
+    static constexpr std::uint32_t kSegmentCount = 256;  // open at a time
+    static constexpr std::uint32_t kOwnCount = kSegmentSlot + kSegmentCount;
+    static constexpr std::uint32_t kShardCountMax = 256;
+    static constexpr std::uint64_t kRefreshNs = 100'000'000;
+
+    // Opens what a checked description names; `regions` has the own places.
+    bwrt_status open(const bwrt_store& checked, RegionTable* regions, std::uint64_t now_ns,
+                     const ErrorSink& sink);
+
+    // ---- any thread
+
+    [[nodiscard]] const Tenants& tenants() const noexcept { return *tenants_; }
+    [[nodiscard]] std::uint32_t block_bytes_max() const noexcept { return block_bytes_max_; }
+
+    // What might be otherwise if the shards were looked for again.
+    struct Doubt {
+        bool missed = false;   // or answered by what a writer has in memory, who may be gone
+        bool retired = false;  // an index that is over
+    };
+    // As look_up() of lookup.h, over all shards: the best that one of them says of each part.
+    std::uint32_t look_up(const Lookup& lookup, bwrt_lookup_answer* answers,
+                          Doubt* doubt_out) const noexcept;
+    // True when they were looked for, now.  Not when they were a moment ago, or another thread
+    // does.
+    bool refresh_if_due(const Doubt& doubt, std::uint64_t now_ns) noexcept;
+    [[nodiscard]] bool is_due(const Doubt& doubt, std::uint64_t now_ns) const noexcept;
+
+    // ---- under the control plane's mutex
+
+    bwrt_status set_tenant(const bwrt_tenant& tenant, const ErrorSink& sink);
+
+    // ---- a reader of events at a time (view_events.cpp)
+
+    [[nodiscard]] Events& events() noexcept { return events_; }
+    // Brings in what has happened in all shards; those who follow begin anew where it is not known.
+    void follow_events();
+    // All that is there, behind follow_events().
+    void snapshot_events(std::vector<bwrt_event>* events_out, std::uint64_t now_ns);
+
+    // ---- driver
+
+    // A block on the disk of some shard, of this length and layout; false where there is none.
+    [[nodiscard]] bool find(const Tenant& tenant, const BlockName& name, std::uint32_t length_bytes,
+                            std::uint64_t layout_digest, Sighting* sighting_out,
+                            Doubt* doubt_out) const noexcept;
+    // What did not come back whole from there is a miss as long as its entry is as it is.
+    void set_bad(const Sighting& sighting) noexcept;
+    [[nodiscard]] MemoryPlaces& transit() noexcept { return *transit_; }
+    [[nodiscard]] TenantCount& count_of(std::uint16_t tenant) noexcept { return counts_[tenant]; }
+    void sample(bwrt_store_counters* counters_out, const Tenant* tenant) const noexcept;
+    [[nodiscard]] std::uint16_t own_slot(std::uint32_t place) const noexcept {
+        return static_cast<std::uint16_t>(regions_->count_max() + place);
+    }
+
+    // ---- jobs (view_attach.cpp): they block
+
+    void refresh(std::uint64_t now_ns) noexcept;
+    // In segment place `place`, instead of what was there.
+    bwrt_status open_segment_region(std::uint32_t place, const Sighting& where,
+                                    const ErrorSink& sink);
+
+ private:
+    // One life of one shard's index.
+    struct Place {
+        Gate gate;
+        std::atomic<std::uint64_t> life{0};  // that the gate is open for; 0: none
+        std::atomic<bool> has_writer{false};
+        // Written while nobody is inside.
+        std::uint32_t shard = 0;
+        std::unique_ptr<SharedIndexReader> index;
+        // By tenant: how many spaces were looked through for it, or its number + 1 above.
+        std::unique_ptr<std::atomic<std::uint64_t>[]> numbers;
+    };
+    // How far a place's events are in the ring.
+    struct Followed {
+        std::uint64_t life = 0;
+        std::uint64_t next = 0;
+        bool has_writer = false;
+    };
+
+    // Keeps a place's index there.
+    class Inside {
+     public:
+        explicit Inside(Place* place) noexcept : place_(place) {
+            life_ = place->life.load(std::memory_order_acquire);
+            is_in_ = life_ != 0 && place->gate.take(life_) == Gate::Answer::kTaken;
+        }
+        ~Inside() {
+            if (is_in_) place_->gate.put_back();
+        }
+        Inside(const Inside&) = delete;
+        Inside& operator=(const Inside&) = delete;
+        [[nodiscard]] bool is_in() const noexcept { return is_in_; }
+        [[nodiscard]] std::uint64_t life() const noexcept { return life_; }
+
+     private:
+        Place* place_;
+        std::uint64_t life_;
+        bool is_in_;
+    };
+
+    // What a batch of keys has come to, so far.
+    enum class Seen : std::uint8_t { kMiss, kPending, kHost, kDisk };
+    struct Batch;
+
+    void ask(const Place& place, std::uint64_t life, const Lookup& lookup, Batch* batch,
+             Doubt* doubt) const noexcept;
+    [[nodiscard]] std::uint16_t number_of(const Place& place, const Tenant& tenant) const noexcept;
+    [[nodiscard]] bool is_bad(std::uint64_t life, std::uint32_t entry,
+                              std::uint32_t version) const noexcept;
+    [[nodiscard]] static std::uint64_t mark_of(std::uint64_t life, std::uint32_t entry,
+                                               std::uint32_t version) noexcept;
+
+    void refresh_all();
+    void attach(const std::string& name, std::uint32_t shard);
+    void detach(Place* place) noexcept;
+    void reap() noexcept;
+    [[nodiscard]] std::uint32_t ordinal_of(const std::string& name);
+
+    void follow(Followed* followed, const Place& place, std::uint64_t life, bool has_writer);
+    [[nodiscard]] std::vector<std::uint64_t> tenants_by_number(const Place& place) const;
+
+    RegionTable* regions_ = nullptr;
+    std::uint32_t block_bytes_max_ = 0;
+    std::uint32_t tenant_count_max_ = 0;
+    std::uint32_t tenant_count_ = 0;
+    std::unique_ptr<Tenants> tenants_;
+    std::vector<StoreRoot> roots_;
+    OpenFile shared_directory_;
+    std::unique_ptr<MemoryPlaces> transit_;
+    std::vector<TenantCount> counts_;
+
+    std::unique_ptr<Place[]> places_;
+    std::atomic<std::uint32_t> place_count_{0};  // those behind were never used
+    std::atomic<std::uint64_t> refreshed_ns_{0};
+
+    // Whoever looks for shards holds it.
+    std::mutex refresh_mutex_;
+    std::vector<std::string> shards_;  // by ordinal
+    std::uint64_t last_life_ = 0;
+
+    static constexpr std::uint32_t kBadCount = 1024;
+    std::unique_ptr<std::atomic<std::uint64_t>[]> bad_;  // marks, each where its low bits say
+    std::atomic<bool> has_bad_{false};
+
+    Events events_;
+    std::vector<Followed> followed_;  // by place
+};
+
+}  // namespace bwrt::runtime

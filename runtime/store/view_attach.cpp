@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// view_attach.cpp — what of a view blocks: directories, indices that come and go, segments.
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+
+#include "runtime/boundary.h"
+#include "runtime/store/inspect.h"
+#include "runtime/store/segment_file.h"
+#include "runtime/store/segments.h"
+#include "runtime/store/view.h"
+
+namespace bwrt::runtime {
+
+bwrt_status StoreView::open(const bwrt_store& checked, RegionTable* regions, std::uint64_t now_ns,
+                            const ErrorSink& sink) {
+    regions_ = regions;
+    block_bytes_max_ = checked.block_bytes_max;
+    tenant_count_max_ = checked.tenant_count_max;
+    tenants_ = std::make_unique<Tenants>(tenant_count_max_);
+    counts_.resize(tenant_count_max_);
+    places_ = std::make_unique<Place[]>(kShardCountMax);
+    followed_.resize(kShardCountMax);
+    bad_ = std::make_unique<std::atomic<std::uint64_t>[]>(kBadCount);
+    for (std::uint32_t i = 0; i < checked.directory_count; ++i) {
+        StoreRoot root;
+        if (const bwrt_status status =
+                open_root(checked.directories[i], i, i == 0 ? nullptr : &roots_[0], Access::kRead,
+                          &root, sink)) {
+            return status;
+        }
+        roots_.push_back(std::move(root));
+    }
+    if (const bwrt_status status =
+            open_shared_directory(checked.index_directory, &shared_directory_, sink)) {
+        return status;
+    }
+    bwrt_region description = {};
+    description.kind = BWRT_REGION_ALLOCATED;
+    description.flags = (checked.flags & BWRT_STORE_HUGE) != 0 ? BWRT_REGION_HUGE : 0;
+    description.length_bytes = checked.transit_bytes;
+    char reason[160];
+    if (const bwrt_status status =
+            regions_->fill_own(own_slot(kTransitSlot), description, reason, sizeof reason, sink)) {
+        return status;
+    }
+    transit_ = std::make_unique<MemoryPlaces>(regions_->at(own_slot(kTransitSlot)),
+                                              own_slot(kTransitSlot));
+    const TenantKeys keys(0, roots_[0].superblock.secret);
+    static_cast<void>(tenants_->add(0, 0, keys));
+    tenant_count_ = 1;
+    refresh(now_ns);
+    return BWRT_OK;
+}
+
+// ---- shards that come and go
+
+bool StoreView::is_due(const Doubt& doubt, std::uint64_t now_ns) const noexcept {
+    if (doubt.retired) return true;
+    return doubt.missed && now_ns >= refreshed_ns_.load(std::memory_order_relaxed) + kRefreshNs;
+}
+
+bool StoreView::refresh_if_due(const Doubt& doubt, std::uint64_t now_ns) noexcept {
+    if (!is_due(doubt, now_ns)) return false;
+    const std::unique_lock<std::mutex> lock(refresh_mutex_, std::try_to_lock);
+    if (!lock.owns_lock() || !is_due(doubt, now_ns)) return false;
+    refresh_all();
+    refreshed_ns_.store(now_ns, std::memory_order_relaxed);
+    return true;
+}
+
+void StoreView::refresh(std::uint64_t now_ns) noexcept {
+    const std::lock_guard<std::mutex> lock(refresh_mutex_);
+    refresh_all();
+    refreshed_ns_.store(now_ns, std::memory_order_relaxed);
+}
+
+// What there is no memory for is not there; the next one looks again.
+void StoreView::refresh_all() try {
+    reap();
+    const std::uint32_t count = place_count_.load(std::memory_order_relaxed);
+    std::vector<bool> is_attached(shards_.size());
+    for (std::uint32_t i = 0; i < count; ++i) {
+        Place& place = places_[i];
+        if (place.life.load(std::memory_order_relaxed) == 0) continue;
+        const bool has_writer = place.index->has_writer();
+        place.has_writer.store(has_writer, std::memory_order_relaxed);
+        const SharedName name(roots_[0], shards_[place.shard].c_str());
+        if (place.index->is_retired() ||
+            (!has_writer && !place.index->has_its_name(shared_directory_.fd(), name))) {
+            detach(&place);
+        } else {
+            is_attached[place.shard] = true;
+        }
+    }
+    reap();
+    std::vector<std::string> names;
+    const OpenFile shards =
+        open_beneath(roots_[0].directory.fd(), "shards", O_RDONLY | O_DIRECTORY);
+    if (!shards.is_open() || !list_directory(shards.fd(), &names)) return;
+    for (const std::string& name : names) {
+        if (!is_shard_name(name.c_str())) continue;
+        const std::uint32_t shard = ordinal_of(name);
+        if (shard < is_attached.size() && is_attached[shard]) continue;
+        attach(name, shard);
+    }
+} catch (const std::bad_alloc&) {
+}
+
+std::uint32_t StoreView::ordinal_of(const std::string& name) {
+    const auto found = std::find(shards_.begin(), shards_.end(), name);
+    const auto ordinal = static_cast<std::uint32_t>(found - shards_.begin());
+    if (found == shards_.end()) shards_.push_back(name);
+    return ordinal;
+}
+
+void StoreView::attach(const std::string& name, std::uint32_t shard) {
+    const SharedName shared(roots_[0], name.c_str());
+    auto index = std::make_unique<SharedIndexReader>();
+    if (index->open(shared_directory_.fd(), shared) != SharedIndexReader::Opened::kYes) return;
+    if (index->is_retired()) return;
+    for (std::uint32_t i = 0; i < kShardCountMax; ++i) {
+        Place& place = places_[i];
+        if (place.index != nullptr) continue;
+        place.numbers = std::make_unique<std::atomic<std::uint64_t>[]>(tenant_count_max_);
+        place.shard = shard;
+        place.has_writer.store(index->has_writer(), std::memory_order_relaxed);
+        place.index = std::move(index);
+        const std::uint64_t life = ++last_life_;
+        place.gate.open(life);
+        place.life.store(life, std::memory_order_release);
+        if (i >= place_count_.load(std::memory_order_relaxed)) {
+            place_count_.store(i + 1, std::memory_order_release);
+        }
+        return;
+    }
+}
+
+// Nobody comes in any more; reap() takes the index away when nobody is inside.
+void StoreView::detach(Place* place) noexcept {
+    static_cast<void>(place->gate.close(place->life.load(std::memory_order_relaxed)));
+    place->life.store(0, std::memory_order_relaxed);
+}
+
+void StoreView::reap() noexcept {
+    for (std::uint32_t i = 0; i < place_count_.load(std::memory_order_relaxed); ++i) {
+        Place& place = places_[i];
+        if (place.index == nullptr || place.life.load(std::memory_order_relaxed) != 0) continue;
+        if (!place.gate.is_idle()) continue;
+        place.index.reset();
+        place.numbers.reset();
+    }
+}
+
+// ---- segments
+
+bwrt_status StoreView::open_segment_region(std::uint32_t place, const Sighting& where,
+                                           const ErrorSink& sink) {
+    const std::uint16_t slot = own_slot(kSegmentSlot + place);
+    if (regions_->at(slot).generation != 0) regions_->remove(slot);
+    std::string name;
+    {
+        const std::lock_guard<std::mutex> lock(refresh_mutex_);
+        name = shards_[where.shard];
+    }
+    Shard shard;
+    OpenFile file;
+    SegmentReport report;
+    bwrt_status status = open_shard(roots_[Segments::directory_of(where.segment)], name.c_str(),
+                                    Access::kRead, false, &shard, sink);
+    if (status == BWRT_OK) {
+        status = open_segment(shard.directory.fd(), where.segment, where.segment_bytes,
+                              Access::kRead, &file, &report, sink);
+    }
+    if (status != BWRT_OK) return status;
+    bwrt_region description = {};
+    description.kind = BWRT_REGION_FILE;
+    description.flags = BWRT_REGION_DIRECT | BWRT_REGION_READ_ONLY;
+    description.fd = file.fd();
+    description.length_bytes = where.segment_bytes;
+    char reason[160];
+    return regions_->fill_own(slot, description, reason, sizeof reason, sink);
+}
+
+}  // namespace bwrt::runtime

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// pair_world.h — a writer of a store that shares its index, and a reader beside it, in one process:
+// two runtimes that know nothing of each other.
+//
+// Their indices lie in a folder of their own in /dev/shm, gone at the end of the test.
+
+#pragma once
+
+#include "tests/blocks/block_world.h"
+
+namespace bwrt::test {
+
+struct Pair {
+    BlockWorld writer;
+    BlockWorld reader;
+    char indices[40] = "/dev/shm/bwrt-test-XXXXXX";
+
+    [[nodiscard]] StoreOf shared(std::uint64_t host_bytes = 0) const {
+        StoreOf store(host_bytes, kDiskBytes);
+        store.store.flags = BWRT_STORE_SHARED;
+        store.store.index_directory = indices;
+        return store;
+    }
+    [[nodiscard]] StoreOf reading() const {
+        StoreOf store(0, kDiskBytes);
+        store.store.flags = BWRT_STORE_READER;
+        store.store.disk_bytes = 0;
+        store.store.block_count_max = 0;
+        store.store.index_directory = indices;
+        return store;
+    }
+    void open(std::uint64_t host_bytes = 0) {
+        writer.open(shared(host_bytes));
+        reader.open(reading());
+    }
+    // What a reader looks for at most every 100 ms is due.
+    void let_reader_look() { let_time_pass(&reader, 200'000'000); }
+};
+
+inline Pair* pair_of(void** state) { return static_cast<Pair*>(*state); }
+
+inline int enter_pair(void** state) {
+    auto* pair = new Pair;
+    *state = pair;
+    if (mkdtemp(pair->indices) == nullptr) return -1;
+    return enter_folder(&pair->writer.folder);
+}
+
+inline int leave_pair(void** state) {
+    Pair* pair = pair_of(state);
+    int failed = pair->reader.close_with(BWRT_SHUTDOWN_CANCEL);
+    failed |= pair->writer.close_with(BWRT_SHUTDOWN_CANCEL);
+    delete pair->reader.clock;
+    delete pair->writer.clock;
+    std::filesystem::remove_all(pair->indices);
+    failed |= leave_folder(&pair->writer.folder);
+    delete pair;
+    return failed;
+}
+
+// The shared indices that there are, and drafts of them.
+inline std::vector<std::string> indices_of(const Pair& pair) {
+    std::vector<std::string> paths;
+    for (const auto& file : std::filesystem::directory_iterator(pair.indices)) {
+        paths.push_back(file.path().string());
+    }
+    std::sort(paths.begin(), paths.end());
+    return paths;
+}
+
+}  // namespace bwrt::test
+
+#define IN_PAIR(sentence) \
+    cmocka_unit_test_setup_teardown(sentence, bwrt::test::enter_pair, bwrt::test::leave_pair)
