@@ -84,7 +84,8 @@ std::vector<std::string> arguments_of(const TestFile& file, const IoJob& job, Fi
         "fio", "--name=bench", "--filename=" + file.path(),
         "--size=" + std::to_string(file.length_bytes()), "--allow_file_create=0",
         "--ioengine=io_uring", "--registerfiles", "--direct=1",
-        "--rw=" + std::string(job.direction == Direction::kRead ? "randread" : "randwrite"),
+        "--rw=" + std::string(job.run_blocks > 1 ? "" : "rand") +
+            (job.direction == Direction::kRead ? "read" : "write"),
         "--bs=" + std::to_string(job.block_bytes), "--iodepth=" + std::to_string(job.depth),
         // Worth 10 to 20 %: else it makes a system call for each request, and a vector of one.
         "--iodepth_batch_submit=" + std::to_string(job.depth), "--iodepth_batch_complete_min=1",

@@ -34,6 +34,7 @@ struct Options {
     std::uint32_t rounds = 15;
     std::uint64_t duration_ms = 250;
     std::uint32_t depth = 32;
+    std::uint32_t run_blocks = 1;
     std::vector<std::uint64_t> sizes = {65536, 262144, 655360, 1u << 20, 4u << 20};
     std::vector<std::string> names = {"fio-plain", "fio-huge",    "raw",
                                       "bwrt",      "bwrt-caller", "bwrt-plain"};
@@ -113,7 +114,10 @@ void print_rows(const std::vector<Row>& rows, const Row& reference) {
 void print_goals(std::vector<Row>* rows, const Row& reference, const IoJob& shape) {
     const bool reading = shape.direction == Direction::kRead;
     const std::string name =
-        (reading ? "cold random reads of " : "random writes of ") + size_text(shape.block_bytes);
+        (shape.run_blocks > 1 ? "prefixes of " + std::to_string(shape.run_blocks) + " blocks of "
+         : reading            ? "cold random reads of "
+                              : "random writes of ") +
+        size_text(shape.block_bytes);
     if (std::string(reference.kind->name).rfind("fio", 0) != 0) return;
     const Row* const loop = find(rows, "raw");
     if (loop != nullptr) {
@@ -163,8 +167,10 @@ void compare(const TestFile& file, const Options& options, IoJob shape) {
             row.cpu_ms_per_gb.push_back(result.cpu_ms_per_gb());
         }
     }
-    std::printf("random %s of %s, depth %u\n",
-                shape.direction == Direction::kRead ? "reads" : "writes",
+    std::printf("%s of %s, depth %u\n",
+                shape.direction == Direction::kWrite ? "random writes"
+                : shape.run_blocks > 1               ? "runs of neighbours (fio: sequential reads)"
+                                                     : "random reads",
                 size_text(shape.block_bytes).c_str(), shape.depth);
     const Row& reference = reference_of(rows);
     print_rows(rows, reference);
@@ -223,7 +229,8 @@ void run(const Options& options) {
         if (direction == Direction::kRead ? !options.reads : !options.writes) continue;
         for (const std::uint64_t size : options.sizes) {
             compare(file, known,
-                    {direction, size, options.depth, options.duration_ms * 1'000'000, 0, false});
+                    {direction, size, options.depth, options.duration_ms * 1'000'000, 0, false,
+                     options.run_blocks});
         }
     }
 }
@@ -248,6 +255,8 @@ int main(int argc, char** argv) {
     app.add_option("--ms", options.duration_ms, "Of one contestant in one round")
         ->check(CLI::Range(1, 60000));
     app.add_option("--depth", options.depth, "Blocks in flight")->check(CLI::Range(1, 1024));
+    app.add_option("--run", options.run_blocks, "Blocks that follow each other; fio reads in order")
+        ->check(CLI::Range(1, 256));
     app.add_option("--sizes", options.sizes, "Of a block")
         ->delimiter(',')
         ->transform(CLI::AsSizeValue(false));

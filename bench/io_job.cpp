@@ -21,8 +21,13 @@ IoPlan::IoPlan(const TestFile& file, const IoJob& job)
       offsets_(file.length_bytes() / job.block_bytes) {
     if (offsets_.size() < job.depth)
         throw Failure("E_INVAL", "the file holds fewer blocks than are in flight");
-    for (std::size_t i = 0; i < offsets_.size(); ++i) offsets_[i] = i * block_bytes_;
-    std::shuffle(offsets_.begin(), offsets_.end(), std::mt19937(job.seed));
+    std::vector<std::uint64_t> runs(offsets_.size() / job.run_blocks);
+    for (std::size_t i = 0; i < runs.size(); ++i) runs[i] = i * job.run_blocks;
+    std::shuffle(runs.begin(), runs.end(), std::mt19937(job.seed));
+    offsets_.resize(runs.size() * job.run_blocks);
+    for (std::size_t i = 0; i < offsets_.size(); ++i) {
+        offsets_[i] = (runs[i / job.run_blocks] + i % job.run_blocks) * block_bytes_;
+    }
 }
 
 std::uint64_t IoPlan::word(std::uint64_t offset_bytes) const {

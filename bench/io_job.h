@@ -2,6 +2,8 @@
 //
 // io_job.h — what all contestants of an I/O benchmark are asked to do, and what they say of it.
 //
+// (Where blocks come in runs, the runs do, and the blocks of a run follow each other.)
+//
 // For a stated time, keep `depth` requests of block_bytes in flight at random places of a file.
 // The places are those of block-aligned random access without repeats: a permutation of all blocks,
 // and again from its front when it is through.  Nothing is started after the time; what runs is
@@ -30,7 +32,8 @@ struct IoJob {
     std::uint32_t depth = 0;  // blocks in flight
     std::uint64_t duration_ns = 0;
     std::uint32_t seed = 0;
-    bool latencies = false;  // keep one of each block: submit to done
+    bool latencies = false;        // keep one of each block: submit to done
+    std::uint32_t run_blocks = 1;  // blocks that follow each other: a prefix stored together
 };
 
 struct IoResult {

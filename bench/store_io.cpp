@@ -15,7 +15,7 @@ StoreIo::StoreIo(const TestFile& file, const IoJob& shape, std::uint32_t progres
                  const char* calibration)
     : file_(file),
       block_bytes_(shape.block_bytes),
-      wave_block_count_(std::max(shape.depth / 2, 1u)),
+      wave_block_count_(shape.run_blocks > 1 ? shape.run_blocks : std::max(shape.depth / 2, 1u)),
       folder_(file.path() + (progress == BWRT_PROGRESS_CALLER ? ".store-caller" : ".store")),
       blocks_(wave_block_count_) {
     const char* const directory = folder_.c_str();
