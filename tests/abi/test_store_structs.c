@@ -115,9 +115,16 @@ static void a_store_of_another_version_is_taken_while_it_is_known(void** state) 
     (void)state;
     memset(&store, 0, sizeof(store));
     store.known = small_store();
-    store.known.struct_size = sizeof(bwrt_store) - 8;
+    store.known.struct_size = offsetof(bwrt_store, index_directory) - 8;
     assert_int_equal(bwrt_open(&config, &runtime, &error), BWRT_E_ABI);
     assert_blames(&error, BWRT_E_ABI, "store.struct_size");
+
+    store.known.struct_size = offsetof(bwrt_store, index_directory); /* as it was at first */
+    store.known.index_directory = "of no one who knows only that";
+    assert_int_equal(bwrt_open(&config, &runtime, NULL), BWRT_OK);
+    end(runtime);
+    runtime = NULL;
+    store.known.index_directory = NULL;
 
     store.known.struct_size = sizeof(store);
     store.added_later = 1;
@@ -137,6 +144,9 @@ static void a_store_has_to_say_what_it_is_made_of(void** state) {
         uint32_t value;
     } wrongs[] = {
         {"store.flags", offsetof(bwrt_store, flags), 1u << 31},
+        {"store.flags", offsetof(bwrt_store, flags), BWRT_STORE_SHARED},
+        {"store.host_bytes", offsetof(bwrt_store, flags), BWRT_STORE_READER},
+        {"store.index_directory", offsetof(bwrt_store, index_directory), 8},
         {"store.reserved", offsetof(bwrt_store, reserved), 1},
         {"store.directories", offsetof(bwrt_store, directory_count), 1},
         {"store.directories", offsetof(bwrt_store, disk_bytes), 1},

@@ -59,6 +59,36 @@ inline int leave_pair(void** state) {
     return failed;
 }
 
+inline bool is_block_io(const IoRequest& request, IoKind kind) {
+    return request.kind == kind && request.iovec_count != 0 &&
+           request.iovecs[0].iov_len >= kLength / 2;
+}
+
+inline void hold_all(BlockWorld* world, IoKind kind) {
+    world->storage->script = [kind](const IoRequest& request, std::uint64_t) {
+        return is_block_io(request, kind) ? Action::hold() : Action::pass();
+    };
+}
+
+inline void let_go(BlockWorld* world) {
+    world->storage->script = nullptr;
+    world->storage->let_go();
+}
+
+// What the answers say of blocks of a chain, a letter each: on disk, in the writer's memory,
+// pending or missing.
+inline std::string looks_like(BlockWorld* world, Key first, std::uint32_t count = 1) {
+    std::string text;
+    for (const bwrt_lookup_answer& answer : look_up(world, first, count).of) {
+        if (answer.state == BWRT_LOOKUP_HIT) {
+            text += answer.tier == BWRT_TIER_DISK ? 'D' : 'H';
+        } else {
+            text += answer.state == BWRT_LOOKUP_PENDING ? 'p' : '-';
+        }
+    }
+    return text;
+}
+
 // The shared indices that there are, and drafts of them.
 inline std::vector<std::string> indices_of(const Pair& pair) {
     std::vector<std::string> paths;

@@ -6,7 +6,7 @@
 
 #include <sys/stat.h>
 
-#include "tests/blocks/block_world.h"
+#include "tests/blocks/segment_places.h"
 #include "tests/support/random.h"
 
 namespace {
@@ -14,56 +14,6 @@ namespace {
 using namespace bwrt::test;
 
 const StoreOf kDiskOnly(0, kDiskBytes);
-const char* const kShard = "s/shards/0";
-
-std::vector<std::string> segments() {
-    std::vector<std::string> paths;
-    for (const auto& file : std::filesystem::directory_iterator(kShard)) {
-        if (file.path().filename().string().rfind("segment.", 0) == 0) {
-            paths.push_back(file.path().string());
-        }
-    }
-    std::sort(paths.begin(), paths.end());
-    return paths;
-}
-
-struct Place {
-    std::string path;
-    std::uint64_t offset = 0;
-};
-
-// Where a block's bytes lie.
-Place place_of(const Key& key, std::uint64_t length = kLength) {
-    std::string expected(length, '\0');
-    fill_block(reinterpret_cast<unsigned char*>(expected.data()), key, length);
-    for (const std::string& path : segments()) {
-        const std::string bytes = bwrt::test::bytes_of(path);
-        for (std::size_t unit = 0; unit + length <= bytes.size(); unit += 4096) {
-            if (std::memcmp(&bytes[unit], expected.data(), 8) != 0) continue;
-            if (bytes.compare(unit, length, expected) == 0) return {path, unit};
-        }
-    }
-    return {};
-}
-
-void overwrite(const Place& place, std::uint64_t at, const void* bytes, std::size_t length) {
-    const int fd = open(place.path.c_str(), O_RDWR);
-    assert_true(fd >= 0);
-    const auto offset = static_cast<off_t>(place.offset + at);
-    const ssize_t written = pwrite(fd, bytes, length, offset);
-    close(fd);
-    assert_int_equal(written, length);
-}
-
-void flip(const Place& place, std::uint64_t at, unsigned bit) {
-    std::ifstream file(place.path, std::ios::binary);
-    file.seekg(static_cast<std::streamoff>(place.offset + at));
-    char byte = 0;
-    file.read(&byte, 1);
-    byte = static_cast<char>(byte ^ (1 << bit));
-    overwrite(place, at, &byte, 1);
-}
-
 void put_chains(BlockWorld* world, std::uint32_t count, std::uint64_t length = kLength) {
     for (std::uint32_t chain = 0; chain < count; ++chain) {
         assert_int_equal(put(world, {chain, 0}, 1, length), BWRT_OK);
