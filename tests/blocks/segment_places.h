@@ -31,8 +31,11 @@ inline Place place_of(const Key& key, std::uint64_t length = kLength) {
     std::string expected(length, '\0');
     fill_block(reinterpret_cast<unsigned char*>(expected.data()), key, length);
     for (const std::string& path : segments()) {
-        const std::size_t offset = bytes_of(path).find(expected);
-        if (offset != std::string::npos) return {path, offset};
+        const std::string bytes = bytes_of(path);
+        for (std::size_t unit = 0; unit + length <= bytes.size(); unit += 4096) {
+            if (std::memcmp(&bytes[unit], expected.data(), 8) != 0) continue;
+            if (bytes.compare(unit, length, expected) == 0) return {path, unit};
+        }
     }
     return {};
 }
