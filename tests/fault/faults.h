@@ -33,14 +33,21 @@ typedef struct fault_mode {
     uint32_t storage;
 } fault_mode;
 
-static const fault_mode kModes[] = {
+/* One for all files of a program; in C a program has one file that includes this. */
+#ifdef __cplusplus
+#define FAULTS_SHARED inline
+#else
+#define FAULTS_SHARED static
+#endif
+
+FAULTS_SHARED const fault_mode kModes[] = {
     {"thread, pool", BWRT_PROGRESS_THREAD, BWRT_STORAGE_POOL},
     {"caller, pool", BWRT_PROGRESS_CALLER, BWRT_STORAGE_POOL},
     {"thread, uring", BWRT_PROGRESS_THREAD, BWRT_STORAGE_URING},
     {"caller, uring", BWRT_PROGRESS_CALLER, BWRT_STORAGE_URING},
 };
 
-static const fault_mode* fault_mode_now = &kModes[0];
+FAULTS_SHARED const fault_mode* fault_mode_now = &kModes[0];
 
 typedef struct faults {
     bwrt_runtime* runtime;
