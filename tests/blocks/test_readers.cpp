@@ -2,6 +2,8 @@
 //
 // test_readers.cpp — what a process that only reads a store finds in it while another one writes.
 
+#include <sys/stat.h>
+
 #include "tests/blocks/pair_world.h"
 
 namespace {

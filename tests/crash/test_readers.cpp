@@ -215,6 +215,7 @@ class Reader {
     void get(std::uint32_t chain, std::uint32_t count) {
         const std::uint32_t life = stage_.life;
         run_.make(*play_.blocks, BWRT_OP_GET, chain, 0, count, memory_.data());
+        std::fill(memory_.begin(), memory_.end(), 0xEE);
         bwrt_handle handle = 0;
         bwrt_completion completion;
         bwrt_error error = {};
