@@ -62,6 +62,15 @@ class StoreTest(unittest.TestCase):
         self.results = done.results
         return [bytes(buffer[at:at + BLOCK_BYTES]) for at in range(0, len(buffer), BLOCK_BYTES)]
 
+    def open_pair(self, shm):
+        """A writer that shares its index, as self.runtime; the reader is returned."""
+        self.open_disk(host_bytes=0, shared=True, index_directory=shm, block_count_max=1 << 12)
+        reader = bwrt.Runtime(store=bwrt.Store(directories=[self.folder / "store"], reader=True,
+                                               transit_bytes=16 << 20, block_bytes_max=1 << 20,
+                                               index_directory=shm))
+        self.addCleanup(reader.close, cancel=True)
+        return reader
+
     def run_wave(self, *operations, **options):
         wave = self.runtime.submit(operations, results=True, **options)
         wave.wait()
@@ -647,6 +656,31 @@ class DiskTier(StoreTest):
             self.assertEqual(run_python(script, self.folder / "store", "a"),
                              (0, "locked E_LOCKED\n"))
             self.assertEqual(run_python(script, self.folder / "store", "b"), (0, "opened\n"))
+
+    def test_a_reader_has_what_the_writer_puts(self):
+        if not os.access("/dev/shm", os.W_OK):
+            self.skipTest("no /dev/shm")
+        shm = tempfile.TemporaryDirectory(dir="/dev/shm")
+        self.addCleanup(shm.cleanup)
+        ids = ids_of(4)
+        reader = self.open_pair(shm.name)
+        self.put(ids[:3])
+        self.assertEqual(reader.lookup(ids).prefix_count, 3)
+        events = list(reader.events())
+        self.assertEqual({one.identity for one in events[1:]}, set(ids[:3]))
+        self.runtime = reader
+        self.assert_there(ids[:3])
+        self.assert_missing(ids[3:])
+        for refused in (bwrt.drop(ids[:1]), bwrt.prefetch(ids[:1])):
+            with self.assertRaises(bwrt.UnsupportedError):
+                reader.submit([refused])
+        with self.assertRaises(bwrt.UnsupportedError):
+            reader.lookup(ids, lease_ms=1)
+        self.assertEqual(reader.store_counters().disk.hit_count, 3)
+        with self.assertRaises(bwrt.CallerError) as caught:
+            bwrt.Runtime(store=bwrt.Store(directories=[self.folder / "store"], reader=True,
+                                          shard="0"))
+        self.assertEqual(caught.exception.field, "store.shard")
 
     def test_more_blocks_than_flights_and_transit_memory_wait_for_their_turn(self):
         ids = ids_of(200)

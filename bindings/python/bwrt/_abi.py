@@ -28,6 +28,8 @@ BWRT_LOG_ERROR, BWRT_LOG_WARNING, BWRT_LOG_INFO = 1, 2, 3
 BWRT_PROGRESS_THREAD, BWRT_PROGRESS_CALLER = 0, 1
 BWRT_STORAGE_AUTO, BWRT_STORAGE_URING, BWRT_STORAGE_POOL = 0, 1, 2
 BWRT_STORE_HUGE = 1
+BWRT_STORE_SHARED = 2
+BWRT_STORE_READER = 4
 BWRT_SHUTDOWN_DRAIN, BWRT_SHUTDOWN_CANCEL = 0, 1
 BWRT_PROCESS_MEMORY = 0xFFFFFFFFFFFFFFFF
 BWRT_REGION_HOST, BWRT_REGION_ALLOCATED, BWRT_REGION_FILE = 1, 2, 3
@@ -75,7 +77,8 @@ class bwrt_store(Structure):
                 ("directory_count", c_uint32), ("block_count_max", c_uint32),
                 ("block_bytes_max", c_uint32), ("flight_count_max", c_uint32),
                 ("tenant_count_max", c_uint32), ("lease_count_max", c_uint32),
-                ("write_touch_count", c_uint32), ("reserved", c_uint32)]
+                ("write_touch_count", c_uint32), ("reserved", c_uint32),
+                ("index_directory", c_char_p)]
 
 
 class bwrt_config(Structure):

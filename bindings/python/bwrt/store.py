@@ -39,6 +39,9 @@ class Store:
       lease_count_max      at a time; 65,536
       write_touch_count    a block goes to the disk when asked for or put that often; up to 15; 1
       huge                 its memory in huge pages where the system has them
+      shared               readers in other processes may look at the index
+      reader               reads all shards and writes none: lookups, GETs and events
+      index_directory      where shared indices lie, in a tmpfs; /dev/shm
     """
 
     directories: Sequence[Path] = ()
@@ -54,6 +57,9 @@ class Store:
     lease_count_max: int = 0
     write_touch_count: int = 0
     huge: bool = False
+    shared: bool = False
+    reader: bool = False
+    index_directory: Optional[Path] = None
 
     def as_c(self) -> Any:
         """A pointer to the bwrt_store, which keeps all that it points to."""
@@ -61,7 +67,11 @@ class Store:
             raise TypeError("directories is one path, not a sequence of them")
         paths = [os.fsencode(path) for path in self.directories]
         struct = _abi.bwrt_store(ctypes.sizeof(_abi.bwrt_store))
-        struct.flags = _abi.BWRT_STORE_HUGE if self.huge else 0
+        struct.flags = ((_abi.BWRT_STORE_HUGE if self.huge else 0)
+                        | (_abi.BWRT_STORE_SHARED if self.shared else 0)
+                        | (_abi.BWRT_STORE_READER if self.reader else 0))
+        if self.index_directory is not None:
+            struct.index_directory = os.fsencode(self.index_directory)
         if paths:
             struct.directories = (c_char_p * len(paths))(*paths)
             struct.directory_count = len(paths)

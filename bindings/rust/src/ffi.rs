@@ -50,6 +50,7 @@ structs! {
         lease_count_max: u32,
         write_touch_count: u32,
         reserved: u32,
+        index_directory: *const c_char,
     }
     bwrt_config {
         struct_size: u32,
