@@ -3,7 +3,8 @@
 // cmd_store_drop.cpp — `bwrt store drop DIR`: takes blocks out of a shard that no process writes.
 //
 // It is the shard's writer for that moment, with the lock: the log is read, and what is to go is
-// said behind its end and flushed.  The bytes stay until their segment is filled anew.
+// said behind its end and flushed.  The bytes stay until their segment is filled anew.  An index
+// that an earlier writer shared says otherwise from then on, so it is taken away before.
 
 #include <algorithm>
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include <optional>
 
 #include "runtime/store/drop.h"
+#include "runtime/store/shared_index.h"
 #include "tools/commands.h"
 #include "tools/store_options.h"
 
@@ -51,6 +53,15 @@ void check(const StoreDropOptions& options) {
         throw Failure("E_INVAL", "--part goes with --identity", 2);
 }
 
+void retire_index(const StoreDropOptions& options, const OpenedStore& store,
+                  const std::string& shard) {
+    const char* path = options.index_directory.empty() ? nullptr : options.index_directory.c_str();
+    runtime::OpenFile directory;
+    if (runtime::open_shared_directory(path, &directory, {}) != BWRT_OK) return;
+    const runtime::StoreRoot& root = store.directories().roots[0];
+    runtime::retire_shared_index(directory.fd(), runtime::SharedName(root, shard.c_str()));
+}
+
 }  // namespace
 
 void run_store_drop(const StoreDropOptions& options, bool json) {
@@ -75,6 +86,7 @@ void run_store_drop(const StoreDropOptions& options, bool json) {
             bytes += record->length_bytes;
         }
         if (!keys.empty()) {
+            retire_index(options, store, name);
             must_do([&](const auto& sink) {
                 return runtime::drop_blocks(shard, contents.log().end, keys, sink);
             });

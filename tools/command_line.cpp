@@ -193,6 +193,8 @@ void add_store_drop(CLI::App* store, const bool* json) {
     app->add_option("--identity", options->identity,
                     "Blocks of this identity, 64 hexadecimal digits, whoever's they are");
     app->add_option("--part", options->part, "Of those, the one of this part");
+    app->add_option("--index-directory", options->index_directory,
+                    "Where its writers share their index; /dev/shm");
     add_tenants(app, options, "Only the blocks of this tenant; may be given again");
 }
 

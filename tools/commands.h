@@ -82,6 +82,7 @@ struct StoreDropOptions : StoreOptions {
     bool all = false;
     std::string identity;
     std::optional<std::uint32_t> part;
+    std::string index_directory;  // empty: as a writer's is
 };
 
 void run_caps(const CapsOptions& options, bool json);
