@@ -943,6 +943,51 @@ enum { BWRT_COUNTERS_TENANT = 1u << 0 };
 BWRT_API bwrt_status bwrt_sample_store(bwrt_runtime* runtime, bwrt_store_counters* counters,
                                        bwrt_error* error);
 
+/* What became of a bwrt_store: what is in force, and why the rest of it is not.  What a store has
+ * none of is 0, NULL or, an fd, -1; a reader of stores has directories, transit memory and its
+ * limits.  Reasons are NULL where all is as it was asked for.  Strings are the runtime's, and stay
+ * as they are until it is closed. */
+typedef struct bwrt_store_info {
+    uint32_t struct_size;
+    uint32_t flags;              /* BWRT_STORE_* in force: HUGE where all its memory has them */
+    void* host_address;          /* of the host tier, until the runtime is closed: what is pinned
+                                    lies in there */
+    uint64_t host_bytes;
+    uint64_t transit_bytes;
+    uint64_t disk_bytes;         /* of all segments together: what blocks, living and dead, may
+                                    take */
+    uint64_t segment_bytes;      /* of each: an earlier writer of the shard may have chosen it */
+    uint64_t log_bytes;          /* now */
+    uint64_t log_bytes_max;      /* of the log; while a shorter one is made in its place there are
+                                    two */
+    int32_t host_fd;             /* none yet: -1 */
+    uint32_t block_count_max;    /* the limits in force, as in bwrt_store */
+    uint32_t block_bytes_max;
+    uint32_t flight_count_max;
+    uint32_t tenant_count_max;
+    uint32_t lease_count_max;
+    uint32_t disk_block_count_max; /* of block_count_max, on the disk: their records are a quarter
+                                      of the log at most */
+    uint32_t directory_count;
+    uint32_t segment_count;      /* in all directories; each is made when it is first filled */
+    uint32_t reserved_count;     /* segments that this process has begun to fill: space of theirs */
+    uint32_t unreserved_count;   /* and those that have a length and no space: a disk that is full
+                                    fails writes of blocks there */
+    uint32_t striped_count;      /* that it has made, and laid over several servers */
+    uint32_t stripe_count;       /* so many of them, or all there are, were asked for; Lustre */
+    uint32_t stripe_bytes;
+    const char* checksum;        /* "SSE2" or "AVX2": how XXH3 is computed on this processor */
+    const char* huge_reason;     /* why its memory is not in huge pages, where it was to be */
+    const char* disk_reason;     /* why disk_bytes is less than the directories have */
+    const char* direct_reason;   /* why a segment is not read and written past the page cache */
+    const char* reserve_reason;  /* why a segment's space is not reserved */
+    const char* striping_reason; /* why a segment is not striped */
+} bwrt_store_info;
+
+/* BWRT_E_UNSUPPORTED without a store. */
+BWRT_API bwrt_status bwrt_get_store_info(bwrt_runtime* runtime, bwrt_store_info* info,
+                                         bwrt_error* error);
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

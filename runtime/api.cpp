@@ -339,4 +339,17 @@ bwrt_status bwrt_sample_store(bwrt_runtime* runtime, bwrt_store_counters* counte
     });
 }
 
+bwrt_status bwrt_get_store_info(bwrt_runtime* runtime, bwrt_store_info* info, bwrt_error* error) {
+    BWRT_RETURN_IF(enter_store(runtime, error));
+    BWRT_RETURN_IF(need(info, "info", error));
+    BWRT_RETURN_IF(check_out(info, sizeof *info, "info.struct_size", error));
+    const Call call(&runtime->runtime.calls());
+    return guard(error, [&]() -> bwrt_status {
+        bwrt_store_info found = {};
+        runtime->runtime.store_info(&found);
+        write_out(info, found);
+        return BWRT_OK;
+    });
+}
+
 }  // extern "C"

@@ -77,6 +77,7 @@ class Runtime {
     bwrt_status open_store(const bwrt_store& checked, const ErrorSink& sink);
     bwrt_status set_tenant(const bwrt_tenant& tenant, const ErrorSink& sink);
     void sample_store(const Tenant* tenant, bwrt_store_counters* counters_out);
+    void store_info(bwrt_store_info* info_out);
     bwrt_status look_up(const bwrt_lookup_query& query, bwrt_lookup_answer* answers,
                         std::uint32_t* prefix_count_out, std::uint32_t* leased_count_out,
                         const ErrorSink& sink);

@@ -40,6 +40,17 @@ void Runtime::sample_store(const Tenant* tenant, bwrt_store_counters* counters_o
     });
 }
 
+void Runtime::store_info(bwrt_store_info* info_out) {
+    const std::lock_guard<std::mutex> lock(control_);
+    progress_.on_driver([&] {
+        if (view_ != nullptr) {
+            view_->info(info_out);
+        } else {
+            store_->info(info_out);
+        }
+    });
+}
+
 // ---- lookups
 
 namespace {

@@ -121,7 +121,10 @@ bool reserve(int fd, std::uint64_t length_bytes, bool* reserved_out) noexcept {
     *reserved_out = uninterrupted([&] { return fallocate(fd, 0, 0, length); }) == 0;
     if (*reserved_out) return true;
     if (errno != EOPNOTSUPP && errno != ENOSYS) return false;
-    return uninterrupted([&] { return ftruncate(fd, length); }) == 0;
+    const int os_code = errno;
+    if (uninterrupted([&] { return ftruncate(fd, length); }) != 0) return false;
+    errno = os_code;
+    return true;
 }
 
 bool flush(int fd) noexcept {

@@ -55,8 +55,8 @@ class OpenFile {
                             std::uint64_t offset_bytes) noexcept;
 
 // Makes the file so long, with space on the disk for every byte; what is in it stays.  Where the
-// file system cannot set space aside it has the length alone, and *reserved_out is false.  False
-// and errno, and it may be longer than it was.
+// file system cannot set space aside it has the length alone, *reserved_out is false, and errno
+// says why.  False and errno, and it may be longer than it was.
 [[nodiscard]] bool reserve(int fd, std::uint64_t length_bytes, bool* reserved_out) noexcept;
 
 [[nodiscard]] bool flush(int fd) noexcept;  // fsync

@@ -16,11 +16,6 @@ namespace {
 
 constexpr const char* kField = "store.directories";
 
-// Sixteen servers answer a segment's reads together, each with whole blocks: most have 4 MiB or
-// less.
-constexpr std::uint16_t kStripeCount = 16;
-constexpr std::uint32_t kStripeBytes = 4 << 20;
-
 // Lustre's public interface, without its headers.  A file opened with both of these flags, which
 // mean nothing else for a file, has no layout until this ioctl gives it one.
 constexpr unsigned long kLustreMagic = 0x0BD00BD0;
@@ -32,8 +27,8 @@ struct LustreLayout {
     std::uint32_t pattern = 1;  // RAID 0
     std::uint64_t object[2] = {};
     std::uint32_t stripe_bytes = kStripeBytes;
-    std::uint16_t stripe_count = kStripeCount;  // fewer, where there are fewer servers
-    std::uint16_t first_server = 0xFFFF;        // any
+    std::uint16_t stripe_count = kStripeCount;
+    std::uint16_t first_server = 0xFFFF;  // any
 };
 static_assert(sizeof(LustreLayout) == 32);
 
@@ -131,7 +126,12 @@ bwrt_status fit(const OpenFile& file, const SegmentName& name, std::uint64_t len
     const int flags = fcntl(file.fd(), F_GETFL);
     if (flags < 0 || fcntl(file.fd(), F_SETFL, flags & ~O_NONBLOCK) != 0)
         return fail_io(name, sink);
-    if (access == Access::kRead || reserve(file.fd(), length_bytes, &report->reserved)) {
+    if (access == Access::kRead) return BWRT_OK;
+    if (reserve(file.fd(), length_bytes, &report->reserved)) {
+        if (!report->reserved) {
+            std::snprintf(report->reserving, sizeof report->reserving, "fallocate: %s",
+                          errno_name(errno));
+        }
         return BWRT_OK;
     }
     const bwrt_status status = fail_io(name, sink);
@@ -146,6 +146,12 @@ const FileSystemCalls kFileSystemCalls = {
     fstatfs,
     [](int fd, unsigned long request, void* argument) { return ::ioctl(fd, request, argument); }};
 
+SegmentReport find_striping(int directory_fd, const FileSystemCalls& calls) {
+    SegmentReport report;
+    static_cast<void>(is_on_lustre(directory_fd, calls, &report));
+    return report;
+}
+
 bwrt_status open_segment(int directory_fd, std::uint32_t number, std::uint64_t length_bytes,
                          Access access, OpenFile* file_out, SegmentReport* report_out,
                          const ErrorSink& sink, const FileSystemCalls& calls) {
@@ -154,19 +160,19 @@ bwrt_status open_segment(int directory_fd, std::uint32_t number, std::uint64_t l
     const bool on_lustre = is_on_lustre(directory_fd, calls, &report);
     OpenFile file =
         open_beneath(directory_fd, name.text, access == Access::kRead ? O_RDONLY : O_RDWR);
-    bool made = false;
     if (!file.is_open() && errno == ENOENT && access == Access::kCreate) {
         file = create(directory_fd, name, on_lustre, calls, &report);
-        made = file.is_open() || errno != EEXIST;  // it may have been made before that failed
+        report.made =
+            file.is_open() || errno != EEXIST;  // it may have been made before that failed
     } else if (on_lustre) {
         std::snprintf(report.striping, sizeof report.striping, "as it was made");
     }
     bwrt_status status =
         file.is_open() ? fit(file, name, length_bytes, access, &report, sink) : fail_io(name, sink);
     // The name is an entry of the directory's: a block that is to survive must not lose it.
-    if (made && status == BWRT_OK && !flush(directory_fd)) status = fail_io(name, sink);
+    if (report.made && status == BWRT_OK && !flush(directory_fd)) status = fail_io(name, sink);
     if (status != BWRT_OK) {
-        if (made) unlinkat(directory_fd, name.text, 0);
+        if (report.made) unlinkat(directory_fd, name.text, 0);
         return status;
     }
     *file_out = std::move(file);

@@ -29,8 +29,15 @@ struct SegmentReport {
     // file has its length and nothing else, and a full disk shows when blocks are written.
     bool reserved = false;
     bool striped = false;
-    char striping[64] = "";  // how, or why not: for caps
+    bool made = false;        // there was none
+    char reserving[64] = "";  // why not
+    char striping[64] = "";   // how, or why not
 };
+
+// Of a file that is striped.  Sixteen servers answer its reads together, each with whole blocks:
+// most have 4 MiB or less.
+constexpr std::uint16_t kStripeCount = 16;  // fewer, where there are fewer servers
+constexpr std::uint32_t kStripeBytes = 4 << 20;
 
 // What a test has in their place.
 struct FileSystemCalls {
@@ -38,6 +45,10 @@ struct FileSystemCalls {
     int (*ioctl)(int fd, unsigned long request, void* argument);
 };
 extern const FileSystemCalls kFileSystemCalls;
+
+// What can be told of the directory alone: why what is made there will not be striped, or nothing.
+[[nodiscard]] SegmentReport find_striping(int directory_fd,
+                                          const FileSystemCalls& calls = kFileSystemCalls);
 
 // Opens segment `number` in the directory that holds it, or makes it (Access::kCreate).  The length
 // is what the shard's log says; to a reader any other is BWRT_E_FORMAT, as one that is longer is to

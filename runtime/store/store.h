@@ -33,6 +33,7 @@
 #include "runtime/store/recovery.h"
 #include "runtime/store/root.h"
 #include "runtime/store/shared_index.h"
+#include "runtime/store/store_report.h"
 #include "runtime/store/tenants.h"
 
 namespace bwrt::runtime {
@@ -144,6 +145,7 @@ class Store {
     std::uint32_t lease(const struct Lookup& lookup, std::uint32_t identity_count,
                         std::uint32_t lease_ms) noexcept;
     void sample(bwrt_store_counters* counters_out, const Tenant* tenant) noexcept;
+    void info(bwrt_store_info* info_out) noexcept;  // store_info.cpp
 
  private:
     struct HostOwner final : TierOwner {
@@ -161,6 +163,8 @@ class Store {
     void share_spaces() noexcept;
     bwrt_status open_memory(const bwrt_store& checked, const ErrorSink& sink);
     bwrt_status open_disk(const bwrt_store& checked, std::uint64_t now_ns, const ErrorSink& sink);
+    void say_what_is_left(const std::vector<DirectoryBudget>& budgets, std::uint64_t segment_bytes,
+                          std::uint64_t count_max) noexcept;
     bwrt_status open_log(const LogReport& report, const ErrorSink& sink);
     bwrt_status open_log_region(const OpenFile& file, const ErrorSink& sink);
     bwrt_status open_segments(const ErrorSink& sink);
@@ -173,6 +177,8 @@ class Store {
     }
 
     RegionTable* regions_ = nullptr;
+    bwrt_store checked_ = {};  // the numbers of it: its strings are the caller's
+    StoreReport report_;
     std::uint32_t block_bytes_max_ = 0;
     std::uint32_t tenant_count_max_ = 0;
     std::unique_ptr<Tenants> tenants_;

@@ -192,6 +192,9 @@ bwrt_status Store::check(const bwrt_store& given, bwrt_store* checked_out,
 bwrt_status Store::open(const bwrt_store& checked, RegionTable* regions, std::uint64_t now_ns,
                         const ErrorSink& sink) {
     regions_ = regions;
+    checked_ = checked;
+    checked_.directories = nullptr;
+    checked_.shard = checked_.index_directory = nullptr;
     host_owner_.store = disk_owner_.store = this;
     block_bytes_max_ = checked.block_bytes_max;
     tenant_count_max_ = checked.tenant_count_max;
@@ -269,7 +272,7 @@ bwrt_status Store::open_memory(const bwrt_store& checked, const ErrorSink& sink)
         description.kind = BWRT_REGION_ALLOCATED;
         description.flags = (checked.flags & BWRT_STORE_HUGE) != 0 ? BWRT_REGION_HUGE : 0;
         description.length_bytes = bytes;
-        char reason[160];
+        char reason[160];  // the region keeps it, too
         return regions_->fill_own(own_slot(place), description, reason, sizeof reason, sink);
     };
     if (checked.host_bytes != 0) {
@@ -334,6 +337,8 @@ bwrt_status Store::open_directories(const bwrt_store& checked, const ErrorSink& 
                 open_shard(roots_[i], checked.shard, Access::kCreate, i == 0, &shards_[i], sink);
         }
         if (status != BWRT_OK) return status;
+        const SegmentReport found = find_striping(shards_[i].directory.fd());
+        if (found.striping[0] != '\0') report_.say_striping(found.striping);
     }
     return BWRT_OK;
 }
@@ -351,6 +356,7 @@ bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
         segment_bytes = Segments::segment_bytes_for(budgets);
         while (segment_bytes < place_bytes(checked.block_bytes_max)) segment_bytes += kMebibyte;
     }
+    say_what_is_left(budgets, segment_bytes, segment_count_max(checked));
     for (DirectoryBudget& budget : budgets) {
         budget.bytes = std::min(budget.bytes, segment_count_max(checked) * segment_bytes);
         if (budget.bytes / segment_bytes > Segments::kCountMin) continue;
@@ -360,6 +366,7 @@ bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
     }
     segments_each_ = static_cast<std::uint32_t>(
         std::min(checked.disk_bytes / segment_bytes, segment_count_max(checked)));
+    report_.set_segment_count(checked.directory_count * segments_each_);
     segments_ = std::make_unique<Segments>(budgets, segment_bytes, 1 + random_word() % 1021);
     Found found(checked.block_count_max);
     Recovery recovery(index_.get(), segments_.get(), &spaces_, &found);
@@ -391,6 +398,22 @@ bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
     if (const bwrt_status status = open_log(report, sink)) return status;
     count_.recovery_ns = MonotonicClock().now_ns() - begun_ns;
     return BWRT_OK;
+}
+
+// A directory has so many segments, as long as the shard's first writer made them.
+void Store::say_what_is_left(const std::vector<DirectoryBudget>& budgets,
+                             std::uint64_t segment_bytes, std::uint64_t count_max) noexcept {
+    for (const DirectoryBudget& budget : budgets) {
+        if (budget.bytes < (count_max + 1) * segment_bytes) continue;
+        char reason[160];
+        std::snprintf(
+            reason, sizeof reason, "segments are of %llu MiB, %s, and a directory has at most %llu",
+            ull(segment_bytes / kMebibyte),
+            segment_bytes < Segments::segment_bytes_for(budgets) ? "made for a smaller disk_bytes"
+                                                                 : "the longest there are",
+            ull(count_max));
+        report_.say_disk(reason);
+    }
 }
 
 bwrt_status Store::open_log(const LogReport& report, const ErrorSink& sink) {
@@ -515,10 +538,14 @@ bwrt_status Store::open_segment_region(std::uint32_t segment, Access access,
     description.fd = file.fd();
     description.length_bytes = segments_->segment_bytes();
     char reason[160];
-    const bwrt_status status =
-        regions_->fill_own(slot_of_segment(segment), description, reason, sizeof reason, sink);
-    if (status == BWRT_OK) regions_->at(slot_of_segment(segment)).file->is_verified = true;
-    return status;
+    const std::uint32_t slot = slot_of_segment(segment);
+    const bwrt_status status = regions_->fill_own(slot, description, reason, sizeof reason, sink);
+    if (status != BWRT_OK) return status;
+    Region& region = regions_->at(slot);
+    region.file->is_verified = true;
+    report_.segment_opened(slot - own_slot(kSegmentSlot), access, report);
+    if ((region.flags & BWRT_REGION_DIRECT) == 0) report_.segment_not_direct(reason);
+    return BWRT_OK;
 }
 
 // Those with blocks.  One that cannot be opened fails its reads, and so its blocks one by one; but

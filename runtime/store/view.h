@@ -32,6 +32,7 @@
 #include "runtime/store/memory_places.h"
 #include "runtime/store/root.h"
 #include "runtime/store/shared_index.h"
+#include "runtime/store/store_report.h"
 #include "runtime/store/tenants.h"
 
 namespace bwrt::runtime {
@@ -109,6 +110,7 @@ class StoreView {
     [[nodiscard]] MemoryPlaces& transit() noexcept { return *transit_; }
     [[nodiscard]] TenantCount& count_of(std::uint16_t tenant) noexcept { return counts_[tenant]; }
     void sample(bwrt_store_counters* counters_out, const Tenant* tenant) const noexcept;
+    void info(bwrt_store_info* info_out) const noexcept;  // store_info.cpp
     [[nodiscard]] std::uint16_t own_slot(std::uint32_t place) const noexcept {
         return static_cast<std::uint16_t>(regions_->count_max() + place);
     }
@@ -182,6 +184,8 @@ class StoreView {
     [[nodiscard]] std::vector<std::uint64_t> tenants_by_number(const Place& place) const;
 
     RegionTable* regions_ = nullptr;
+    bwrt_store checked_ = {};  // the numbers of it: its strings are the caller's
+    StoreReport report_;
     std::uint32_t block_bytes_max_ = 0;
     std::uint32_t tenant_count_max_ = 0;
     std::uint32_t tenant_count_ = 0;

@@ -19,6 +19,9 @@ namespace bwrt::runtime {
 bwrt_status StoreView::open(const bwrt_store& checked, RegionTable* regions, std::uint64_t now_ns,
                             const ErrorSink& sink) {
     regions_ = regions;
+    checked_ = checked;
+    checked_.directories = nullptr;
+    checked_.shard = checked_.index_directory = nullptr;
     block_bytes_max_ = checked.block_bytes_max;
     tenant_count_max_ = checked.tenant_count_max;
     tenants_ = std::make_unique<Tenants>(tenant_count_max_);
@@ -183,7 +186,11 @@ bwrt_status StoreView::open_segment_region(std::uint32_t place, const Sighting& 
     description.fd = file.fd();
     description.length_bytes = where.segment_bytes;
     char reason[160];
-    return regions_->fill_own(slot, description, reason, sizeof reason, sink);
+    status = regions_->fill_own(slot, description, reason, sizeof reason, sink);
+    if (status == BWRT_OK && (regions_->at(slot).flags & BWRT_REGION_DIRECT) == 0) {
+        report_.segment_not_direct(reason);
+    }
+    return status;
 }
 
 }  // namespace bwrt::runtime

@@ -111,6 +111,7 @@ static int first_call_not_refused(const forked* self, bwrt_handle running) {
     bwrt_lookup_query query;
     bwrt_event event;
     bwrt_store_counters store_counters;
+    bwrt_store_info store_info;
     bwrt_error error;
     uint64_t cursor = 77;
     uint32_t count = 77;
@@ -139,6 +140,8 @@ static int first_call_not_refused(const forked* self, bwrt_handle running) {
     query.identity_count = 1;
     memset(&store_counters, 0, sizeof(store_counters));
     store_counters.struct_size = sizeof(store_counters);
+    memset(&store_info, 0, sizeof(store_info));
+    store_info.struct_size = sizeof(store_info);
     mark_untouched(&completion, sizeof(completion));
     mark_untouched(&event, sizeof(event));
 
@@ -168,6 +171,8 @@ static int first_call_not_refused(const forked* self, bwrt_handle running) {
     if (bwrt_sample_store(self->runtime, &store_counters, NULL) != BWRT_E_FORKED) return 21;
     if (count != 77 || cursor != 77 || store_counters.host.capacity_bytes != 0) return 22;
     if (!is_untouched(&event, sizeof(event))) return 23;
+    if (bwrt_get_store_info(self->runtime, &store_info, NULL) != BWRT_E_FORKED) return 24;
+    if (store_info.host_bytes != 0) return 25;
     return 0;
 }
 

@@ -236,6 +236,26 @@ static void store_counters_of_another_version_are_filled_while_they_are_known(vo
                      sizeof(counters)); /* the caller's, and still his */
 }
 
+static void store_info_of_another_version_is_filled_while_it_is_known(void** state) {
+    client* self = *state;
+    LATER(bwrt_store_info) info;
+
+    memset(&info, 0, sizeof(info));
+    info.known.struct_size = sizeof(bwrt_store_info) - 8;
+    assert_int_equal(bwrt_get_store_info(self->runtime, &info.known, &self->error), BWRT_E_ABI);
+    assert_blames(&self->error, BWRT_E_ABI, "info.struct_size");
+
+    info.known.struct_size = sizeof(info);
+    info.added_later = 1;
+    assert_int_equal(bwrt_get_store_info(self->runtime, &info.known, NULL), BWRT_E_ABI);
+    assert_int_equal(info.known.host_bytes, 0);
+
+    info.added_later = 0;
+    assert_int_equal(bwrt_get_store_info(self->runtime, &info.known, NULL), BWRT_OK);
+    assert_int_equal(info.known.host_bytes, HOST_BYTES);
+    assert_int_equal(info.known.struct_size, sizeof(info));
+}
+
 static void block_options_of_another_version_are_taken_while_they_are_known(void** state) {
     client* self = *state;
     const bwrt_block block = some_block();
@@ -314,6 +334,8 @@ static void the_store_s_calls_need_places_for_their_answers(void** state) {
     assert_blames(&self->error, BWRT_E_INVAL, "count_out");
     assert_int_equal(bwrt_sample_store(self->runtime, NULL, &self->error), BWRT_E_INVAL);
     assert_blames(&self->error, BWRT_E_INVAL, "counters");
+    assert_int_equal(bwrt_get_store_info(self->runtime, NULL, &self->error), BWRT_E_INVAL);
+    assert_blames(&self->error, BWRT_E_INVAL, "info");
 
     assert_int_equal(count, 77);
     assert_int_equal(cursor, 77);
@@ -355,6 +377,8 @@ static void the_store_s_structs_must_lie_on_eight_bytes(void** state) {
     assert_blames(&self->error, BWRT_E_INVAL, "events");
     assert_int_equal(bwrt_sample_store(self->runtime, astray, &self->error), BWRT_E_INVAL);
     assert_blames(&self->error, BWRT_E_INVAL, "counters");
+    assert_int_equal(bwrt_get_store_info(self->runtime, astray, &self->error), BWRT_E_INVAL);
+    assert_blames(&self->error, BWRT_E_INVAL, "info");
     operation.block_options = astray;
     assert_int_equal(bwrt_submit_wave(self->runtime, &wave, &handle, &self->error), BWRT_E_INVAL);
     assert_blames(&self->error, BWRT_E_INVAL, "operations[].block_options");
@@ -412,6 +436,7 @@ static void a_runtime_without_a_store_says_so(void** state) {
     const bwrt_operation operation = put_operation(self);
     bwrt_wave wave = wave_with_blocks(&operation, &block, 1);
     bwrt_store_counters counters;
+    bwrt_store_info info;
     bwrt_event event;
     bwrt_handle handle = 77;
     uint64_t cursor = 77;
@@ -427,6 +452,10 @@ static void a_runtime_without_a_store_says_so(void** state) {
     assert_int_equal(bwrt_events(self->runtime, &cursor, &event, 1, &count, NULL),
                      BWRT_E_UNSUPPORTED);
     assert_int_equal(bwrt_sample_store(self->runtime, &counters, NULL), BWRT_E_UNSUPPORTED);
+    memset(&info, 0, sizeof(info));
+    info.struct_size = sizeof(info);
+    assert_int_equal(bwrt_get_store_info(self->runtime, &info, &self->error), BWRT_E_UNSUPPORTED);
+    assert_blames(&self->error, BWRT_E_UNSUPPORTED, "runtime");
     assert_int_equal(bwrt_submit_wave(self->runtime, &wave, &handle, &self->error),
                      BWRT_E_UNSUPPORTED);
     assert_blames(&self->error, BWRT_E_UNSUPPORTED, "wave.blocks");
@@ -449,6 +478,7 @@ int main(void) {
         TEST(a_tenant_of_another_version_is_taken_while_it_is_known),
         TEST(a_query_of_another_version_is_taken_while_it_is_known),
         TEST(store_counters_of_another_version_are_filled_while_they_are_known),
+        TEST(store_info_of_another_version_is_filled_while_it_is_known),
         TEST(block_options_of_another_version_are_taken_while_they_are_known),
         TEST(blocks_have_the_size_of_blocks),
         TEST(the_store_s_calls_need_places_for_their_answers),

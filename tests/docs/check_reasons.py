@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""check_reasons.py [DOCUMENT]: docs/operations.md has every reason of caps and regions, and no other.
+"""check_reasons.py [DOCUMENT]: docs/operations.md has every reason of caps, regions and stores, and
+no other.
 
 Sentences are put together from literals, so their pieces are compared, what varies cut out: each
 piece of a reason in the document is in a source, and each literal of several words that is no
@@ -13,10 +14,13 @@ import sys
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 SPOKEN = ["runtime/backend/ladder.cpp", "runtime/backend/uring_setup.cpp", "runtime/memory.cpp",
-          "runtime/region_file.cpp", "runtime/calibration.cpp"]  # reasons, and errors' messages
-QUOTED = SPOKEN + ["runtime/faulty/seam.cpp", "tools/cmd_caps.cpp"]  # and other sentences
-NO_REASON = {"model name", "cores, Linux"}  # how a machine is called
-VARIES = re.compile(r"%\w+|\b(?:E[A-Z]+|E|N\.N|N|PATH|\d+:\d+)\b|\.\.\.|[,;:()\"]")
+          "runtime/region_file.cpp", "runtime/calibration.cpp",
+          "runtime/store/segment_file.cpp"]  # reasons, and errors' messages
+QUOTED = SPOKEN + ["runtime/faulty/seam.cpp", "runtime/store/store_open.cpp",
+                   "tools/cmd_caps.cpp"]  # and other sentences
+NO_REASON = {"model name", "cores, Linux",  # how a machine is called
+             "stripes of", "as it was made"}  # how a segment is striped
+VARIES = re.compile(r"(?:0x)?%\w+|\b(?:E[A-Z]+|E|N\.N|0xN|N|PATH|\d+:\d+)\b|\.\.\.|[,;:()\"]")
 
 
 def pieces_of(text):

@@ -287,6 +287,7 @@ class HostTier(StoreTest):
     def test_without_a_store_there_are_no_blocks(self):
         with bwrt.Runtime() as runtime:
             for call in (lambda: runtime.lookup(self.ids), runtime.store_counters,
+                         runtime.store_info,
                          lambda: runtime.events().poll(),
                          lambda: runtime.set_tenant(1, bytes(32)),
                          lambda: runtime.submit([bwrt.drop(self.ids)])):
@@ -552,6 +553,23 @@ class DiskTier(StoreTest):
             self.put(ids)
         with self.open_disk():
             self.assert_there(ids)
+
+    def test_it_tells_what_became_of_it(self):
+        ids = ids_of(1)
+        with self.open_disk():
+            info = self.runtime.store_info()
+            self.put(ids, tier=Tier.DISK)
+            pinned = self.run_wave(bwrt.pin(ids))[0].address
+            self.assertIn(pinned, range(info.host_address, info.host_address + info.host_bytes))
+            self.run_wave(bwrt.unpin(ids))
+            self.assertEqual(info.disk_bytes, info.segment_count * info.segment_bytes)
+            self.assertEqual((info.directory_count, info.host_fd, info.flags), (1, -1, 0))
+            self.assertIn(info.checksum, ("SSE2", "AVX2"))
+            self.assertIn("not on Lustre", info.striping_reason)
+            self.assertEqual((info.huge_reason, info.disk_reason), (None, None))
+            filled = self.runtime.store_info()
+            self.assertEqual(filled.reserved_count + filled.unreserved_count, 1)
+            self.assertGreater(filled.log_bytes, info.log_bytes)
 
     def test_it_is_in_memory_after_a_get(self):
         ids = ids_of(4)

@@ -31,7 +31,7 @@ from .lookup import Event, EventKind, Events, Found, Lookup, Reason
 from .memory import Region, RegionInfo
 from .operations import Operation, copy, flush, read, signal, write
 from .runtime import Progress, Runtime, Storage
-from .store import Store, StoreCounters, TierCounters
+from .store import Store, StoreCounters, StoreFlag, StoreInfo, TierCounters
 from .wave import Wave
 
 __version__ = "0.1.0"
@@ -49,8 +49,8 @@ __all__ = [
     "Histogram", "InternalError", "Late", "LateError", "Layout", "LockedError", "Lookup",
     "MediaItem", "MissError", "MomentError", "NONE", "Operation", "PROCESS_MEMORY", "Plane",
     "Priority", "Progress", "Reason", "Region", "RegionInfo", "Result", "Route", "Runtime",
-    "Status", "Storage", "Store", "StoreCounters", "Tier", "TierCounters", "TimeoutError",
-    "TruncatedError", "UnsupportedError", "Verdict", "Wave", "WaveError", "WindowError",
+    "Status", "Storage", "Store", "StoreCounters", "StoreFlag", "StoreInfo", "Tier",
+    "TierCounters", "TimeoutError", "TruncatedError", "UnsupportedError", "Verdict", "Wave", "WaveError", "WindowError",
     "WorldError", "as_finished", "block_ids", "caps", "content_id", "copy", "drop", "flush", "get", "move", "pin",
     "prefetch", "put", "read", "signal", "unpin", "wait_async", "write",
 ]

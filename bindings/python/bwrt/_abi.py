@@ -269,3 +269,18 @@ class bwrt_store_counters(Structure):
                 ("refused_count", c_uint64), ("write_budget_left_bytes", c_uint64),
                 ("log_bytes", c_uint64), ("recovery_ns", c_uint64), ("recovered_count", c_uint64),
                 ("flight_count", c_uint64)]
+
+
+class bwrt_store_info(Structure):
+    _fields_ = [("struct_size", c_uint32), ("flags", c_uint32), ("host_address", c_void_p),
+                ("host_bytes", c_uint64), ("transit_bytes", c_uint64), ("disk_bytes", c_uint64),
+                ("segment_bytes", c_uint64), ("log_bytes", c_uint64), ("log_bytes_max", c_uint64),
+                ("host_fd", c_int32), ("block_count_max", c_uint32),
+                ("block_bytes_max", c_uint32), ("flight_count_max", c_uint32),
+                ("tenant_count_max", c_uint32), ("lease_count_max", c_uint32),
+                ("disk_block_count_max", c_uint32), ("directory_count", c_uint32),
+                ("segment_count", c_uint32), ("reserved_count", c_uint32),
+                ("unreserved_count", c_uint32), ("striped_count", c_uint32),
+                ("stripe_count", c_uint32), ("stripe_bytes", c_uint32), ("checksum", c_char_p),
+                ("huge_reason", c_char_p), ("disk_reason", c_char_p), ("direct_reason", c_char_p),
+                ("reserve_reason", c_char_p), ("striping_reason", c_char_p)]

@@ -20,7 +20,8 @@ from .layout import Layout, Plane, layout_of_arrays
 from .lookup import Events, Lookup, look_up
 from .memory import Region, add_file, add_memory
 from .operations import Operation
-from .store import Store, StoreCounters, sample_store, set_tenant
+from .store import Store, StoreCounters, StoreInfo, sample_store, set_tenant
+from .store import store_info as store_info_of
 from .wave import Wave
 
 
@@ -238,6 +239,10 @@ class Runtime(Core):
     def store_counters(self, tenant: Optional[int] = None) -> StoreCounters:
         """What the store has and has done; of one tenant, where it is given."""
         return sample_store(self, tenant)
+
+    def store_info(self) -> StoreInfo:
+        """What became of the store: limits, addresses, sizes, and why something is not in force."""
+        return store_info_of(self)
 
     # ---- asking
 

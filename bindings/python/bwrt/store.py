@@ -5,6 +5,7 @@ import ctypes
 import os
 from ctypes import byref, c_char_p, cast, c_void_p, pointer
 from dataclasses import dataclass, fields
+from enum import IntFlag
 from typing import Any, Optional, Sequence, Union
 
 from . import _abi
@@ -156,3 +157,56 @@ def sample_store(runtime: Core, tenant: Optional[int]) -> StoreCounters:
     runtime._call(RELEASING.sample_store, byref(struct))
     numbers = (getattr(struct, field.name) for field in fields(StoreCounters)[2:])
     return StoreCounters(_tier(struct.host), _tier(struct.disk), *numbers)
+
+
+# ---- what became of it
+
+class StoreFlag(IntFlag):
+    HUGE, SHARED, READER = 1, 2, 4
+
+
+@dataclass(frozen=True)
+class StoreInfo:
+    """What of a Store is in force, and why the rest is not; see bwrt_store_info.
+
+    What there is none of is 0, None or, an fd, -1; reasons are None where all is as it was asked
+    for.
+    """
+
+    flags: StoreFlag
+    host_address: Optional[int]
+    host_bytes: int
+    transit_bytes: int
+    disk_bytes: int
+    segment_bytes: int
+    log_bytes: int
+    log_bytes_max: int
+    host_fd: int
+    block_count_max: int
+    block_bytes_max: int
+    flight_count_max: int
+    tenant_count_max: int
+    lease_count_max: int
+    disk_block_count_max: int
+    directory_count: int
+    segment_count: int
+    reserved_count: int
+    unreserved_count: int
+    striped_count: int
+    stripe_count: int
+    stripe_bytes: int
+    checksum: str
+    huge_reason: Optional[str]
+    disk_reason: Optional[str]
+    direct_reason: Optional[str]
+    reserve_reason: Optional[str]
+    striping_reason: Optional[str]
+
+
+def store_info(runtime: Core) -> StoreInfo:
+    """See Runtime.store_info()."""
+    struct = _abi.bwrt_store_info(ctypes.sizeof(_abi.bwrt_store_info))
+    runtime._call(RELEASING.get_store_info, byref(struct))
+    values = [getattr(struct, field.name) for field in fields(StoreInfo)]
+    values = [one.decode() if isinstance(one, bytes) else one for one in values]
+    return StoreInfo(StoreFlag(values[0]), *values[1:])

@@ -374,6 +374,37 @@ structs! {
         recovered_count: u64,
         flight_count: u64,
     }
+    bwrt_store_info {
+        struct_size: u32,
+        flags: u32,
+        host_address: *mut c_void,
+        host_bytes: u64,
+        transit_bytes: u64,
+        disk_bytes: u64,
+        segment_bytes: u64,
+        log_bytes: u64,
+        log_bytes_max: u64,
+        host_fd: i32,
+        block_count_max: u32,
+        block_bytes_max: u32,
+        flight_count_max: u32,
+        tenant_count_max: u32,
+        lease_count_max: u32,
+        disk_block_count_max: u32,
+        directory_count: u32,
+        segment_count: u32,
+        reserved_count: u32,
+        unreserved_count: u32,
+        striped_count: u32,
+        stripe_count: u32,
+        stripe_bytes: u32,
+        checksum: *const c_char,
+        huge_reason: *const c_char,
+        disk_reason: *const c_char,
+        direct_reason: *const c_char,
+        reserve_reason: *const c_char,
+        striping_reason: *const c_char,
+    }
 }
 
 functions! {
@@ -446,5 +477,8 @@ functions! {
     ) -> bwrt_status;
     fn bwrt_sample_store(
         runtime: *mut bwrt_runtime, counters: *mut bwrt_store_counters, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_get_store_info(
+        runtime: *mut bwrt_runtime, info: *mut bwrt_store_info, error: *mut bwrt_error
     ) -> bwrt_status;
 }

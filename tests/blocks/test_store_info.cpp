@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// test_store_info.cpp — what bwrt_get_store_info() tells of each kind of store: what is in force,
+// and why the rest is not.
+
+#include "tests/blocks/pair_world.h"
+
+namespace {
+
+using namespace bwrt::test;
+
+bwrt_store_info info_of(BlockWorld* world) {
+    bwrt_store_info info = {};
+    info.struct_size = sizeof info;
+    assert_int_equal(bwrt_get_store_info(world->runtime, &info, &world->error), BWRT_OK);
+    return info;
+}
+
+void a_host_tier_tells_where_it_lies_and_has_no_disk(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(StoreOf(16 * kMib, 0));
+    assert_int_equal(put(world, {1, 0}), BWRT_OK);
+    Request pin(world, BWRT_OP_PIN, {1, 0}, 1);
+    assert_int_equal(pin.run(), BWRT_OK);
+
+    const bwrt_store_info info = info_of(world);
+    const auto address = reinterpret_cast<std::uintptr_t>(info.host_address);
+    assert_int_equal(info.host_bytes, 16 * kMib);
+    assert_in_range(pin.results[0].address, address, address + info.host_bytes - kLength);
+    assert_int_equal(info.host_fd, -1);
+    assert_int_equal(info.block_count_max, 1 << 14);
+    assert_int_equal(info.block_bytes_max, 2 * kMib);
+    assert_int_equal(info.flight_count_max, 64);
+    assert_int_equal(info.tenant_count_max, 64);
+    assert_int_equal(info.lease_count_max, 65536);
+    assert_true(std::string("AVX2") == info.checksum || std::string("SSE2") == info.checksum);
+    assert_int_equal(info.flags | info.transit_bytes | info.disk_bytes | info.segment_bytes, 0);
+    assert_int_equal(info.log_bytes | info.log_bytes_max | info.disk_block_count_max, 0);
+    assert_int_equal(info.directory_count | info.segment_count | info.reserved_count, 0);
+    for (const char* reason : {info.huge_reason, info.disk_reason, info.direct_reason,
+                               info.reserve_reason, info.striping_reason}) {
+        assert_null(reason);
+    }
+}
+
+// 128 MiB less two logs of 2 MiB are seven segments of 16; a quarter of a log has 2,048 records of
+// 256 bytes.
+void a_disk_tier_tells_what_it_is_made_of(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(StoreOf(0, kDiskBytes));
+
+    const bwrt_store_info info = info_of(world);
+    assert_int_equal(info.segment_bytes, 16 * kMib);
+    assert_int_equal(info.segment_count, 7);
+    assert_int_equal(info.disk_bytes, 7 * 16 * kMib);
+    assert_true(info.disk_bytes + 2 * info.log_bytes_max <= kDiskBytes);
+    assert_int_equal(info.log_bytes_max, 2 * kMib);
+    assert_int_equal(info.disk_block_count_max, 2048);
+    assert_int_equal(info.block_count_max, 1 << 14);
+    assert_int_equal(info.transit_bytes, 16 * kMib);
+    assert_int_equal(info.directory_count, 1);
+    assert_null(info.host_address);
+    assert_int_equal(info.host_bytes, 0);
+    assert_int_equal(info.host_fd, -1);
+    assert_null(info.disk_reason);
+    assert_non_null(std::strstr(info.striping_reason, "not on Lustre"));
+
+    assert_int_equal(info.reserved_count + info.unreserved_count, 0);
+    assert_int_equal(put(world, {1, 0}, 4), BWRT_OK);
+    settle(world);
+    const bwrt_store_info filled = info_of(world);
+    assert_int_equal(filled.reserved_count + filled.unreserved_count, 1);
+    assert_int_equal(filled.unreserved_count != 0, filled.reserve_reason != nullptr);
+    assert_int_equal(filled.striped_count | filled.stripe_count | filled.stripe_bytes, 0);
+    assert_true(filled.log_bytes > info.log_bytes);
+    assert_ptr_equal(filled.striping_reason, info.striping_reason);  // the same words
+}
+
+// 80 GiB would be segments of 1,280 MiB; those of 16 are at most 4,096 in a directory.
+void disk_that_an_earlier_writer_s_segments_cannot_fill_is_said(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(StoreOf(0, kDiskBytes));
+    assert_int_equal(put(world, {1, 0}), BWRT_OK);
+    world->open_again(StoreOf(0, 80 * 1024 * kMib));
+
+    const bwrt_store_info info = info_of(world);
+    assert_int_equal(info.segment_bytes, 16 * kMib);
+    assert_int_equal(info.segment_count, 4096);
+    assert_int_equal(info.disk_bytes, 4096 * 16 * kMib);
+    assert_string_equal(info.disk_reason,
+                        "segments are of 16 MiB, made for a smaller disk_bytes, and a directory "
+                        "has at most 4096");
+    // What an earlier life has made this one knows nothing of.
+    assert_int_equal(info.reserved_count + info.unreserved_count, 0);
+    assert_int_equal(get(world, {1, 0}), BWRT_OK);
+}
+
+void huge_pages_are_in_force_or_it_is_said_why_not(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf store(16 * kMib, kDiskBytes);
+    world->open(store);
+    bwrt_store_info info = info_of(world);
+    assert_int_equal(info.flags, 0);
+    assert_null(info.huge_reason);
+
+    store.store.flags = BWRT_STORE_HUGE;
+    world->open_again(store);
+    bwrt_caps caps = {};
+    caps.struct_size = sizeof caps;
+    assert_int_equal(bwrt_get_caps(world->runtime, &caps, nullptr), BWRT_OK);
+    info = info_of(world);
+    if ((caps.features & BWRT_FEATURE_HUGE_PAGES) != 0) {
+        assert_int_equal(info.flags, BWRT_STORE_HUGE);
+        assert_null(info.huge_reason);
+    } else {
+        assert_int_equal(info.flags, 0);
+        assert_string_equal(info.huge_reason, caps.huge_pages_reason);
+    }
+}
+
+void a_reader_tells_what_it_has_and_nothing_of_the_shards(void** state) {
+    Pair* pair = pair_of(state);
+    pair->open(16 * kMib);
+    const bwrt_store_info writer = info_of(&pair->writer);
+    assert_int_equal(writer.flags, BWRT_STORE_SHARED);
+    assert_int_equal(writer.host_bytes, 16 * kMib);
+
+    const bwrt_store_info info = info_of(&pair->reader);
+    assert_int_equal(info.flags, BWRT_STORE_READER);
+    assert_int_equal(info.transit_bytes, 16 * kMib);
+    assert_int_equal(info.directory_count, 1);
+    assert_int_equal(info.block_bytes_max, 2 * kMib);
+    assert_int_equal(info.flight_count_max, 64);
+    assert_non_null(info.checksum);
+    assert_null(info.host_address);
+    assert_int_equal(info.host_fd, -1);
+    assert_int_equal(info.host_bytes | info.disk_bytes | info.segment_bytes | info.log_bytes, 0);
+    assert_int_equal(info.block_count_max | info.disk_block_count_max | info.segment_count, 0);
+    assert_null(info.striping_reason);
+}
+
+const CMUnitTest kTests[] = {
+    IN_BLOCK_WORLD(a_host_tier_tells_where_it_lies_and_has_no_disk),
+    IN_BLOCK_WORLD(a_disk_tier_tells_what_it_is_made_of),
+    IN_BLOCK_WORLD(disk_that_an_earlier_writer_s_segments_cannot_fill_is_said),
+    IN_BLOCK_WORLD(huge_pages_are_in_force_or_it_is_said_why_not),
+    IN_PAIR(a_reader_tells_what_it_has_and_nothing_of_the_shards),
+};
+
+}  // namespace
+
+int main() {
+    int failures = 0;
+    RUN_IN_ALL_MODES(kTests, failures);
+    return failures;
+}
