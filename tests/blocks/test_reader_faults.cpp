@@ -5,6 +5,8 @@
 
 #include <sys/resource.h>
 
+#include <sys/stat.h>
+
 #include "tests/blocks/pair_world.h"
 #include "tests/blocks/segment_places.h"
 
