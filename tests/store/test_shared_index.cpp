@@ -275,7 +275,7 @@ void what_is_not_ours_is_not_opened(void** state) {
     static_cast<void>(world.publish());
     const std::string path = world.path();
     assert_int_equal(world.try_open(), Opened::kYes);
-    for (const mode_t mode : {0640, 0604, 0620}) {
+    for (const mode_t mode : {0640u, 0604u, 0620u}) {
         assert_int_equal(chmod(path.c_str(), mode), 0);
         assert_int_equal(world.try_open(), Opened::kOther);
     }
