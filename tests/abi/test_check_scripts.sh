@@ -91,6 +91,7 @@ breaks_layers "bench includes bwrt.h, its own files, ringbuf and planner only" b
 breaks_layers "bench includes bwrt.h, its own files, ringbuf and planner only" bench/ring_own.cpp '#include "tools/output.h"'
 breaks_layers "of bench only the index's benchmark knows the block index" \
     bench/io.cpp '#include "runtime/store/index.h"'
+breaks_layers "of bench only that of a killed store writes a log" bench/io.cpp '#include "runtime/store/log.h"'
 breaks_layers "of bench only the ring's benchmark knows ringbuf" bench/io.cpp '#include "ringbuf/command.h"'
 breaks_layers "of bench only the policy's benchmark knows planner" bench/io.cpp '#include "planner/predict.h"'
 breaks_layers "the bwrt command includes bwrt.h, its own files, bench's loops and the store only" \

@@ -2,14 +2,15 @@
 //
 // test_readers.cpp — one process writes a small store at full speed, four read it all the time.
 //
-//   parent ──fork──▶ 4 readers: look up, GET, compare        as long as it lasts
-//      └─────fork──▶ writer: puts, drops, reclaims ──SIGKILL──▶ the next writer ... the last one
-//      ends
+//   parent ──fork──▶ 4 readers: look up, GET, compare     as long as it lasts
+//      └─────fork──▶ writer: puts, drops, reclaims ──SIGKILL──▶ the next ... the last one ends
 //
 // More is written than the store holds several times over, so that what a reader is on its way to
-// is moved, gone, or overwritten by another block.  A block's bytes follow from its name: what
-// comes back is that, to the last byte, or the target is as it was.  Until the first writer is
-// killed nothing may be corrupt either; a log that ends early may name what has been overwritten.
+// is moved, gone, or overwritten by another block: two of them ask for many blocks at once, one
+// request at a time, so that long passes between their looking and their reading.  A block's bytes
+// follow from its name: what comes back is that, to the last byte, or the target is as it was.
+// Until the first writer is killed nothing may be corrupt either; a log that ends early may name
+// what has been overwritten.
 //
 // BWRT_CRASH_LIFE_MS is how long each writer has.
 
@@ -41,6 +42,8 @@ constexpr std::uint64_t kDiskBytes = 128 * kMebibyte;
 constexpr std::uint32_t kLongestBytes = 256 << 10;
 constexpr std::uint32_t kChainCount = 320;  // some 150 MiB
 constexpr std::uint32_t kReaderCount = 4;
+constexpr std::uint32_t kSlowFirst = 2;    // readers from here on are the slow ones
+constexpr std::uint32_t kBurstCount = 96;  // waves that they ask for at once
 constexpr std::uint32_t kLifeCount = 4;
 constexpr std::uint32_t kLifeMs = 1500;
 constexpr unsigned kChildSeconds = 120;
@@ -78,7 +81,7 @@ struct Play {
     std::uint64_t seed;
 };
 
-bwrt_runtime* open_store(const Play& play, bool reads, std::uint32_t progress,
+bwrt_runtime* open_store(const Play& play, bool reads, bool slow, std::uint32_t progress,
                          std::uint32_t storage, bwrt_error* error) {
     const char* directory = "store";
     bwrt_store store = {};
@@ -87,15 +90,17 @@ bwrt_runtime* open_store(const Play& play, bool reads, std::uint32_t progress,
     store.directories = &directory;
     store.directory_count = 1;
     store.disk_bytes = reads ? 0 : kDiskBytes;
-    store.transit_bytes = 16 * kMebibyte;
+    store.transit_bytes = (slow ? 128 : 16) * kMebibyte;
     store.block_bytes_max = kBlockBytesMax;
     store.block_count_max = reads ? 0 : 1 << 14;
-    store.flight_count_max = 64;
+    store.flight_count_max = slow ? kBurstCount * kChainBlocks : 64;
     store.index_directory = play.indices;
     bwrt_config config = {};
     config.struct_size = sizeof config;
     config.progress = progress;
     config.storage = storage;
+    config.queue_depth = slow ? 1 : 0;
+    config.pool_thread_count = slow ? 1 : 0;
     config.store = &store;
     bwrt_runtime* runtime = nullptr;
     return bwrt_open(&config, &runtime, error) == BWRT_OK ? runtime : nullptr;
@@ -116,7 +121,7 @@ void write_on(const Play& play) {
     Random random(play.seed);
     bwrt_error error = {};
     const std::uint32_t storage = random.one_in(2) ? BWRT_STORAGE_AUTO : BWRT_STORAGE_POOL;
-    bwrt_runtime* runtime = open_store(play, false, BWRT_PROGRESS_THREAD, storage, &error);
+    bwrt_runtime* runtime = open_store(play, false, false, BWRT_PROGRESS_THREAD, storage, &error);
     if (runtime == nullptr) {
         stage.accuse("the writer: %s %s", error.field, error.message);
         return;
@@ -171,29 +176,34 @@ class Reader {
           counts_(play.stage->readers[number]),
           play_(play),
           random_(play.seed + number),
-          memory_(std::size_t{kChainBlocks} * kLongestBytes) {}
+          slow_(number >= kSlowFirst),
+          asked_(slow_ ? kBurstCount : 1) {}
 
     void run(std::uint32_t number) {
         const std::uint32_t progress =
             number % 2 == 0 ? BWRT_PROGRESS_THREAD : BWRT_PROGRESS_CALLER;
-        const std::uint32_t storage = number < 2 ? BWRT_STORAGE_AUTO : BWRT_STORAGE_POOL;
+        const std::uint32_t storage = number % 3 == 0 ? BWRT_STORAGE_AUTO : BWRT_STORAGE_POOL;
         bwrt_error error = {};
         while (runtime_ == nullptr && !stage_.readers_end) {  // until there is a store
-            runtime_ = open_store(play_, true, progress, storage, &error);
+            runtime_ = open_store(play_, true, slow_, progress, storage, &error);
             if (runtime_ == nullptr) usleep(1000);
         }
         for (std::uint32_t i = 0; !stage_.readers_end && stage_.failure[0] == '\0'; ++i) {
-            const auto chain = static_cast<std::uint32_t>(random_.below(kChainCount));
-            const std::uint32_t found = look_up(chain);
-            counts_.hint_count += found;
-            const bool whole = random_.one_in(4);
-            if (whole || found != 0) get(chain, whole ? kChainBlocks : found);
-            if (i % 64 == 0) follow();
+            for (Asked& asked : asked_) ask(&asked);
+            for (const Asked& asked : asked_) judge(asked);
+            if (slow_ || i % 64 == 0) follow();
         }
         if (runtime_ != nullptr) close_store(runtime_, &stage_);
     }
 
  private:
+    struct Asked {
+        Run run;
+        bwrt_handle handle = 0;
+        std::uint32_t life = 0;
+        std::vector<unsigned char> memory;
+    };
+
     std::uint32_t look_up(std::uint32_t chain) {
         unsigned char identities[kChainBlocks][32];
         for (std::uint32_t i = 0; i < kChainBlocks; ++i) {
@@ -212,29 +222,44 @@ class Reader {
         return prefix_count;
     }
 
-    void get(std::uint32_t chain, std::uint32_t count) {
-        const std::uint32_t life = stage_.life;
-        run_.make(*play_.blocks, BWRT_OP_GET, chain, 0, count, memory_.data());
-        std::fill(memory_.begin(), memory_.end(), 0xEE);
-        bwrt_handle handle = 0;
+    void ask(Asked* asked) {
+        const auto chain = static_cast<std::uint32_t>(random_.below(kChainCount));
+        const std::uint32_t found = look_up(chain);
+        counts_.hint_count += found;
+        const std::uint32_t count = random_.one_in(4) ? kChainBlocks : found;
+        asked->handle = 0;
+        asked->life = stage_.life;
+        if (count == 0) return;
+        asked->memory.resize(std::size_t{count} * play_.blocks->length_of(chain));
+        asked->run.make(*play_.blocks, BWRT_OP_GET, chain, 0, count, asked->memory.data());
+        std::fill(asked->memory.begin(), asked->memory.end(), 0xEE);
+        bwrt_error error = {};
+        if (bwrt_submit_wave(runtime_, &asked->run.wave, &asked->handle, &error) != BWRT_OK) {
+            stage_.accuse("GET: %s %s", error.field, error.message);
+        }
+    }
+
+    void judge(const Asked& asked) {
+        if (asked.handle == 0) return;
         bwrt_completion completion;
         bwrt_error error = {};
-        if (bwrt_submit_wave(runtime_, &run_.wave, &handle, &error) != BWRT_OK ||
-            bwrt_wait(runtime_, handle, kPatienceNs, &completion, &error) != BWRT_OK) {
+        if (bwrt_wait(runtime_, asked.handle, kPatienceNs, &completion, &error) != BWRT_OK) {
             stage_.accuse("GET: %s %s", error.field, error.message);
             return;
         }
+        const std::uint32_t chain = asked.run.chain();
+        const std::uint32_t life = asked.life;
         const std::uint32_t length = play_.blocks->length_of(chain);
-        for (std::uint32_t i = 0; i < count; ++i) {
+        for (std::uint32_t i = 0; i < asked.run.count(); ++i) {
             ++counts_.get_count;
-            const bwrt_status status = run_.results[i].status;
+            const bwrt_status status = asked.run.results[i].status;
             if (status == BWRT_OK) {
                 ++counts_.equal_count;
-                if (run_.is_right(*play_.blocks, i)) continue;
+                if (asked.run.is_right(*play_.blocks, i)) continue;
                 stage_.accuse("wrong bytes of chain %u position %u", chain, i);
                 continue;
             }
-            const unsigned char* target = memory_.data() + std::size_t{i} * length;
+            const unsigned char* target = asked.memory.data() + std::size_t{i} * length;
             const bool is_untouched =
                 target[0] == 0xEE && std::memcmp(target, target + 1, length - 1) == 0;
             if (!is_untouched) stage_.accuse("%s, and written to", bwrt_status_name(status));
@@ -243,7 +268,7 @@ class Reader {
             const bool may_be = status == BWRT_E_CORRUPT && (life != 1 || stage_.life != 1);
             if (status == BWRT_E_MISS || may_be) continue;
             stage_.accuse("GET: %s, errno %d, in life %u", bwrt_status_name(status),
-                          run_.results[i].os_code, life);
+                          asked.run.results[i].os_code, life);
         }
     }
 
@@ -267,8 +292,8 @@ class Reader {
     Random random_;
     bwrt_runtime* runtime_ = nullptr;
     std::uint64_t cursor_ = 0;
-    Run run_;
-    std::vector<unsigned char> memory_;
+    bool slow_;
+    std::vector<Asked> asked_;
 };
 
 // ---- the parent
