@@ -205,7 +205,10 @@ enum {
     BWRT_STORE_HUGE = 1u << 0,   /* its memory in huge pages where the system has them */
     BWRT_STORE_SHARED = 1u << 1, /* readers may look at the index: a file of 91 bytes a block and 4
                                     MiB in index_directory, all of it there from the start */
-    BWRT_STORE_READER = 1u << 2  /* no shard of its own: reads those that there are */
+    BWRT_STORE_READER = 1u << 2, /* no shard of its own: reads those that there are */
+    BWRT_STORE_EXPORT = 1u << 3  /* the host tier lies in a memfd that other processes can map, to
+                                    read and not to write; all of it is there from the start.  See
+                                    bwrt_store_info */
 };
 
 /* Everything is bounded here and allocated here; what is full later says
@@ -946,7 +949,13 @@ BWRT_API bwrt_status bwrt_sample_store(bwrt_runtime* runtime, bwrt_store_counter
 /* What became of a bwrt_store: what is in force, and why the rest of it is not.  What a store has
  * none of is 0, NULL or, an fd, -1; a reader of stores has directories, transit memory and its
  * limits.  Reasons are NULL where all is as it was asked for.  Strings are the runtime's, and stay
- * as they are until it is closed. */
+ * as they are until it is closed.
+ *
+ * EXPORT.  A process that is given host_fd, over a socket or by /proc, maps it with PROT_READ and
+ * finds a block that is pinned at the PIN's address - host_address.  It may look from the PIN's
+ * completion until the UNPIN is submitted, which the two agree upon themselves.  What lies
+ * elsewhere, or later, may be anything, another tenant's block as well.  Its mapping outlives the
+ * runtime. */
 typedef struct bwrt_store_info {
     uint32_t struct_size;
     uint32_t flags;              /* BWRT_STORE_* in force: HUGE where all its memory has them */
@@ -960,7 +969,7 @@ typedef struct bwrt_store_info {
     uint64_t log_bytes;          /* now */
     uint64_t log_bytes_max;      /* of the log; while a shorter one is made in its place there are
                                     two */
-    int32_t host_fd;             /* none yet: -1 */
+    int32_t host_fd;             /* EXPORT: the memfd, bwrt's own: dup it to keep it; else -1 */
     uint32_t block_count_max;    /* the limits in force, as in bwrt_store */
     uint32_t block_bytes_max;
     uint32_t flight_count_max;

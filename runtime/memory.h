@@ -78,6 +78,10 @@ class Table {
     std::size_t count_ = 0;
 };
 
+// With BWRT_REGION_EXPORT: the memory is there in full, and nobody but this mapping of it can write
+// to it, cut it or punch holes into it, whoever has the memfd.
+constexpr std::uint32_t kRegionSealed = 1u << 31;
+
 // Memory for an ALLOCATED region, on a 2 MiB boundary.
 struct RegionMemory {
     Mapping mapping;
@@ -92,11 +96,13 @@ struct RegionMemory {
     RegionMemory& operator=(const RegionMemory&) = delete;
     ~RegionMemory();
 
-    // 0, or the errno; flags are BWRT_REGION_*.
+    // 0, or the errno; flags are BWRT_REGION_* and kRegionSealed.
     static int allocate(std::size_t length_bytes, std::uint32_t flags, RegionMemory* memory_out);
 };
 
-// Whether the kernel hands out transparent huge pages on madvise; else why not.
+// Whether the kernel hands out transparent huge pages on madvise, for memory of one process or for
+// shared memory; else why not.
 bool huge_pages_available(char* reason, std::size_t reason_bytes) noexcept;
+bool shared_huge_pages_available(char* reason, std::size_t reason_bytes) noexcept;
 
 }  // namespace bwrt::runtime

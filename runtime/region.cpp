@@ -118,6 +118,7 @@ bwrt_status RegionTable::fill(Region* region, const bwrt_region& description, ch
                            errno_name(os_code));
         }
         if (!region->memory.huge) region->flags &= ~std::uint32_t{BWRT_REGION_HUGE};
+        region->flags &= ~kRegionSealed;
         std::snprintf(reason, reason_bytes, "%s", region->memory.reason);
         region->address = region->memory.mapping.as<std::byte>();
         return BWRT_OK;

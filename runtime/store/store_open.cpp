@@ -123,10 +123,14 @@ bwrt_status check_sizes(const bwrt_store& store, const ErrorSink& sink) {
 bwrt_status Store::check(const bwrt_store& given, bwrt_store* checked_out,
                          std::uint32_t* own_count_out, const ErrorSink& sink) {
     bwrt_store store = given;
-    constexpr std::uint32_t kFlags = BWRT_STORE_HUGE | BWRT_STORE_SHARED | BWRT_STORE_READER;
+    constexpr std::uint32_t kFlags =
+        BWRT_STORE_HUGE | BWRT_STORE_SHARED | BWRT_STORE_READER | BWRT_STORE_EXPORT;
     if ((store.flags & ~kFlags) != 0 || store.reserved != 0) {
         return fail(sink, BWRT_E_INVAL, store.reserved != 0 ? "store.reserved" : "store.flags",
                     "flags 0x%x are not all BWRT_STORE_*", store.flags);
+    }
+    if ((store.flags & BWRT_STORE_EXPORT) != 0 && store.host_bytes == 0) {
+        return fail(sink, BWRT_E_INVAL, "store.flags", "EXPORT, and host_bytes is 0");
     }
     if (store.directory_count > Segments::kDirectoryCountMax) {
         return fail(sink, BWRT_E_INVAL, "store.directory_count", "%u directories: the limit is %u",
@@ -270,7 +274,10 @@ bwrt_status Store::open_memory(const bwrt_store& checked, const ErrorSink& sink)
     const auto allocate = [&](std::uint32_t place, std::uint64_t bytes) {
         bwrt_region description = {};
         description.kind = BWRT_REGION_ALLOCATED;
-        description.flags = (checked.flags & BWRT_STORE_HUGE) != 0 ? BWRT_REGION_HUGE : 0;
+        if ((checked.flags & BWRT_STORE_HUGE) != 0) description.flags |= BWRT_REGION_HUGE;
+        if (place == kHostSlot && (checked.flags & BWRT_STORE_EXPORT) != 0) {
+            description.flags |= BWRT_REGION_EXPORT | kRegionSealed;
+        }
         description.length_bytes = bytes;
         char reason[160];  // the region keeps it, too
         return regions_->fill_own(own_slot(place), description, reason, sizeof reason, sink);

@@ -63,6 +63,7 @@ void write_memory(const Region* host, const Region* transit, bwrt_store_info* ou
     if (host == nullptr) return;
     out->host_address = host->address;
     out->host_bytes = host->length_bytes;
+    out->host_fd = host->memory.memfd;
 }
 
 }  // namespace bwrt::runtime

@@ -5,12 +5,14 @@ runtime that stored them is closed."""
 import ctypes
 import hashlib
 import os
+import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
 
 import bwrt
-from bwrt import EventKind, Found, Reason, Tier
+from bwrt import EventKind, Found, Reason, StoreFlag, Tier
 from support import PATTERN, far_window, main, run_python
 
 BLOCK_BYTES = 40_000  # no multiple of a page, and in several chunks
@@ -570,6 +572,22 @@ class DiskTier(StoreTest):
             filled = self.runtime.store_info()
             self.assertEqual(filled.reserved_count + filled.unreserved_count, 1)
             self.assertGreater(filled.log_bytes, info.log_bytes)
+
+    def test_another_process_reads_what_is_pinned(self):
+        ids = ids_of(2)
+        with self.open_disk(export=True):
+            info = self.runtime.store_info()
+            self.put(ids)
+            address = self.run_wave(bwrt.pin(ids))[1].address
+            program = ("import mmap, sys; fd, size, offset, count = map(int, sys.argv[1:]);"
+                       "view = mmap.mmap(fd, size, prot=mmap.PROT_READ);"
+                       "sys.stdout.buffer.write(view[offset:offset + count])")
+            numbers = [info.host_fd, info.host_bytes, address - info.host_address, BLOCK_BYTES]
+            seen = subprocess.run([sys.executable, "-c", program, *map(str, numbers)],
+                                  pass_fds=[info.host_fd], stdout=subprocess.PIPE, check=True)
+            self.assertEqual(seen.stdout, content(1))
+            self.assertIn(StoreFlag.EXPORT, info.flags)
+            self.run_wave(bwrt.unpin(ids))
 
     def test_it_is_in_memory_after_a_get(self):
         ids = ids_of(4)

@@ -5,6 +5,7 @@
 
 #include "runtime/memory.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -15,7 +16,9 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <set>
+#include <string>
 #include <thread>
 
 #include "include/bwrt.h"
@@ -28,6 +31,7 @@ namespace {
 using bwrt::runtime::Call;
 using bwrt::runtime::CallCount;
 using bwrt::runtime::kHugePageBytes;
+using bwrt::runtime::kRegionSealed;
 using bwrt::runtime::Mapping;
 using bwrt::runtime::RegionMemory;
 using bwrt::runtime::Table;
@@ -114,11 +118,41 @@ void huge_pages_hold_or_a_reason_is_given(void**) {
 
     assert_true(memory.huge == (memory.reason[0] == '\0'));
 
-    RegionMemory shared;
-    assert_int_equal(RegionMemory::allocate(4096, BWRT_REGION_HUGE | BWRT_REGION_EXPORT, &shared),
-                     0);
-    assert_false(shared.huge);
-    assert_true(shared.reason[0] != '\0');
+    for (const std::uint32_t sealed : {std::uint32_t{0}, kRegionSealed}) {
+        RegionMemory shared;
+        assert_int_equal(
+            RegionMemory::allocate(4096, BWRT_REGION_HUGE | BWRT_REGION_EXPORT | sealed, &shared),
+            0);
+        assert_true(shared.huge == (shared.reason[0] == '\0'));
+        std::string setting;
+        std::getline(std::ifstream("/sys/kernel/mm/transparent_hugepage/shmem_enabled"), setting);
+        const bool has_none = setting.find("[never]") != std::string::npos ||
+                              setting.find("[deny]") != std::string::npos;
+        if (has_none) assert_false(shared.huge);
+    }
+}
+
+// Pages that are not there, or are taken away, would be a SIGBUS of whoever touches them.
+void sealed_memory_is_all_there_and_only_its_own_mapping_writes(void**) {
+    RegionMemory memory;
+    assert_int_equal(RegionMemory::allocate(5000, BWRT_REGION_EXPORT | kRegionSealed, &memory), 0);
+    struct stat stat = {};
+    assert_int_equal(fstat(memory.memfd, &stat), 0);
+    assert_int_equal(stat.st_size, kHugePageBytes);
+    assert_int_equal(stat.st_blocks * 512, kHugePageBytes);
+
+    std::memcpy(memory.mapping.address(), "seen", 5);
+    char seen[5] = {};
+    assert_int_equal(pread(memory.memfd, seen, 5, 0), 5);
+    assert_string_equal(seen, "seen");
+    assert_int_equal(pwrite(memory.memfd, "lost", 5, 0), -1);
+    assert_int_equal(ftruncate(memory.memfd, 0), -1);
+    assert_int_equal(ftruncate(memory.memfd, 2 * kHugePageBytes), -1);
+    assert_int_equal(
+        fallocate(memory.memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, kHugePageBytes), -1);
+    assert_ptr_equal(mmap(nullptr, 4096, PROT_WRITE, MAP_SHARED, memory.memfd, 0), MAP_FAILED);
+    assert_int_equal(fcntl(memory.memfd, F_ADD_SEALS, F_SEAL_GROW), -1);
+    assert_string_equal(memory.mapping.as<char>(), "seen");
 }
 
 void memory_that_cannot_be_had_is_an_errno_and_no_memory(void**) {
@@ -131,19 +165,21 @@ void memory_that_cannot_be_had_is_an_errno_and_no_memory(void**) {
 }
 
 void a_child_does_not_have_allocated_memory(void**) {
-    RegionMemory memory;
-    assert_int_equal(RegionMemory::allocate(4096, BWRT_REGION_PREFAULT, &memory), 0);
+    for (const std::uint32_t flags : {std::uint32_t{0}, BWRT_REGION_EXPORT | kRegionSealed}) {
+        RegionMemory memory;
+        assert_int_equal(RegionMemory::allocate(4096, flags | BWRT_REGION_PREFAULT, &memory), 0);
 
-    *memory.mapping.as<std::uint64_t>() = 0x5EC2E7;
-    assert_true(holds(memory.mapping.address(), 0x5EC2E7));
+        *memory.mapping.as<std::uint64_t>() = 0x5EC2E7;
+        assert_true(holds(memory.mapping.address(), 0x5EC2E7));
 
-    const pid_t child = fork();
-    if (child == 0) _exit(holds(memory.mapping.address(), 0x5EC2E7) ? 1 : 0);
-    int outcome = -1;
-    waitpid(child, &outcome, 0);
+        const pid_t child = fork();
+        if (child == 0) _exit(holds(memory.mapping.address(), 0x5EC2E7) ? 1 : 0);
+        int outcome = -1;
+        waitpid(child, &outcome, 0);
 
-    assert_true(WIFEXITED(outcome));
-    assert_int_equal(WEXITSTATUS(outcome), 0);
+        assert_true(WIFEXITED(outcome));
+        assert_int_equal(WEXITSTATUS(outcome), 0);
+    }
 }
 
 void a_call_counts_while_it_lasts(void**) {
@@ -233,6 +269,7 @@ int main() {
         cmocka_unit_test(a_mapping_goes_with_its_last_owner),
         cmocka_unit_test(allocated_memory_is_zeroed_on_2_mib_and_freed),
         cmocka_unit_test(exported_memory_is_the_memfds),
+        cmocka_unit_test(sealed_memory_is_all_there_and_only_its_own_mapping_writes),
         cmocka_unit_test(huge_pages_hold_or_a_reason_is_given),
         cmocka_unit_test(memory_that_cannot_be_had_is_an_errno_and_no_memory),
         cmocka_unit_test(a_child_does_not_have_allocated_memory),

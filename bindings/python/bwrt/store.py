@@ -43,6 +43,7 @@ class Store:
       shared               readers in other processes may look at the index
       reader               reads all shards and writes none: lookups, GETs and events
       index_directory      where shared indices lie, in a tmpfs; /dev/shm
+      export               its host tier in a memfd that others can map; see StoreInfo.host_fd
     """
 
     directories: Sequence[Path] = ()
@@ -61,6 +62,7 @@ class Store:
     shared: bool = False
     reader: bool = False
     index_directory: Optional[Path] = None
+    export: bool = False
 
     def as_c(self) -> Any:
         """A pointer to the bwrt_store, which keeps all that it points to."""
@@ -70,7 +72,8 @@ class Store:
         struct = _abi.bwrt_store(ctypes.sizeof(_abi.bwrt_store))
         struct.flags = ((_abi.BWRT_STORE_HUGE if self.huge else 0)
                         | (_abi.BWRT_STORE_SHARED if self.shared else 0)
-                        | (_abi.BWRT_STORE_READER if self.reader else 0))
+                        | (_abi.BWRT_STORE_READER if self.reader else 0)
+                        | (_abi.BWRT_STORE_EXPORT if self.export else 0))
         if self.index_directory is not None:
             struct.index_directory = os.fsencode(self.index_directory)
         if paths:
@@ -162,7 +165,7 @@ def sample_store(runtime: Core, tenant: Optional[int]) -> StoreCounters:
 # ---- what became of it
 
 class StoreFlag(IntFlag):
-    HUGE, SHARED, READER = 1, 2, 4
+    HUGE, SHARED, READER, EXPORT = 1, 2, 4, 8
 
 
 @dataclass(frozen=True)
