@@ -165,17 +165,19 @@ enum {
  * Any number of processes read beside the writers (READER): they look up in, GET from and follow
  * the events of every shard in these directories, up to 256, whose writer shares its index
  * (SHARED).  A reader needs the rights of the store's owner and the secrets of the tenants, writes
- * nothing and is in nobody's way.  It has directories, their count, and where it wants transit_bytes,
- * block_bytes_max, flight_count_max, tenant_count_max and index_directory; the rest is 0.
+ * nothing and is in nobody's way.  It has directories, their count, and where it wants
+ * transit_bytes, block_bytes_max, flight_count_max, tenant_count_max and index_directory; the
+ * rest is 0.
  *
- * A reader's hit is a hint, for nobody keeps the block there for it: what has been moved meanwhile it
- * finds in its new place, what is gone is BWRT_E_MISS, and what does not verify and has not been
- * touched since is BWRT_E_CORRUPT, and then a miss to this reader.  A HIT in BWRT_TIER_HOST says
- * that some part is in its writer's memory alone, from where a GET here misses it.  A shard that has
- * come is found within 100 ms, also when a writer has begun anew; what a writer that is gone left in
- * its index is read from disk, and after a restart of the machine its index is there again when the
- * next writer is.  PUT, PREFETCH, MOVE, DROP, PIN, UNPIN, leases and quotas are
- * BWRT_E_UNSUPPORTED. */
+ * A reader's hit is a hint, for nobody keeps the block there for it: what has been moved
+ * meanwhile it finds in its new place, what is gone is BWRT_E_MISS, and what does not verify and
+ * has not been touched since is BWRT_E_CORRUPT, and then a miss to this reader.  A HIT in
+ * BWRT_TIER_HOST says that some part is in its writer's memory alone, from where a GET here
+ * misses it.  What is read here counts as no use of the block there, and a time to live is over
+ * for readers when its writer has taken the block out.  A shard that has come is found within 100
+ * ms, also when a writer has begun anew; what a writer that is gone left in its index is read
+ * from disk, and after a restart of the machine its index is there again when the next writer
+ * is.  PUT, PREFETCH, MOVE, DROP, PIN, UNPIN, leases and quotas are BWRT_E_UNSUPPORTED. */
 typedef struct bwrt_store {
     uint32_t struct_size;
     uint32_t flags;                 /* BWRT_STORE_* */

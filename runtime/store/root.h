@@ -4,7 +4,7 @@
 //
 //   ROOT/              0700, ours
 //     bwrt-store       0600: what this is, and the default tenant's secret
-//     shards/NAME/     one writer's: lock, log.*, segment.*, index
+//     shards/NAME/     one writer's: lock, log.*, segment.*
 //
 // No string of a caller reaches a path but the root itself and a shard's name, which is made of
 // letters, digits, '.', '_' and '-'.  Everything below the root is opened beneath it, following no

@@ -19,7 +19,8 @@
 //
 // A writer that lives holds the kernel's lock of the file.  It was locked before it had its name
 // and nobody else ever wants it for himself, so who asks whether it is held is in nobody's way,
-// as he would be with the lock of the shard.  What an index says of the disk stays true when its
+// as he would be with the lock of the shard.  (Children that a killed writer forked have it until
+// they end or exec.)  What an index says of the disk stays true when its
 // writer is gone; what it says of his memory does not.
 //
 // Memory order, by label:
