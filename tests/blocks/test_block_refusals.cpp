@@ -27,7 +27,7 @@ char shard_of_65[66];
 const StoreRefusal kStores[] = {
     {"store.struct_size", BWRT_E_ABI, [](bwrt_store* s) { s->struct_size = 0; }},
     {"store.struct_size", BWRT_E_ABI, [](bwrt_store* s) { s->struct_size = 80; }},
-    {"store.flags", BWRT_E_INVAL, [](bwrt_store* s) { s->flags = 8; }},
+    {"store.flags", BWRT_E_INVAL, [](bwrt_store* s) { s->flags = 1u << 31; }},
     {"store.reserved", BWRT_E_INVAL, [](bwrt_store* s) { s->reserved = 1; }},
     {"store.directory_count", BWRT_E_INVAL, [](bwrt_store* s) { s->directory_count = 17; }},
     {"store.directories", BWRT_E_INVAL, [](bwrt_store* s) { s->directory_count = 0; }},
