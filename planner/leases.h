@@ -41,6 +41,11 @@ class Leases {
         return entries_[lease].block;
     }
 
+    // When the first of them ends; 0 when there is none.
+    [[nodiscard]] std::uint32_t first_end() const noexcept {
+        return count_ > 0 ? entries_[heap_[0]].until : 0;
+    }
+
     // The one that ends first, if it ends by `now`, or kNone.
     [[nodiscard]] std::uint32_t ended(std::uint32_t now) const noexcept {
         return count_ > 0 && entries_[heap_[0]].until <= now ? heap_[0] : kNone;

@@ -76,7 +76,14 @@ class PrefixLru final : public Eviction {
     void renew(std::uint32_t block, Tick expires) noexcept override;
     [[nodiscard]] bool is_expired(std::uint32_t block, Tick now) const noexcept override;
     std::uint32_t find_expired(Tick now) noexcept override;
-    [[nodiscard]] Tick next_expiry() const noexcept override { return due_.earliest(); }
+    // The end of a lease may be what an expired block waits for.
+    [[nodiscard]] Tick next_expiry() const noexcept override {
+        const Tick due = due_.earliest();
+        const Tick lease = leases_.first_end();
+        return lease != 0 && (due == 0 || lease < due) ? lease : due;
+    }
+    // With less than there is, the next one that comes makes room for itself and the rest.
+    void set_capacity(std::uint64_t bytes) noexcept { capacity_bytes_ = bytes; }
     [[nodiscard]] bool is_held(std::uint32_t block) const noexcept override;
     [[nodiscard]] Tick used_at(std::uint32_t block) const noexcept override;
     void set_quota(std::uint32_t tenant, std::uint64_t quota_bytes) noexcept override;

@@ -115,7 +115,8 @@ bool BlockLane::is_busy() const noexcept {
 
 bool BlockLane::turn(std::uint64_t now_ns) noexcept {
     store_->set_now(now_ns);
-    const bool sweeps = store_->sweep(kSweepCountMax);
+    const std::uint32_t swept_count = store_->sweep(kSweepCountMax);
+    if (swept_count != 0) retry_ = reclaim_due_ = true;
     if (!verifying_.is_empty()) verify_some();
     if (store_->has_disk()) {
         reap_jobs();
@@ -131,7 +132,7 @@ bool BlockLane::turn(std::uint64_t now_ns) noexcept {
         compact_log();
         write_log();
     }
-    return sweeps || has_work();
+    return swept_count == kSweepCountMax || has_work();
 }
 
 // ---- a task

@@ -137,7 +137,11 @@ BlockReader::Begun BlockReader::begin_task(BlockTask* task) noexcept {
     if (flight == nullptr) return Begun::kStarved;
     join(task, flight);
     if (looks && look_later(flight, doubt)) return Begun::kYes;
-    go_to(flight, where);
+    if (there) {
+        go_to(flight, where);
+    } else {  // somebody has looked for shards meanwhile
+        look_again(flight);
+    }
     return Begun::kYes;
 }
 
@@ -227,6 +231,7 @@ void BlockReader::leave(BlockTask* task) noexcept {
     while (*link != task) link = &(*link)->waiting;
     *link = task->waiting;
     if (*link == nullptr) flight->waiting_end = link;
+    if (flight->waiting == nullptr) retry_ = true;  // it may be what the others stand behind
 }
 
 // ---- flights
@@ -345,8 +350,13 @@ void BlockReader::look_again(Flight* flight) noexcept {
 void BlockReader::go_to(Flight* flight, const Sighting& where) noexcept {
     flight->where = where;
     flight->state = Flight::State::kOpening;
-    // Who came before and has nothing yet is served before.
-    if (!stalled_.is_empty() || !place(flight)) stalled_.push(flight);
+    // Who came before and has nothing yet is served before.  Who has memory from before wants no
+    // more than a slot, and those in front may be waiting for that very memory.
+    if (flight->transit != kNoPlace) {
+        if (!place(flight)) stalled_.push_front(flight);
+    } else if (!stalled_.is_empty() || !place(flight)) {
+        stalled_.push(flight);
+    }
 }
 
 // False when there is no memory for it now, or no slot.

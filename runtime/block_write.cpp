@@ -79,7 +79,7 @@ void BlockLane::sync_done(OwnIo* io) noexcept {
     }
     // The kernel says it once, and then takes for clean what it could not write: no flush of that
     // segment would prove anything any more.
-    if (io->status != BWRT_OK) store_->disk().segments().give_up(sync_segments_[io - sync_ios_]);
+    if (io->status != BWRT_OK) store_->disk().give_up(sync_segments_[io - sync_ios_]);
     if (--sync_out_count_ != 0) return;
     while (!syncing_.is_empty()) {
         Flight* flight = syncing_.pop();

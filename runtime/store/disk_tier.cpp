@@ -23,11 +23,13 @@ std::uint64_t policy_bytes(const Segments& segments) noexcept {
     std::uint64_t directories = 0;
     std::uint32_t last = kNoSegment;
     segments.for_each([&](std::uint32_t segment) {
+        if (segments.is_given_up(segment)) return;
         ++count;
         if (Segments::directory_of(segment) != last) ++directories;
         last = Segments::directory_of(segment);
     });
-    return (count - kSegmentsApart * directories) * segments.segment_bytes() / 8 * 7;
+    const std::uint64_t apart = kSegmentsApart * directories;
+    return count > apart ? (count - apart) * segments.segment_bytes() / 8 * 7 : 0;
 }
 
 }  // namespace
@@ -48,6 +50,13 @@ planner::Admittance DiskTier::admit(std::uint64_t fingerprint, std::uint32_t len
 }
 
 // ---- places
+
+// Who is too many by that goes when the next one comes.
+void DiskTier::give_up(std::uint32_t segment) noexcept {
+    segments_->give_up(segment);
+    capacity_bytes_ = policy_bytes(*segments_);
+    policy_.set_capacity(capacity_bytes_);
+}
 
 bool DiskTier::make_room(const planner::Arrival& arrival, bool evicts, planner::Tick now,
                          TierOwner* owner, bool* later_out) noexcept {

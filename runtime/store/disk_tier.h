@@ -78,6 +78,8 @@ class DiskTier {
     // A directory that is short of empty segments and has one worth emptying; kNoSegment for none.
     [[nodiscard]] std::uint32_t begin_emptying() noexcept;
 
+    // The disk would not flush it: it is not filled again (segments.h), and there is room for less.
+    void give_up(std::uint32_t segment) noexcept;
     [[nodiscard]] Segments& segments() noexcept { return *segments_; }
     [[nodiscard]] LogWriter& log() noexcept { return log_; }
     [[nodiscard]] planner::PrefixLru& policy() noexcept { return policy_; }

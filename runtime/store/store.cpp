@@ -194,24 +194,21 @@ bool Store::expire(std::uint32_t entry) noexcept {
     return true;
 }
 
-bool Store::sweep(std::uint32_t count_max) noexcept {
-    if (tick_ < sweep_from_) return false;
-    const auto sweep_tier = [&](planner::PrefixLru& policy, const auto& entry_of) {
-        for (; count_max != 0; --count_max) {
+std::uint32_t Store::sweep(std::uint32_t count_max) noexcept {
+    std::uint32_t count = 0;
+    const auto sweep_tier = [&](planner::PrefixLru& policy, TierOwner* owner) {
+        while (count < count_max) {
             const planner::Tick due = policy.next_expiry();
             if (due == 0 || due > tick_) return;
             const std::uint32_t block = policy.find_expired(tick_);
             if (block == planner::kNoBlock) return;
-            if (expire(entry_of(block))) continue;
-            sweep_from_ = tick_ + 1;
-            return;
+            owner->let_go(block, planner::Verdict::kExpired);  // nobody holds it there
+            ++count;
         }
     };
-    if (has_host()) {
-        sweep_tier(host_->policy(), [&](std::uint32_t block) { return host_->entry_of(block); });
-    }
-    if (has_disk()) sweep_tier(disk_->policy(), [](std::uint32_t entry) { return entry; });
-    return count_max == 0;
+    if (has_host()) sweep_tier(host_->policy(), &host_owner_);
+    if (has_disk()) sweep_tier(disk_->policy(), &disk_owner_);
+    return count;
 }
 
 std::uint64_t Store::next_sweep_ns() const noexcept {
@@ -222,7 +219,7 @@ std::uint64_t Store::next_sweep_ns() const noexcept {
     if (has_host()) take(host_->policy().next_expiry());
     if (has_disk()) take(disk_->policy().next_expiry());
     if (next == 0) return kNeverNs;
-    return std::uint64_t{std::max(next, sweep_from_) - 1} << planner::kTickShift;
+    return std::uint64_t{next - 1} << planner::kTickShift;
 }
 
 bool Store::is_expired(std::uint32_t entry) const noexcept {

@@ -110,8 +110,8 @@ class Store {
     // Its time is over: it is gone from wherever it may go.  True when it was.
     bool expire(std::uint32_t entry) noexcept;
     [[nodiscard]] bool is_expired(std::uint32_t entry) const noexcept;
-    // Whose time is over goes, at most so many; true when there may be more.
-    bool sweep(std::uint32_t count_max) noexcept;
+    // Whose time is over goes, at most so many; how many did.
+    std::uint32_t sweep(std::uint32_t count_max) noexcept;
     // When there may be something to sweep; kNeverNs when there will be nothing.
     [[nodiscard]] std::uint64_t next_sweep_ns() const noexcept;
     // It is in a tier, or on its way: not only a name that others refer to.
@@ -207,7 +207,6 @@ class Store {
     std::uint64_t now_ns_ = 0;
     std::uint64_t wall_offset_s_ = 0;
     planner::Tick tick_ = 1;
-    planner::Tick sweep_from_ = 0;  // what is under way then may be over
 };
 
 }  // namespace bwrt::runtime

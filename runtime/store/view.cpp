@@ -158,7 +158,8 @@ void StoreView::ask(const Place& place, std::uint64_t life, const Lookup& lookup
             continue;
         } else if ((answer.fields.flags & kOnDisk) != 0) {
             const bool is_bad_one = is_bad(life, answer.entry, answer.version);
-            if (!is_bad_one) seen = Seen::kDisk;
+            const bool is_ours = Segments::directory_of(answer.fields.disk_segment) < roots_.size();
+            if (!is_bad_one && is_ours) seen = Seen::kDisk;
         } else if ((answer.fields.flags & kInHost) != 0) {
             seen = Seen::kHost;
         } else if ((answer.fields.flags & kPending) != 0) {

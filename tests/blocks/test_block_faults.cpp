@@ -199,6 +199,17 @@ void a_flush_that_fails_is_told_and_not_tried_again(void** state) {
     assert_int_equal(again.run(), BWRT_OK);
     assert_int_equal(again.results[0].flags & BWRT_RESULT_PRESENT, 0);
     assert_int_equal(get(world, {1, 0}), BWRT_OK);
+    // Two more, of seven: what is left holds less, and goes on.
+    for (std::uint32_t i = 0; i < 2; ++i) {
+        world->storage->script = [](const IoRequest& io, std::uint64_t) {
+            return io.kind == IoKind::kFlush ? Action::answer(-EIO) : Action::pass();
+        };
+        Request another(world, BWRT_OP_PUT, {3 + i, 0}, 1);
+        another.operation.flags = BWRT_BLOCK_DURABLE;
+        assert_int_equal(another.run(), BWRT_E_IO);
+        world->storage->script = nullptr;
+        assert_int_equal(put(world, {50 + i, 0}), BWRT_OK);
+    }
     // Nothing is put there again, however often the store is filled.
     for (std::uint32_t i = 0; i < 300; ++i) {
         assert_int_equal(put(world, {100 + i, 0}, 1, 1 * kMib), BWRT_OK);

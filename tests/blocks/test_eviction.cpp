@@ -219,6 +219,28 @@ void a_block_whose_time_is_over_is_gone_though_nobody_asks_for_it(void** state) 
     }
 }
 
+void a_block_that_is_held_does_not_keep_others_whose_time_is_over(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(StoreOf(16 * kMib, kDiskBytes));
+    for (std::uint32_t chain = 1; chain <= 3; ++chain) {
+        Request request(world, BWRT_OP_PUT, {chain, 0}, 1);
+        request.options.ttl_s = 60;
+        assert_int_equal(request.run(), BWRT_OK);
+    }
+    settle(world);
+    assert_int_equal(ask(world, BWRT_OP_PIN, {1, 0}), BWRT_OK);
+    assert_int_equal(look_up(world, {3, 0}, 1, 100'000).leased_count, 1);
+
+    let_time_pass(world, 61 * kSecondNs);
+    drive_until(world, [&] { return !is_hit(world, {2, 0}); });
+    assert_true(is_hit(world, {1, 0}));
+    assert_true(is_hit(world, {3, 0}));
+
+    assert_int_equal(ask(world, BWRT_OP_UNPIN, {1, 0}), BWRT_OK);
+    let_time_pass(world, 101 * kSecondNs);
+    drive_until(world, [&] { return !is_hit(world, {1, 0}) && !is_hit(world, {3, 0}); });
+}
+
 void hints_say_how_long_where_nobody_else_does(void** state) {
     BlockWorld* world = world_of(state);
     world->open(kHostOnly);
@@ -372,6 +394,7 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(a_last_state_goes_when_the_next_one_is_there),
     IN_BLOCK_WORLD(a_block_is_served_as_long_as_was_said),
     IN_BLOCK_WORLD(a_block_whose_time_is_over_is_gone_though_nobody_asks_for_it),
+    IN_BLOCK_WORLD(a_block_that_is_held_does_not_keep_others_whose_time_is_over),
     IN_BLOCK_WORLD(hints_say_how_long_where_nobody_else_does),
     IN_BLOCK_WORLD(what_has_expired_goes_before_what_is_older),
     IN_BLOCK_WORLD(a_tenant_above_its_quota_loses_its_own),

@@ -277,6 +277,25 @@ void more_blocks_than_there_is_room_for_come_one_after_the_other(void** state) {
     settle(&pair->reader);
 }
 
+// All memory is with those that try again, and the others wait for it.
+void a_disk_that_fails_every_read_lets_nobody_wait_for_ever(void** state) {
+    Pair* pair = pair_of(state);
+    pair->open();
+    assert_int_equal(put(&pair->writer, {1, 0}, 24, 1 * kMib), BWRT_OK);  // transit memory: 16 MiB
+    assert_int_equal(get(&pair->reader, {1, 0}, 24, 1 * kMib), BWRT_OK);  // its segments are open
+    pair->reader.storage->script = [](const IoRequest& request, std::uint64_t) {
+        return is_block_io(request, IoKind::kRead) ? Action::answer(-EIO) : Action::pass();
+    };
+    Request request(&pair->reader, BWRT_OP_GET, {1, 0}, 24, 1 * kMib);
+
+    assert_int_equal(request.run(), BWRT_E_IO);
+
+    pair->reader.storage->script = nullptr;
+    settle(&pair->reader);
+    assert_int_equal(put(&pair->writer, {2, 0}, 24, 1 * kMib), BWRT_OK);
+    assert_int_equal(get(&pair->reader, {2, 0}, 24, 1 * kMib), BWRT_OK);
+}
+
 void more_segments_than_may_be_open_are_read_in_turn(void** state) {
     Pair* pair = pair_of(state);
     constexpr std::uint32_t kFolders = 12;
@@ -331,6 +350,7 @@ const CMUnitTest kTests[] = {
     IN_PAIR(many_who_want_a_block_cost_one_read),
     IN_PAIR(a_deadline_ends_a_get_and_not_its_read),
     IN_PAIR(more_blocks_than_there_is_room_for_come_one_after_the_other),
+    IN_PAIR(a_disk_that_fails_every_read_lets_nobody_wait_for_ever),
     IN_PAIR(more_segments_than_may_be_open_are_read_in_turn),
 };
 
