@@ -101,6 +101,7 @@ void BlockLane::reap_jobs() noexcept {
 // ---- emptying
 
 void BlockLane::empty_segments() noexcept {
+    if (rests_) return;
     DiskTier& disk = store_->disk();
     if (emptying_ == kNoSegment) {
         if (!reclaim_due_) return;

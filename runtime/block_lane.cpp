@@ -110,12 +110,12 @@ bool BlockLane::is_busy() const noexcept {
     if (!store_->has_disk()) return false;
     const LogWriter& log = store_->disk().log();
     const bool gathered = !log.is_stopped() && log.room() != DiskTier::kRecordCount;
-    return gathered || log.is_out() || log_sync_out_ || !janitor_->is_idle();
+    return gathered || log.is_out() || log_sync_out_ || compacting_ || !janitor_->is_idle();
 }
 
 bool BlockLane::turn(std::uint64_t now_ns) noexcept {
     store_->set_now(now_ns);
-    const std::uint32_t swept_count = store_->sweep(kSweepCountMax);
+    const std::uint32_t swept_count = rests_ ? 0 : store_->sweep(kSweepCountMax);
     if (swept_count != 0) retry_ = reclaim_due_ = true;
     if (!verifying_.is_empty()) verify_some();
     if (store_->has_disk()) {

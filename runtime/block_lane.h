@@ -46,9 +46,10 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     [[nodiscard]] bool has_work() const noexcept override {
         return !verifying_.is_empty() || (retry_ && starved_ != nullptr);
     }
+    void rest() noexcept override { rests_ = true; }
     [[nodiscard]] bool is_busy() const noexcept override;
     [[nodiscard]] std::uint64_t next_timer_ns() const noexcept override {
-        return store_->next_sweep_ns();
+        return rests_ ? kNeverNs : store_->next_sweep_ns();
     }
     [[nodiscard]] std::uint64_t flight_count() const noexcept override { return flight_count_; }
 
@@ -218,6 +219,7 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     FlightList unrecorded_;  // for want of room in the log's buffer
     FlightList recording_;   // in the order of their tickets
     OwnIo sync_ios_[kSyncCountMax];
+    bool rests_ = false;  // nothing is swept, emptied or made anew
     std::uint32_t sync_out_count_ = 0;
     std::uint32_t sync_segments_[kSyncCountMax] = {};  // whose they are
     OwnIo log_io_;

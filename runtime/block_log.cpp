@@ -122,7 +122,7 @@ void BlockLane::compact_log() noexcept {
         janitor_->start(&compaction);
         return;
     }
-    if (log.length_bytes() < store_->disk().log_bytes_max() / 2) return;
+    if (rests_ || log.length_bytes() < store_->disk().log_bytes_max() / 2) return;
     // A full log does not become longer, so time counts as well.
     if (log.length_bytes() < compact_from_bytes_ && store_->now_ns() < compact_from_ns_) return;
     if (store_->begin_compaction(settled_bytes()) != BWRT_OK) {

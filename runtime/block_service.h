@@ -30,6 +30,9 @@ class BlockService : public BlockCopies {
     [[nodiscard]] virtual bool has_work() const noexcept = 0;
     // When turn() has something to do whatever happens until then.
     [[nodiscard]] virtual std::uint64_t next_timer_ns() const noexcept { return kNeverNs; }
+    // No wave will come any more: what is on its way ends, and nothing is begun for the store's own
+    // sake.
+    virtual void rest() noexcept {}
     // Something is on its way that no wave may be waiting for.
     [[nodiscard]] virtual bool is_busy() const noexcept = 0;
     [[nodiscard]] virtual std::uint64_t flight_count() const noexcept = 0;

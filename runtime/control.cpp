@@ -221,6 +221,8 @@ bwrt_status Runtime::shutdown(std::uint32_t flags, std::int64_t timeout_ns, cons
                 executor.accept_all();
                 if (flags == BWRT_SHUTDOWN_CANCEL) executor.cancel_all();
                 live_count = executor.live_count();
+                // The driver runs on until bwrt_close(): nothing may be out by then.
+                if (live_count == 0) executor.rest_store();
                 store_busy = executor.is_store_busy();
             });
         }

@@ -61,6 +61,9 @@ class Executor final : private WaveOwner {
     [[nodiscard]] bool is_store_busy() const noexcept {
         return blocks_ != nullptr && blocks_->is_busy();
     }
+    void rest_store() noexcept {
+        if (blocks_ != nullptr) blocks_->rest();
+    }
     [[nodiscard]] std::uint64_t flight_count() const noexcept {
         return blocks_ != nullptr ? blocks_->flight_count() : 0;
     }

@@ -10,6 +10,7 @@
 namespace {
 
 using namespace bwrt::test;
+using bwrt::runtime::IoKind;
 
 const StoreOf kDiskOnly(0, kDiskBytes);
 const StoreOf kBoth(16 * kMib, kDiskBytes);
@@ -103,6 +104,34 @@ void a_full_disk_takes_what_comes_one_by_one(void** state) {
     assert_int_equal(get(world, {399, 0}, 1, 1 * kMib), BWRT_OK);
     assert_true(sample_store(world).disk.evicted_count > 250);
     assert_true(disk_bytes_of("s") <= kDiskBytes);
+}
+
+// Segments are emptied for the store's own sake, and whoever closes it waits for none of that.
+void nothing_is_begun_behind_a_shutdown(void** state) {
+    BlockWorld* world = world_of(state);
+    Random random(test_seed());
+    const std::uint32_t rounds = 10 + share_of(30);
+    for (std::uint32_t round = 0; round < rounds; ++round) {
+        world->open(kDiskOnly);
+        for (std::uint32_t i = 0; i < 60; ++i) {
+            assert_int_equal(put(world, {i, 0}, 8), BWRT_OK);
+        }
+        std::vector<std::unique_ptr<Request>> drops;
+        for (std::uint32_t i = 0; i < 60; ++i) {
+            if (random.one_in(4)) continue;
+            drops.push_back(std::make_unique<Request>(world, BWRT_OP_DROP, Key{i, 0}, 8));
+            drops.back()->start();
+        }
+        assert_int_equal(
+            bwrt_shutdown(world->runtime, BWRT_SHUTDOWN_DRAIN, kPatienceNs, &world->error),
+            BWRT_OK);
+        const std::uint64_t reads = world->storage->count(IoKind::kRead);
+        const std::uint64_t writes = world->storage->count(IoKind::kWrite);
+        usleep(2000);
+        assert_int_equal(world->storage->count(IoKind::kRead), reads);
+        assert_int_equal(world->storage->count(IoKind::kWrite), writes);
+        world->close();
+    }
 }
 
 void the_log_is_made_anew_and_keeps_all(void** state) {
@@ -210,6 +239,7 @@ void a_tenant_has_its_own_part_of_the_disk(void** state) {
 const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(sixteen_large_directories_are_one_store),
     IN_BLOCK_WORLD(a_full_disk_takes_what_comes_one_by_one),
+    IN_BLOCK_WORLD(nothing_is_begun_behind_a_shutdown),
     IN_BLOCK_WORLD(the_log_is_made_anew_and_keeps_all),
     IN_BLOCK_WORLD(no_more_is_written_in_a_day_than_may_be),
     IN_BLOCK_WORLD(what_may_not_be_written_is_in_memory_all_the_same),
