@@ -177,14 +177,14 @@ int main(int argc, char** argv) {
     Replay replay;
     int exit_status = 0;
 
+    /* First of all, for what comes before the first request may take its time. */
+    sigaction(SIGINT, &on_signal, NULL);
+    sigaction(SIGTERM, &on_signal, NULL);
     if (!options_parse(argc, argv, &options, &exit_status)) return exit_status;
     if (!(options.trace_path == NULL ? trace_generate(options.seed, options.seconds, &trace)
                                      : trace_read(options.trace_path, options.seconds, &trace)))
         return EXIT_FAILURE;
     open_replay(&replay, &options, &trace);
-    sigaction(SIGINT, &on_signal, NULL);
-    sigaction(SIGTERM, &on_signal, NULL);
-
     run(&replay);
     totals_print(&replay.totals, &options);
     const bool right = replay.totals.wrong_bytes == 0 && replay.totals.failed_waves == 0;

@@ -163,7 +163,7 @@ a_replay_names_the_wrong_line() {
 }
 
 an_interrupted_replay_says_what_it_measured() {
-    timeout --preserve-status -s INT 2 \
+    timeout --preserve-status -s INT 4 \
         "$examples/replay_trace" --generate 1 --speed 1 --json >result
     expect result 'interrupted and 0 < requests < requests_planned and wrong_bytes == 0'
     [ -z "$(ls tmp)" ] || fail "left behind: $(ls tmp)"
