@@ -38,8 +38,8 @@ void BlockLane::start(Wave* wave, std::uint64_t now_ns) noexcept {
     ++wave->inflight_count;   // ours: it must not be over while we look at it
     for (BlockTask* task = wave->blocks; task != nullptr; task = task->next) {
         // Who came before and has nothing yet is served before, but for who needs nothing.
-        const bool waits = starved_ != nullptr && !is_in_host(*task);
-        if (waits || begin_task(task) == Begun::kStarved) starve(task);
+        const bool waits = !starved_.is_empty() && !is_in_host(*task);
+        if (waits || begin_task(task) == Begun::kStarved) starved_.push(task);
     }
     --wave->inflight_count;
     resolved(wave);
@@ -62,16 +62,7 @@ void BlockLane::stop(Wave* wave) noexcept {
     }
     // Those that wait for something to be free are in one list.  It is looked through last: a
     // flight that ended above has put back there who waited for it, and he may be of this wave.
-    BlockTask** link = &starved_;
-    while (*link != nullptr) {
-        if ((*link)->wave == wave) {
-            *link = (*link)->waiting;
-            retry_ = true;  // the others may have waited for it
-        } else {
-            link = &(*link)->waiting;
-        }
-    }
-    starved_end_ = link;
+    if (starved_.remove_of(wave)) retry_ = true;  // the others may have waited for it
 }
 
 void BlockLane::stop_task(BlockTask* task) noexcept {
@@ -172,42 +163,16 @@ BlockLane::Begun BlockLane::begin_task(BlockTask* task) noexcept {
     }
 }
 
-void BlockLane::starve(BlockTask* task) noexcept {
-    task->state = BlockTask::State::kNew;
-    task->waiting = nullptr;
-    *starved_end_ = task;
-    starved_end_ = &task->waiting;
-}
-
-// In their order, until one finds nothing again.
 void BlockLane::retry_starved() noexcept {
     retry_ = false;
-    while (starved_ != nullptr) {
-        BlockTask* task = starved_;
-        starved_ = task->waiting;
-        if (starved_ == nullptr) starved_end_ = &starved_;
-        Wave* wave = task->wave;
-        ++wave->inflight_count;
-        const Begun begun = begin_task(task);
-        --wave->inflight_count;
-        if (begun == Begun::kYes) {
-            resolved(wave);
-            continue;
-        }
-        task->waiting = starved_;
-        if (starved_ == nullptr) starved_end_ = &task->waiting;
-        starved_ = task;
-        return;
-    }
+    starved_.retry([this](BlockTask* task) { return begin_task(task) == Begun::kYes; },
+                   [this](Wave* wave) { resolved(wave); });
 }
 
 // Looks at everything again, in the next turn: what it waited for has changed.
 void BlockLane::start_again(BlockTask* task) noexcept {
-    task->state = BlockTask::State::kNew;
     task->flight = kNoFlight;
-    task->waiting = starved_;
-    if (starved_ == nullptr) starved_end_ = &task->waiting;
-    starved_ = task;
+    starved_.push_front(task);
     retry_ = true;
 }
 

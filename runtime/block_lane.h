@@ -44,7 +44,7 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     void finish(const Wave& wave) noexcept override;
     bool turn(std::uint64_t now_ns) noexcept override;
     [[nodiscard]] bool has_work() const noexcept override {
-        return !verifying_.is_empty() || (retry_ && starved_ != nullptr);
+        return !verifying_.is_empty() || (retry_ && !starved_.is_empty());
     }
     void rest() noexcept override { rests_ = true; }
     [[nodiscard]] bool is_busy() const noexcept override;
@@ -75,7 +75,6 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     [[nodiscard]] Begun begin_task(BlockTask* task) noexcept;
     [[nodiscard]] Begun begin_drop(BlockTask* task) noexcept;
     [[nodiscard]] Begun begin_unpin(BlockTask* task) noexcept;
-    void starve(BlockTask* task) noexcept;
     void retry_starved() noexcept;
     void begin_copy(BlockTask* task, std::byte* place) noexcept;
     void copy_from_host(BlockTask* task, std::uint32_t host_block) noexcept;
@@ -208,8 +207,7 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     std::uint32_t flight_count_ = 0;
     std::uint32_t copy_count_ = 0;  // tasks in the host lane
 
-    BlockTask* starved_ = nullptr;
-    BlockTask** starved_end_ = &starved_;
+    StarvedTasks starved_;
     bool retry_ = false;  // something was given back
 
     FlightList verifying_;

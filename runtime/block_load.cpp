@@ -244,7 +244,7 @@ void BlockLane::read_done(Flight* flight) noexcept {
 void BlockLane::verify_some() noexcept {
     std::uint32_t budget = kVerifyBytes;
     while (!verifying_.is_empty() && budget != 0) {
-        Flight* flight = verifying_.head;
+        Flight* flight = verifying_.head();
         const std::uint32_t before = flight->done_bytes;
         const Verified found = verify(flight, budget);
         budget -= std::min(budget, flight->done_bytes - before);

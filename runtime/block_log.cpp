@@ -52,7 +52,7 @@ void BlockLane::log_written(OwnIo* io) noexcept {
     } else {
         log.fail();
     }
-    while (!recording_.is_empty() && recording_.head->ticket < log.written()) {
+    while (!recording_.is_empty() && recording_.head()->ticket < log.written()) {
         recorded(recording_.pop());
     }
     if (log.is_stopped() && io->status == BWRT_OK) {
@@ -144,7 +144,7 @@ std::uint64_t BlockLane::settled_bytes() const noexcept {
     const LogWriter& log = store_->disk().log();
     std::uint64_t settled_bytes = log.written_bytes();
     for (const FlightList* list : {&log_synced_, &log_syncing_}) {
-        for (const Flight* flight = list->head; flight != nullptr; flight = flight->next) {
+        for (const Flight* flight = list->head(); flight != nullptr; flight = flight->next) {
             if (flight->has_disk) {
                 settled_bytes = std::min(settled_bytes, log.offset_of(flight->ticket));
             }

@@ -15,6 +15,10 @@
 // A block that is seen nowhere may be in a shard that came a moment ago: then a job looks for
 // shards, and the GET waits for it.
 //
+//   block_reader.cpp           tasks: begin, copy, end, stop
+//   block_reader_load.cpp      blocks on their way: looked for, read, verified
+//   block_reader_segments.cpp  the files that they are read from
+//
 // The driver's alone.
 
 #pragma once
@@ -22,6 +26,7 @@
 #include <memory>
 #include <vector>
 
+#include "runtime/block_queues.h"
 #include "runtime/block_service.h"
 #include "runtime/own_io.h"
 #include "runtime/store/janitor.h"
@@ -40,7 +45,7 @@ class BlockReader final : public BlockService, private OwnIoOwner {
     void finish(const Wave&) noexcept override {}
     bool turn(std::uint64_t now_ns) noexcept override;
     [[nodiscard]] bool has_work() const noexcept override {
-        return !verifying_.is_empty() || (retry_ && (starved_ != nullptr || !stalled_.is_empty()));
+        return !verifying_.is_empty() || (retry_ && (!starved_.is_empty() || !stalled_.is_empty()));
     }
     [[nodiscard]] bool is_busy() const noexcept override {
         return flight_count_ != 0 || !janitor_->is_idle();
@@ -97,36 +102,7 @@ class BlockReader final : public BlockService, private OwnIoOwner {
     };
     static_assert(offsetof(Flight, io) == 0);
 
-    // First come, first served.
-    struct FlightList {
-        Flight* head = nullptr;
-        Flight** end = &head;
-
-        FlightList() = default;
-        FlightList(const FlightList&) = delete;
-        FlightList& operator=(const FlightList&) = delete;
-
-        [[nodiscard]] bool is_empty() const noexcept { return head == nullptr; }
-        void push(Flight* flight) noexcept {
-            flight->next = nullptr;
-            *end = flight;
-            end = &flight->next;
-        }
-        void push_front(Flight* flight) noexcept {
-            flight->next = head;
-            if (head == nullptr) end = &flight->next;
-            head = flight;
-        }
-        Flight* pop() noexcept {
-            Flight* flight = head;
-            head = flight->next;
-            if (head == nullptr) end = &head;
-            return flight;
-        }
-        void take_all(FlightList* from) noexcept {
-            while (!from->is_empty()) push(from->pop());
-        }
-    };
+    using FlightList = FlightQueue<Flight>;
 
     // An open segment, or one that is being opened.
     struct Slot final : Job {
@@ -162,8 +138,6 @@ class BlockReader final : public BlockService, private OwnIoOwner {
     // Tasks.
     [[nodiscard]] Begun begin_task(BlockTask* task) noexcept;
     void miss(BlockTask* task) noexcept;
-    void starve(BlockTask* task) noexcept;
-    void retry_starved() noexcept;
     void begin_copy(BlockTask* task, Flight* flight) noexcept;
     void end_copy(BlockTask* task) noexcept;
     void join(BlockTask* task, Flight* flight) noexcept;
@@ -217,8 +191,7 @@ class BlockReader final : public BlockService, private OwnIoOwner {
     std::uint32_t flight_count_ = 0;
     std::uint64_t now_ns_ = 0;
 
-    BlockTask* starved_ = nullptr;
-    BlockTask** starved_end_ = &starved_;
+    StarvedTasks starved_;
     bool retry_ = false;  // something was given back
 
     FlightList verifying_;

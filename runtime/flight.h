@@ -12,7 +12,7 @@
 
 #pragma once
 
-#include "runtime/block_task.h"
+#include "runtime/block_queues.h"
 #include "runtime/own_io.h"
 #include "runtime/store/store.h"
 
@@ -67,27 +67,6 @@ struct Flight {
 };
 static_assert(offsetof(Flight, io) == 0);
 
-// First come, first served.
-struct FlightList {
-    Flight* head = nullptr;
-    Flight** end = &head;
-
-    FlightList() = default;
-    FlightList(const FlightList&) = delete;
-    FlightList& operator=(const FlightList&) = delete;
-
-    [[nodiscard]] bool is_empty() const noexcept { return head == nullptr; }
-    void push(Flight* flight) noexcept {
-        flight->next = nullptr;
-        *end = flight;
-        end = &flight->next;
-    }
-    Flight* pop() noexcept {
-        Flight* flight = head;
-        head = flight->next;
-        if (head == nullptr) end = &head;
-        return flight;
-    }
-};
+using FlightList = FlightQueue<Flight>;
 
 }  // namespace bwrt::runtime

@@ -148,6 +148,8 @@ class Store {
     void info(bwrt_store_info* info_out) noexcept;  // store_info.cpp
 
  private:
+    // Segments that a directory can have at most.
+    static std::uint64_t segment_count_max(const bwrt_store& store) noexcept;
     struct HostOwner final : TierOwner {
         Store* store = nullptr;
         void let_go(std::uint32_t block, planner::Verdict why) noexcept override;

@@ -21,40 +21,13 @@ namespace bwrt::runtime {
 namespace {
 
 constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
-constexpr std::uint64_t kDiskBytesMin = 128 * kMebibyte;
-constexpr std::uint64_t kTransitBytes = 128 * kMebibyte;
-constexpr std::uint64_t kBlockBytesMax = 16 * kMebibyte;  // where nothing is said
 constexpr std::uint32_t kHostBlockBytesMin = 16 << 10;  // shorter ones are bounded by their number
-constexpr std::uint64_t kLogRegionBytes = std::uint64_t{1} << 40;
 
 // Each of two logs may have that much of the first directory, so that a new one fits beside the
 // old one, and blocks are few enough that their records take a quarter of one.
 std::uint64_t log_bytes_of(std::uint64_t disk_bytes) noexcept {
     return std::max<std::uint64_t>(disk_bytes / 64 / 4096 * 4096, kMebibyte);
 }
-
-// Each segment has a place in the region table, whose places 16 bits number.
-std::uint64_t segment_count_max(const bwrt_store& store) noexcept {
-    constexpr std::uint32_t kPlaceCountMax = 60'000;
-    const std::uint64_t each =
-        std::min(Segments::kCountMax, kPlaceCountMax / store.directory_count);
-    return std::min<std::uint64_t>(store.disk_bytes / (16 * kMebibyte), each);
-}
-
-struct Bound {
-    const char* field;
-    std::uint32_t bwrt_store::*value;
-    std::uint32_t minimum, maximum, otherwise;
-};
-
-constexpr Bound kBounds[] = {
-    {"store.block_count_max", &bwrt_store::block_count_max, 16, kIndexBlockCountMax, 1u << 20},
-    {"store.block_bytes_max", &bwrt_store::block_bytes_max, 4096, 256u << 20, 0},
-    {"store.flight_count_max", &bwrt_store::flight_count_max, 2, 65536, 1024},
-    {"store.tenant_count_max", &bwrt_store::tenant_count_max, 1, 4096, 64},
-    {"store.lease_count_max", &bwrt_store::lease_count_max, 1, 1u << 24, 65536},
-    {"store.write_touch_count", &bwrt_store::write_touch_count, 1, 15, 1},
-};
 
 std::vector<DirectoryBudget> budgets_of(const bwrt_store& checked) {
     std::vector<DirectoryBudget> budgets(checked.directory_count, {checked.disk_bytes});
@@ -68,130 +41,7 @@ std::uint64_t random_word() {
     return word;
 }
 
-// What a reader has no use for, so it would be a mistake.
-bwrt_status check_reader(const bwrt_store& store, const ErrorSink& sink) {
-    const struct {
-        const char* field;
-        bool is_set;
-    } fields[] = {{"store.flags", (store.flags & BWRT_STORE_SHARED) != 0},
-                  {"store.shard", store.shard != nullptr},
-                  {"store.disk_bytes", store.disk_bytes != 0},
-                  {"store.host_bytes", store.host_bytes != 0},
-                  {"store.write_bytes_per_day", store.write_bytes_per_day != 0},
-                  {"store.block_count_max", store.block_count_max != 0},
-                  {"store.lease_count_max", store.lease_count_max != 0},
-                  {"store.write_touch_count", store.write_touch_count != 0}};
-    for (const auto& field : fields) {
-        if (!field.is_set) continue;
-        return fail(sink, BWRT_E_INVAL, field.field, "set, and a READER writes no shard");
-    }
-    if (store.directory_count != 0) return BWRT_OK;
-    return fail(sink, BWRT_E_INVAL, "store.directories", "NULL, and a READER has nothing else");
-}
-
-bwrt_status check_sizes(const bwrt_store& store, const ErrorSink& sink) {
-    const bool reads = (store.flags & BWRT_STORE_READER) != 0;
-    if (store.directory_count != 0 && !reads && store.disk_bytes < kDiskBytesMin) {
-        return fail(sink, BWRT_E_INVAL, "store.disk_bytes", "%llu bytes are below %llu",
-                    ull(store.disk_bytes), ull(kDiskBytesMin));
-    }
-    if (store.directory_count == 0 && store.host_bytes == 0) {
-        return fail(sink, BWRT_E_INVAL, "store.directories", "neither directories nor host_bytes");
-    }
-    const struct {
-        const char* field;
-        std::uint64_t bytes;
-    } memories[] = {{"store.host_bytes", store.host_bytes},
-                    {"store.transit_bytes", store.transit_bytes}};
-    for (const auto& memory : memories) {
-        if (memory.bytes == 0) continue;
-        const std::uint32_t slab_bytes = Arena::slab_bytes_for(memory.bytes);
-        if (memory.bytes < slab_bytes) {
-            return fail(sink, BWRT_E_INVAL, memory.field, "%llu bytes have no place: %u are needed",
-                        ull(memory.bytes), slab_bytes);
-        }
-        if (memory.bytes / 8 >= store.block_bytes_max) continue;
-        return fail(sink, BWRT_E_INVAL, memory.field,
-                    "%llu bytes are less than eight blocks of block_bytes_max %u",
-                    ull(memory.bytes), store.block_bytes_max);
-    }
-    return BWRT_OK;
-}
-
 }  // namespace
-
-bwrt_status Store::check(const bwrt_store& given, bwrt_store* checked_out,
-                         std::uint32_t* own_count_out, const ErrorSink& sink) {
-    bwrt_store store = given;
-    constexpr std::uint32_t kFlags =
-        BWRT_STORE_HUGE | BWRT_STORE_SHARED | BWRT_STORE_READER | BWRT_STORE_EXPORT;
-    if ((store.flags & ~kFlags) != 0 || store.reserved != 0) {
-        return fail(sink, BWRT_E_INVAL, store.reserved != 0 ? "store.reserved" : "store.flags",
-                    "flags 0x%x are not all BWRT_STORE_*", store.flags);
-    }
-    if ((store.flags & BWRT_STORE_EXPORT) != 0 && store.host_bytes == 0) {
-        return fail(sink, BWRT_E_INVAL, "store.flags", "EXPORT, and host_bytes is 0");
-    }
-    if (store.directory_count > Segments::kDirectoryCountMax) {
-        return fail(sink, BWRT_E_INVAL, "store.directory_count", "%u directories: the limit is %u",
-                    store.directory_count, Segments::kDirectoryCountMax);
-    }
-    if ((store.directories == nullptr) != (store.directory_count == 0)) {
-        return fail(sink, BWRT_E_INVAL, "store.directories",
-                    "directory_count is %u, directories %s", store.directory_count,
-                    store.directories == nullptr ? "NULL" : "not");
-    }
-    for (std::uint32_t i = 0; i < store.directory_count; ++i) {
-        if (store.directories[i] != nullptr && store.directories[i][0] != '\0') continue;
-        return fail(sink, BWRT_E_INVAL, "store.directories", "path %u is NULL or empty", i);
-    }
-    if (store.directory_count == 0 && (store.disk_bytes != 0 || store.transit_bytes != 0 ||
-                                       store.shard != nullptr || store.write_bytes_per_day != 0)) {
-        return fail(sink, BWRT_E_INVAL, "store.directories",
-                    "NULL, and disk_bytes, transit_bytes, shard or write_bytes_per_day is set");
-    }
-    const bool shares = (store.flags & BWRT_STORE_SHARED) != 0;
-    if (store.directory_count == 0 && (shares || store.index_directory != nullptr)) {
-        return fail(sink, BWRT_E_INVAL, shares ? "store.flags" : "store.index_directory",
-                    "set, and there is no disk tier that others could read");
-    }
-    const bool reads = (store.flags & BWRT_STORE_READER) != 0;
-    if (reads) {
-        if (const bwrt_status status = check_reader(store, sink)) return status;
-    }
-    if (store.block_bytes_max == 0) {
-        std::uint64_t most = kBlockBytesMax;
-        if (store.host_bytes != 0) most = std::min(most, store.host_bytes / 8);
-        if (store.transit_bytes != 0) most = std::min(most, store.transit_bytes / 8);
-        store.block_bytes_max = static_cast<std::uint32_t>(most);
-    }
-    for (const Bound& bound : kBounds) {
-        std::uint32_t& value = store.*bound.value;
-        if (value == 0) value = bound.otherwise;
-        if (value >= bound.minimum && value <= bound.maximum) continue;
-        return fail(sink, BWRT_E_INVAL, bound.field, "%u is outside %u to %u", value, bound.minimum,
-                    bound.maximum);
-    }
-    if (store.shard == nullptr) store.shard = "0";
-    if (store.directory_count != 0 && store.transit_bytes == 0) {
-        store.transit_bytes =
-            std::max<std::uint64_t>(kTransitBytes, std::uint64_t{8} * store.block_bytes_max);
-    }
-    if (const bwrt_status status = check_sizes(store, sink)) return status;
-    if (reads) {
-        *own_count_out = StoreView::kOwnCount;
-        *checked_out = store;
-        return BWRT_OK;
-    }
-    // The length of segments may be an earlier process's: at most as many as there can be.
-    *own_count_out = kSegmentSlot;
-    if (store.directory_count != 0) {
-        *own_count_out +=
-            store.directory_count * static_cast<std::uint32_t>(segment_count_max(store));
-    }
-    *checked_out = store;
-    return BWRT_OK;
-}
 
 bwrt_status Store::open(const bwrt_store& checked, RegionTable* regions, std::uint64_t now_ns,
                         const ErrorSink& sink) {
@@ -451,27 +301,6 @@ bwrt_status Store::open_log(const LogReport& report, const ErrorSink& sink) {
     return open_log_region(file, sink);
 }
 
-bwrt_status Store::begin_compaction(std::uint64_t settled_bytes) noexcept {
-    const FileState& old = *regions_->at(own_slot(kLogSlot)).file;
-    return compaction_->begin(old.fd, settled_bytes, disk_->log().written_bytes(),
-                              next_log_number_++, spaces_);
-}
-
-bwrt_status Store::switch_log() noexcept {
-    const OpenFile file = compaction_->take_file();
-    regions_->remove(own_slot(kLogSlot));
-    return open_log_region(file, {nullptr, BWRT_NONE});
-}
-
-bwrt_status Store::open_log_region(const OpenFile& file, const ErrorSink& sink) {
-    bwrt_region description = {};
-    description.kind = BWRT_REGION_FILE;
-    description.fd = file.fd();
-    description.length_bytes = kLogRegionBytes;
-    char reason[160];
-    return regions_->fill_own(own_slot(kLogSlot), description, reason, sizeof reason, sink);
-}
-
 // Parents first, and otherwise in the order of the log.  What the policy has no room for, or whose
 // time is over, is gone.
 void Store::restore(Found* found) noexcept {
@@ -521,54 +350,6 @@ std::uint64_t Store::wall_of_tick(planner::Tick tick) const noexcept {
     if (tick == 0) return 0;
     const std::uint64_t due_ns = std::uint64_t{tick - 1} << planner::kTickShift;
     return wall_offset_s_ + due_ns / 1'000'000'000;
-}
-
-// ---- segments
-
-std::uint32_t Store::slot_of_segment(std::uint32_t segment) const noexcept {
-    return own_slot(kSegmentSlot) + Segments::directory_of(segment) * segments_each_ +
-           segment % Segments::kCountMax;
-}
-
-bwrt_status Store::open_segment_region(std::uint32_t segment, Access access,
-                                       const ErrorSink& sink) {
-    const int directory = shards_[Segments::directory_of(segment)].directory.fd();
-    OpenFile file;
-    SegmentReport report;
-    if (const bwrt_status status = open_segment(directory, segment, segments_->segment_bytes(),
-                                                access, &file, &report, sink)) {
-        return status;
-    }
-    bwrt_region description = {};
-    description.kind = BWRT_REGION_FILE;
-    description.flags = BWRT_REGION_DIRECT;
-    description.fd = file.fd();
-    description.length_bytes = segments_->segment_bytes();
-    char reason[160];
-    const std::uint32_t slot = slot_of_segment(segment);
-    const bwrt_status status = regions_->fill_own(slot, description, reason, sizeof reason, sink);
-    if (status != BWRT_OK) return status;
-    Region& region = regions_->at(slot);
-    region.file->is_verified = true;
-    report_.segment_opened(slot - own_slot(kSegmentSlot), access, report);
-    if ((region.flags & BWRT_REGION_DIRECT) == 0) report_.segment_not_direct(reason);
-    return BWRT_OK;
-}
-
-// Those with blocks.  One that cannot be opened fails its reads, and so its blocks one by one; but
-// none is given up because this process may not have more files open.
-bwrt_status Store::open_segments(const ErrorSink& sink) {
-    bwrt_status status = BWRT_OK;
-    segments_->for_each([&](std::uint32_t segment) {
-        if (segments_->live_bytes_of(segment) == 0 || status != BWRT_OK) return;
-        bwrt_error error = {};
-        if (open_segment_region(segment, Access::kRead, {&error, BWRT_NONE}) == BWRT_OK) return;
-        if (error.os_code != EMFILE && error.os_code != ENFILE && error.os_code != ENOMEM) return;
-        status = fail_os(sink, BWRT_E_AGAIN, error.os_code, "store.directories",
-                         "segment %u: %s; RLIMIT_NOFILE must leave two for each segment", segment,
-                         errno_name(error.os_code));
-    });
-    return status;
 }
 
 }  // namespace bwrt::runtime

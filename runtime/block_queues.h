@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// block_queues.h — the queues that both block lanes have: tasks that found nothing free, and
+// flights that wait for the same.
+//
+// Links are in what is queued, so nothing is allocated and nothing can be in two queues of a kind.
+
+#pragma once
+
+#include "runtime/block_task.h"
+
+namespace bwrt::runtime {
+
+// First come, first served.
+template <typename Flight>
+class FlightQueue {
+ public:
+    FlightQueue() = default;
+    FlightQueue(const FlightQueue&) = delete;
+    FlightQueue& operator=(const FlightQueue&) = delete;
+
+    [[nodiscard]] bool is_empty() const noexcept { return head_ == nullptr; }
+    [[nodiscard]] Flight* head() const noexcept { return head_; }
+    void push(Flight* flight) noexcept {
+        flight->next = nullptr;
+        *end_ = flight;
+        end_ = &flight->next;
+    }
+    void push_front(Flight* flight) noexcept {
+        flight->next = head_;
+        if (head_ == nullptr) end_ = &flight->next;
+        head_ = flight;
+    }
+    Flight* pop() noexcept {
+        Flight* flight = head_;
+        head_ = flight->next;
+        if (head_ == nullptr) end_ = &head_;
+        return flight;
+    }
+    void take_all(FlightQueue* from) noexcept {
+        while (!from->is_empty()) push(from->pop());
+    }
+
+ private:
+    Flight* head_ = nullptr;
+    Flight** end_ = &head_;
+};
+
+// Those that are to be begun when something was given back, in the order in which they came; a
+// task that is to look at everything again goes to the front.
+class StarvedTasks {
+ public:
+    StarvedTasks() = default;
+    StarvedTasks(const StarvedTasks&) = delete;
+    StarvedTasks& operator=(const StarvedTasks&) = delete;
+
+    [[nodiscard]] bool is_empty() const noexcept { return head_ == nullptr; }
+
+    void push(BlockTask* task) noexcept {
+        task->state = BlockTask::State::kNew;
+        task->waiting = nullptr;
+        *end_ = task;
+        end_ = &task->waiting;
+    }
+    void push_front(BlockTask* task) noexcept {
+        task->state = BlockTask::State::kNew;
+        task->waiting = head_;
+        if (head_ == nullptr) end_ = &task->waiting;
+        head_ = task;
+    }
+    // True when there were any of that wave's.
+    bool remove_of(const Wave* wave) noexcept {
+        bool any = false;
+        BlockTask** link = &head_;
+        while (*link != nullptr) {
+            if ((*link)->wave == wave) {
+                *link = (*link)->waiting;
+                any = true;
+            } else {
+                link = &(*link)->waiting;
+            }
+        }
+        end_ = link;
+        return any;
+    }
+
+    // begin(task) says whether it was begun; resolved(wave) is told of its wave afterwards, which
+    // must not be over meanwhile.  Until one finds nothing again.
+    template <typename Begin, typename Resolved>
+    void retry(const Begin& begin, const Resolved& resolved) noexcept {
+        while (head_ != nullptr) {
+            BlockTask* task = head_;
+            head_ = task->waiting;
+            if (head_ == nullptr) end_ = &head_;
+            Wave* wave = task->wave;
+            ++wave->inflight_count;
+            const bool begun = begin(task);
+            --wave->inflight_count;
+            if (!begun) {
+                push_front(task);
+                return;
+            }
+            resolved(wave);
+        }
+    }
+
+ private:
+    BlockTask* head_ = nullptr;
+    BlockTask** end_ = &head_;
+};
+
+}  // namespace bwrt::runtime

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// store_files.cpp — the files of a store as regions: its log, the one after it, and its segments.
+// When it is opened, or by the janitor's thread.
+
+#include <cerrno>
+
+#include "runtime/boundary.h"
+#include "runtime/store/segment_file.h"
+#include "runtime/store/store.h"
+
+namespace bwrt::runtime {
+namespace {
+
+constexpr std::uint64_t kLogRegionBytes = std::uint64_t{1} << 40;
+
+}  // namespace
+
+// ---- the log
+
+bwrt_status Store::begin_compaction(std::uint64_t settled_bytes) noexcept {
+    const FileState& old = *regions_->at(own_slot(kLogSlot)).file;
+    return compaction_->begin(old.fd, settled_bytes, disk_->log().written_bytes(),
+                              next_log_number_++, spaces_);
+}
+
+bwrt_status Store::switch_log() noexcept {
+    const OpenFile file = compaction_->take_file();
+    regions_->remove(own_slot(kLogSlot));
+    return open_log_region(file, {nullptr, BWRT_NONE});
+}
+
+bwrt_status Store::open_log_region(const OpenFile& file, const ErrorSink& sink) {
+    bwrt_region description = {};
+    description.kind = BWRT_REGION_FILE;
+    description.fd = file.fd();
+    description.length_bytes = kLogRegionBytes;
+    char reason[160];
+    return regions_->fill_own(own_slot(kLogSlot), description, reason, sizeof reason, sink);
+}
+
+// ---- segments
+
+std::uint32_t Store::slot_of_segment(std::uint32_t segment) const noexcept {
+    return own_slot(kSegmentSlot) + Segments::directory_of(segment) * segments_each_ +
+           segment % Segments::kCountMax;
+}
+
+bwrt_status Store::open_segment_region(std::uint32_t segment, Access access,
+                                       const ErrorSink& sink) {
+    const int directory = shards_[Segments::directory_of(segment)].directory.fd();
+    OpenFile file;
+    SegmentReport report;
+    if (const bwrt_status status = open_segment(directory, segment, segments_->segment_bytes(),
+                                                access, &file, &report, sink)) {
+        return status;
+    }
+    bwrt_region description = {};
+    description.kind = BWRT_REGION_FILE;
+    description.flags = BWRT_REGION_DIRECT;
+    description.fd = file.fd();
+    description.length_bytes = segments_->segment_bytes();
+    char reason[160];
+    const std::uint32_t slot = slot_of_segment(segment);
+    const bwrt_status status = regions_->fill_own(slot, description, reason, sizeof reason, sink);
+    if (status != BWRT_OK) return status;
+    Region& region = regions_->at(slot);
+    region.file->is_verified = true;
+    report_.segment_opened(slot - own_slot(kSegmentSlot), access, report);
+    if ((region.flags & BWRT_REGION_DIRECT) == 0) report_.segment_not_direct(reason);
+    return BWRT_OK;
+}
+
+// Those with blocks.  One that cannot be opened fails its reads, and so its blocks one by one; but
+// none is given up because this process may not have more files open.
+bwrt_status Store::open_segments(const ErrorSink& sink) {
+    bwrt_status status = BWRT_OK;
+    segments_->for_each([&](std::uint32_t segment) {
+        if (segments_->live_bytes_of(segment) == 0 || status != BWRT_OK) return;
+        bwrt_error error = {};
+        if (open_segment_region(segment, Access::kRead, {&error, BWRT_NONE}) == BWRT_OK) return;
+        if (error.os_code != EMFILE && error.os_code != ENFILE && error.os_code != ENOMEM) return;
+        status = fail_os(sink, BWRT_E_AGAIN, error.os_code, "store.directories",
+                         "segment %u: %s; RLIMIT_NOFILE must leave two for each segment", segment,
+                         errno_name(error.os_code));
+    });
+    return status;
+}
+
+}  // namespace bwrt::runtime
