@@ -14,30 +14,29 @@ namespace {
 constexpr std::uint64_t kDefaultIoBytes = std::uint64_t{1} << 20;
 constexpr std::uint32_t kQueueDepthMax = 4096;
 
-// A block larger than one request is several: the reference's depth counts blocks.
 bwrt_config config_of(const IoJob& shape, const BwrtOptions& options) {
-    const std::uint64_t io_bytes =
-        options.io_bytes_max != 0 ? options.io_bytes_max : kDefaultIoBytes;
-    const std::uint64_t requests = shape.depth * ((shape.block_bytes + io_bytes - 1) / io_bytes);
     bwrt_config config = {};
     config.progress = options.progress;
     config.io_bytes_max = options.io_bytes_max;
     config.calibration = options.calibration;
-    config.queue_depth =
-        static_cast<std::uint32_t>(std::min<std::uint64_t>(requests, kQueueDepthMax));
+    config.queue_depth = request_count(shape, options.io_bytes_max);
     return config;
 }
 
-// Long enough that a wave's own cost is that of a few blocks; 32 MiB at least, no less than two
-// waves need to keep the depth, and no block of the file twice.
+}  // namespace
+
+std::uint32_t request_count(const IoJob& shape, std::uint64_t io_bytes_max) {
+    const std::uint64_t io_bytes = io_bytes_max != 0 ? io_bytes_max : kDefaultIoBytes;
+    const std::uint64_t requests = shape.depth * ((shape.block_bytes + io_bytes - 1) / io_bytes);
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(requests, kQueueDepthMax));
+}
+
 std::uint32_t blocks_per_wave(const TestFile& file, const IoJob& shape) {
     const std::uint64_t bytes = std::uint64_t{32} << 20;
     const std::uint64_t blocks =
         std::clamp<std::uint64_t>(bytes / shape.block_bytes, shape.depth, 1024);
     return static_cast<std::uint32_t>(std::min(blocks, file.length_bytes() / shape.block_bytes));
 }
-
-}  // namespace
 
 BwrtIo::BwrtIo(const TestFile& file, const IoJob& shape, const BwrtOptions& options)
     : file_(file),

@@ -9,13 +9,15 @@
 #include <cstring>
 #include <filesystem>
 
+#include "bench/bwrt_io.h"
+
 namespace bwrt::bench {
 
 StoreIo::StoreIo(const TestFile& file, const IoJob& shape, std::uint32_t progress,
                  const char* calibration)
     : file_(file),
       block_bytes_(shape.block_bytes),
-      wave_block_count_(shape.run_blocks > 1 ? shape.run_blocks : std::max(shape.depth / 2, 1u)),
+      wave_block_count_(blocks_per_wave(file, shape)),
       folder_(file.path() + (progress == BWRT_PROGRESS_CALLER ? ".store-caller" : ".store")),
       blocks_(wave_block_count_) {
     const char* const directory = folder_.c_str();
@@ -29,7 +31,7 @@ StoreIo::StoreIo(const TestFile& file, const IoJob& shape, std::uint32_t progres
         std::max<std::uint64_t>(2 * shape.depth * (block_bytes_ + 8192), std::uint64_t{256} << 20);
     bwrt_config config = {};
     config.progress = progress;
-    config.queue_depth = 256;
+    config.queue_depth = request_count(shape, 0);
     config.calibration = calibration;
     config.store = &store;
     runtime_ = std::make_unique<Runtime>(config);

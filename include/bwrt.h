@@ -684,8 +684,9 @@ BWRT_API bwrt_status bwrt_content_id(const bwrt_span* spans, uint32_t span_count
  * PUT has a source, GET a target: a layout with a slot a block, BWRT_NONE skipping one, or a
  * region, where block i lies at offset + i * length_bytes.  The others name neither.  What
  * moves are whole blocks: a layout's block_bytes, or the length given; no planes and no part of
- * an image.  Groups work as in an indexed operation, by layers for a GET; a block that is a hit
- * in a slow tier has all its groups only when all of it is verified.
+ * an image.  Groups work as in an indexed operation, by layers for a GET.  From a slow tier a
+ * group may be right before those behind it are verified: when one of them is not, the GET has
+ * failed, the bytes of its result are right, and what lies where the others belong is undefined.
  *
  * A block of another length or another layout digest is BWRT_E_MISS to a GET.  A second PUT of
  * a block that is there, or on its way, succeeds with BWRT_RESULT_PRESENT, its bytes unread.

@@ -271,28 +271,36 @@ void BlockLane::end_copy(BlockTask* task) noexcept {
         return;
     }
     Flight* flight = &flights_[task->flight];
-    if (--flight->user_count == 0 && flight->state == Flight::State::kServing) end_flight(flight);
+    --flight->user_count;
+    if (flight->leader == task) {
+        leader_ended(flight);
+    } else if (flight->user_count == 0 && flight->state == Flight::State::kServing) {
+        end_flight(flight);
+    }
 }
 
-std::uint64_t BlockLane::copy_limit(const Operation& operation,
+// Who sums or verifies as he copies does so by the chunk.
+std::uint64_t BlockLane::copy_limit(const Operation& operation, const Piece& piece,
                                     std::uint64_t bytes) const noexcept {
-    if (operation.kind != BWRT_OP_PUT) return bytes;
     const auto& task = reinterpret_cast<const BlockTask&>(operation);
-    const std::uint32_t done = flights_[task.flight].done_bytes;
-    return std::min<std::uint64_t>(bytes, kChunkBytes - done % kChunkBytes);
+    if (task.flight == kNoFlight || flights_[task.flight].leader != &task) return bytes;
+    const Flight& flight = flights_[task.flight];
+    const std::uint64_t at =
+        operation.kind == BWRT_OP_PUT ? flight.done_bytes : flight.offset_of(piece.source);
+    return std::min<std::uint64_t>(bytes, kChunkBytes - at % kChunkBytes);
 }
 
-// A chunk that comes in one piece is summed before it is copied: that brings it into the cache,
-// from where the copy can go past it.
-void BlockLane::copying(Operation* operation, const void* source, std::uint64_t bytes) noexcept {
-    if (operation->kind != BWRT_OP_PUT) return;
+// A chunk is looked at before it is copied: that brings it into the cache, from where the copy can
+// go past it.
+bool BlockLane::copying(Operation* operation, const Piece& piece, std::uint64_t bytes) noexcept {
     auto* task = reinterpret_cast<BlockTask*>(operation);
+    if (task->flight == kNoFlight || flights_[task->flight].leader != task) return true;
     Flight* flight = &flights_[task->flight];
-    const bool ascends = !operation->is_indexed() || operation->shape->lead->image_ascends;
-    const bool whole = bytes == kChunkBytes || bytes == flight->length_bytes;
-    if (!ascends || !whole || flight->done_bytes % kChunkBytes != 0) return;
-    sum_chunk(flight, flight->done_bytes / kChunkBytes, source, static_cast<std::uint32_t>(bytes));
-    flight->summed_bytes = flight->done_bytes + static_cast<std::uint32_t>(bytes);
+    if (operation->kind != BWRT_OP_PUT) {
+        return verify_up_to(flight, flight->offset_of(piece.source) + bytes);
+    }
+    sum_piece(flight, *operation, piece, bytes);
+    return true;
 }
 
 void BlockLane::copied(Wave* wave, Operation* operation, const Piece& piece, std::uint64_t bytes,
@@ -304,8 +312,11 @@ void BlockLane::copied(Wave* wave, Operation* operation, const Piece& piece, std
         if (good) {
             ledger_.good(wave, piece.entry, piece.group, bytes);
         } else {
-            ledger_.failed(wave, {BWRT_E_IO, EIO, BWRT_TIER_HOST, operation->index}, piece.entry,
-                           piece.group, bytes);
+            const bool wrong =
+                task->flight != kNoFlight && flights_[task->flight].status == BWRT_E_CORRUPT;
+            const Failure rotten = {BWRT_E_CORRUPT, 0, BWRT_TIER_DISK, operation->index};
+            const Failure failed = {BWRT_E_IO, EIO, BWRT_TIER_HOST, operation->index};
+            ledger_.failed(wave, wrong ? rotten : failed, piece.entry, piece.group, bytes);
         }
         if (!served) return;
         task->state = BlockTask::State::kDone;
@@ -349,6 +360,8 @@ void BlockLane::join(BlockTask* task, std::uint32_t number) noexcept {
     task->waiting = nullptr;
     *flight->waiting_end = task;
     flight->waiting_end = &task->waiting;
+    // A leader verifies as fast as he copies, and who waits may be more urgent than he is.
+    if (flight->state == Flight::State::kVerifying && !flight->verifies) verify_later(flight);
 }
 
 void BlockLane::leave(BlockTask* task) noexcept {

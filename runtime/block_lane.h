@@ -12,7 +12,8 @@
 // is the lanes'; here is what follows what.
 //
 //   block_lane.cpp   tasks: start, copy, end, stop
-//   block_load.cpp   from the disk: read, verify, serve
+//   block_load.cpp   from memory, or a read from the disk
+//   block_verify.cpp what was read: verified, served
 //   block_put.cpp    into the store: fill, publish
 //   block_write.cpp  to the disk: write, sync
 //   block_log.cpp    records, and the next log
@@ -54,9 +55,10 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     [[nodiscard]] std::uint64_t flight_count() const noexcept override { return flight_count_; }
 
     // Host lane (BlockCopies).
-    [[nodiscard]] std::uint64_t copy_limit(const Operation& operation,
+    [[nodiscard]] std::uint64_t copy_limit(const Operation& operation, const Piece& piece,
                                            std::uint64_t bytes) const noexcept override;
-    void copying(Operation* operation, const void* source, std::uint64_t bytes) noexcept override;
+    [[nodiscard]] bool copying(Operation* operation, const Piece& piece,
+                               std::uint64_t bytes) noexcept override;
     void copied(Wave* wave, Operation* operation, const Piece& piece, std::uint64_t bytes,
                 bool good) noexcept override;
 
@@ -115,12 +117,20 @@ class BlockLane final : public BlockService, private OwnIoOwner {
                                    bool host, bool transit) noexcept;
     void give_memory_back(Flight* flight) noexcept;
     void read_done(Flight* flight) noexcept;
-    void verify_some() noexcept;
-    [[nodiscard]] Verified verify(Flight* flight, std::uint32_t bytes_max) noexcept;
-    void verified(Flight* flight) noexcept;
-    void load_failed(Flight* flight, bwrt_status status, std::int32_t os_code) noexcept;
     void miss(BlockTask* task) noexcept;
     [[nodiscard]] Begun no_room(BlockTask* task) noexcept;
+
+    // block_verify.cpp
+    void begin_verifying(Flight* flight) noexcept;
+    void verify_later(Flight* flight) noexcept;
+    void verify_some() noexcept;
+    [[nodiscard]] Verified verify(Flight* flight, std::uint32_t bytes_max) noexcept;
+    [[nodiscard]] bool can_lead(const BlockTask* task, const Flight& flight) const noexcept;
+    [[nodiscard]] bool verify_up_to(Flight* flight, std::uint64_t end) noexcept;
+    void leader_ended(Flight* flight) noexcept;
+    void keep_from_host(BlockTask* task, Flight* flight) noexcept;
+    void verified(Flight* flight) noexcept;
+    void load_failed(Flight* flight, bwrt_status status, std::int32_t os_code) noexcept;
 
     // block_put.cpp
     struct Destination {
@@ -136,6 +146,8 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     void filled(Flight* flight) noexcept;
     void close_image(Flight* flight) noexcept;
     void fill_failed(Flight* flight) noexcept;
+    void sum_piece(Flight* flight, const Operation& operation, const Piece& piece,
+                   std::uint64_t bytes) noexcept;
     void sum_chunk(Flight* flight, std::uint32_t chunk, const void* bytes,
                    std::uint32_t length) noexcept;
     [[nodiscard]] Begun write_from_host(BlockTask* task, std::uint32_t entry,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// block_load.cpp — blocks from the disk: read whole into memory of our own, verified there, and
-// only then copied to whoever asked, of whom there may be many.
+// block_load.cpp — where a block is that somebody wants: in memory, or on the disk, from where it
+// is read whole into memory of our own.
 
 #include <algorithm>
 #include <cerrno>
@@ -11,7 +11,6 @@
 #include "runtime/check.h"
 
 namespace bwrt::runtime {
-
 // What a load asks the disk for and verifies is what was stored: all of it, chunk by chunk.
 BlockLane::Begun BlockLane::begin_load(BlockTask* task) noexcept {
     const std::uint32_t entry = store_->index().find(key_of(*task));
@@ -233,88 +232,7 @@ void BlockLane::read_done(Flight* flight) noexcept {
         }
         return;
     }
-    flight->state = Flight::State::kVerifying;
-    flight->done_bytes = 0;
-    verifying_.push(flight);
-}
-
-// ---- verifying
-
-// A slice of the oldest; one who is done makes room for the next.
-void BlockLane::verify_some() noexcept {
-    std::uint32_t budget = kVerifyBytes;
-    while (!verifying_.is_empty() && budget != 0) {
-        Flight* flight = verifying_.head();
-        const std::uint32_t before = flight->done_bytes;
-        const Verified found = verify(flight, budget);
-        budget -= std::min(budget, flight->done_bytes - before);
-        if (found == Verified::kMore) return;
-        const bool right = found == Verified::kRight;
-        static_cast<void>(verifying_.pop());
-        if (flight->carries) {
-            flight->status = right ? BWRT_OK : BWRT_E_CORRUPT;
-            carry_read(flight);
-        } else if (right) {
-            verified(flight);
-        } else {
-            load_failed(flight, BWRT_E_CORRUPT, 0);
-        }
-    }
-}
-
-Verified BlockLane::verify(Flight* flight, std::uint32_t bytes_max) noexcept {
-    if (flight->done_bytes == 0) {
-        const BlockKey key = store_->block_key_of(store_->index().key_of(flight->entry));
-        flight->block_seed = block_seed(key, flight->length_bytes, flight->seal.layout_digest,
-                                        flight->tenant->keys.seed());
-    }
-    return verify_slice(flight->address, flight->length_bytes, flight->seal.root_checksum,
-                        flight->block_seed, bytes_max, &flight->done_bytes);
-}
-
-void BlockLane::verified(Flight* flight) noexcept {
-    store_->disk().segments().unhold(flight->disk.segment);
-    if (is_at(flight->entry, flight->disk)) store_->set_flag(flight->entry, kVerified);
-    if (flight->in_host()) {
-        store_->enter_host(flight->entry, flight->host_block, flight->seal, BWRT_REASON_PROMOTED);
-    } else {
-        flight->state = Flight::State::kServing;
-    }
-    // Who wants the bytes gets them from here; the others look again.
-    BlockTask** link = &flight->waiting;
-    while (*link != nullptr) {
-        BlockTask* task = *link;
-        const bool fits = task->kind == BWRT_OP_GET && task->length_bytes == flight->length_bytes &&
-                          task->layout_digest == flight->seal.layout_digest;
-        if (!fits) {
-            link = &task->waiting;
-            continue;
-        }
-        *link = task->waiting;
-        ledger_.note(*task->wave, task->operation.entry_first, 0, BWRT_TIER_DISK);
-        task->flight = kNoFlight;
-        if (flight->in_host()) {
-            copy_from_host(task, flight->host_block);
-        } else {
-            copy_from_flight(task, flight);
-        }
-    }
-    flight->waiting_end = link;
-    if (flight->user_count == 0) end_flight(flight);
-}
-
-// Nobody is given any of it, and what cannot be read is not kept: the next one finds a miss.
-void BlockLane::load_failed(Flight* flight, bwrt_status status, std::int32_t os_code) noexcept {
-    store_->disk().segments().unhold(flight->disk.segment);
-    TenantCount& count = store_->count_of(flight->tenant->index);
-    ++(status == BWRT_E_CORRUPT ? count.corrupt_count : count.failed_count);
-    const BlockFields fields = store_->index().fields_of(flight->entry);
-    const bool is_same = (fields.flags & kOnDisk) != 0 &&
-                         fields.disk_segment == flight->disk.segment &&
-                         std::uint64_t{fields.disk_page} * kUnitBytes == flight->disk.offset_bytes;
-    if (is_same) store_->leave_disk(flight->entry, BWRT_REASON_CORRUPT);
-    fail_waiting(flight, status, os_code);
-    end_flight(flight);
+    begin_verifying(flight);
 }
 
 }  // namespace bwrt::runtime

@@ -230,6 +230,17 @@ void BlockLane::make_record(const BlockTask& task, Flight* flight) noexcept {
 
 // ---- filled
 
+// One that is a whole chunk, before it is copied.
+void BlockLane::sum_piece(Flight* flight, const Operation& operation, const Piece& piece,
+                          std::uint64_t bytes) noexcept {
+    const bool ascends = !operation.is_indexed() || operation.shape->lead->image_ascends;
+    const bool whole = bytes == kChunkBytes || bytes == flight->length_bytes;
+    if (!ascends || !whole || flight->done_bytes % kChunkBytes != 0) return;
+    sum_chunk(flight, flight->done_bytes / kChunkBytes, reinterpret_cast<const void*>(piece.source),
+              static_cast<std::uint32_t>(bytes));
+    flight->summed_bytes = flight->done_bytes + static_cast<std::uint32_t>(bytes);
+}
+
 void BlockLane::sum_chunk(Flight* flight, std::uint32_t chunk, const void* bytes,
                           std::uint32_t length) noexcept {
     const std::uint64_t sum = chunk_sum(xxh3(), bytes, length, flight->block_seed, chunk);

@@ -53,11 +53,13 @@ class BlockReader final : public BlockService, private OwnIoOwner {
     [[nodiscard]] std::uint64_t flight_count() const noexcept override { return flight_count_; }
 
     // Host lane (BlockCopies).
-    [[nodiscard]] std::uint64_t copy_limit(const Operation&,
+    [[nodiscard]] std::uint64_t copy_limit(const Operation&, const Piece&,
                                            std::uint64_t bytes) const noexcept override {
         return bytes;
     }
-    void copying(Operation*, const void*, std::uint64_t) noexcept override {}
+    [[nodiscard]] bool copying(Operation*, const Piece&, std::uint64_t) noexcept override {
+        return true;
+    }
     void copied(Wave* wave, Operation* operation, const Piece& piece, std::uint64_t bytes,
                 bool good) noexcept override;
 

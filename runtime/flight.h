@@ -4,7 +4,8 @@
 //
 //   PUT     kFilling ──▶ kWriting ──▶ kSyncing* ──▶ kRecording ──▶ over       * durable ones
 //              └── host tier only ─────────────────────────────────▲
-//   load    kReading ──▶ kVerifying ──▶ kServing ──▶ over           kServing: from transit memory
+//   load    kReading ──▶ kVerifying ──▶ kServing ──▶ over
+//                            └── wrong ──▶ kFailed ──▶ over
 //   carry   kReading ──▶ kVerifying ──▶ kWriting ──▶ kRecording ──▶ over
 //
 // There is at most one for a block, but for a carry, and what it holds it holds for its own sake,
@@ -31,11 +32,12 @@ struct Flight {
         kReading,
         kVerifying,
         kServing,
+        kFailed,  // and its leader has not noticed yet
     };
 
     OwnIo io;            // first: the lane knows it by this
     Flight* next;        // in the list that it is in
-    BlockTask* leader;   // PUT: who fills it, as long as he is there
+    BlockTask* leader;   // PUT: who fills it, GET: who verifies as he copies; while he is there
     BlockTask* waiting;  // in the order in which they came
     BlockTask** waiting_end;
     std::byte* address;
@@ -53,6 +55,7 @@ struct Flight {
     bool reading;  // a load, or the first half of a carry
     bool carries;
     bool leader_waits;  // for the disk
+    bool verifies;      // the lane does, whatever the leader does
     bwrt_status status;
     std::int32_t os_code;
     DiskPlace disk;    // where it is written to, or read from
@@ -64,6 +67,10 @@ struct Flight {
     Record record;         // what the log will say of it
 
     [[nodiscard]] bool in_host() const noexcept { return host_block != kNoHostBlock; }
+    // Of an address in its memory.
+    [[nodiscard]] std::uint64_t offset_of(std::uint64_t in_memory) const noexcept {
+        return in_memory - reinterpret_cast<std::uintptr_t>(address);
+    }
 };
 static_assert(offsetof(Flight, io) == 0);
 

@@ -71,16 +71,14 @@ std::uint64_t HostLane::copy(Wave* wave, Operation* operation, const Piece& piec
                              std::uint64_t bytes_max) noexcept {
     std::uint64_t bytes = std::min(piece.length_bytes, bytes_max);
     const bool is_block = operation->kind >= BWRT_OP_PUT;
-    if (is_block) bytes = blocks_->copy_limit(*operation, bytes);
+    if (is_block) bytes = blocks_->copy_limit(*operation, piece, bytes);
     ++counters_.at(Route::kCopy).piece_count;
     advance(operation, bytes);
     lane_bytes(wave) -= bytes;
     queued_bytes_ -= bytes;
     prefetch(*operation);
-    if (is_block) {
-        blocks_->copying(operation, reinterpret_cast<const void*>(piece.source), bytes);
-    }
-    const bool copied = backend_.copy(reinterpret_cast<void*>(piece.target),
+    const bool copied = (!is_block || blocks_->copying(operation, piece, bytes)) &&
+                        backend_.copy(reinterpret_cast<void*>(piece.target),
                                       reinterpret_cast<const void*>(piece.source), bytes);
     if (is_block) {
         blocks_->copied(wave, operation, piece, bytes, copied);

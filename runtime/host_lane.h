@@ -26,11 +26,11 @@ constexpr std::uint64_t kSliceBytes = 256 << 10;
 class BlockCopies {
  public:
     // Of `bytes` of the next piece, how many may be copied at once.
-    [[nodiscard]] virtual std::uint64_t copy_limit(const Operation& operation,
+    [[nodiscard]] virtual std::uint64_t copy_limit(const Operation& operation, const Piece& piece,
                                                    std::uint64_t bytes) const noexcept = 0;
-    // Before and after.
-    virtual void copying(Operation* operation, const void* source,
-                         std::uint64_t bytes) noexcept = 0;
+    // Before: false when these are not to be copied.  And after: `good` when they were.
+    [[nodiscard]] virtual bool copying(Operation* operation, const Piece& piece,
+                                       std::uint64_t bytes) noexcept = 0;
     virtual void copied(Wave* wave, Operation* operation, const Piece& piece, std::uint64_t bytes,
                         bool good) noexcept = 0;
 

@@ -216,9 +216,9 @@ PlaneOrder order_planes(const Layout& layout, std::uint64_t band_bytes) {
 }
 
 // Whether the rows of one plane after the other are the image in its order.
-bool ascends(const Layout& layout) {
+bool ascends(const Layout& layout, const PlaneOrder& order) {
     std::uint64_t end = 0;
-    for (const std::uint32_t index : layout.by_image.planes) {
+    for (const std::uint32_t index : order.planes) {
         const BlockPlane& plane = layout.block_side[index];
         const bool packed = plane.block_row_stride_bytes == plane.length_bytes;
         if (plane.block_offset_bytes != end || !packed) return false;
@@ -306,7 +306,8 @@ bwrt_status LayoutTable::add(const bwrt_layout& description, const RegionTable& 
     layout.by_band = std::move(by_band);
     layout.by_image = std::move(by_image);
     layout.digest = digest_of(layout, description.salt);
-    layout.image_ascends = ascends(layout);
+    layout.image_ascends = ascends(layout, layout.by_image);
+    layout.groups_ascend = ascends(layout, layout.by_group);
     layout.generation = generation_;
     generation_ = next_generation(generation_);
     layout.gate.open(layout.generation);

@@ -75,6 +75,7 @@ struct Layout {
     std::uint64_t block_bytes = 0;
     std::uint64_t digest = 0;      // of block side and salt (docs/format.md); never 0
     bool image_ascends = true;     // by_image serves it from its first byte to its last
+    bool groups_ascend = true;     // by_group does
     std::uint32_t group_last = 0;  // the highest
     std::vector<BlockPlane> block_side;
     std::vector<Plane> planes;

@@ -128,6 +128,8 @@ struct Request {
     [[nodiscard]] bool is_untouched(std::uint32_t i) const {
         return is_filled(memory.data() + i * length, length, kUntouched);
     }
+    // Of a GET that failed: as many bytes as its result says are right, the rest is as it was.
+    [[nodiscard]] bool is_right_so_far(std::uint32_t i, std::uint64_t variant = 0) const;
     [[nodiscard]] std::uint32_t count_of(bwrt_status status) const;
 };
 
@@ -136,7 +138,8 @@ bwrt_status put(BlockWorld* world, Key first, std::uint32_t count = 1,
 bwrt_status put_to(BlockWorld* world, std::uint32_t tier, Key first, std::uint32_t count = 1,
                    std::uint64_t length = kLength);
 
-// OK only where every byte is right; where it is not OK nothing was written.
+// OK only where every byte is right; where it is not OK nothing was written, but for the chunks of a
+// rotten block that were verified before the one that is not what was stored.
 bwrt_status get(BlockWorld* world, Key first, std::uint32_t count = 1,
                 std::uint64_t length = kLength, std::uint64_t variant = 0);
 

@@ -144,7 +144,7 @@ void check_deed(BlockWorld* world, Deed deed, bool while_open) {
             assert_true(reader.holds(0));
             ++right;
         } else {
-            assert_true(reader.is_untouched(0));
+            assert_true(reader.is_right_so_far(0));
             assert_int_equal(get(world, {i, 0}, 1, 1 * kMib), BWRT_E_MISS);
         }
     }
