@@ -96,6 +96,11 @@ void BlockLane::finish(const Wave& wave) noexcept {
     }
 }
 
+void BlockLane::rest() noexcept {
+    rests_ = true;
+    if (store_->has_disk()) store_->record_budget(true);
+}
+
 bool BlockLane::is_busy() const noexcept {
     if (flight_count_ != 0) return true;
     if (!store_->has_disk()) return false;
@@ -120,6 +125,7 @@ bool BlockLane::turn(std::uint64_t now_ns) noexcept {
             record(unrecorded_.pop());
         }
         sync_some();
+        store_->record_budget(false);
         compact_log();
         write_log();
     }

@@ -47,7 +47,7 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     [[nodiscard]] bool has_work() const noexcept override {
         return !verifying_.is_empty() || (retry_ && !starved_.is_empty());
     }
-    void rest() noexcept override { rests_ = true; }
+    void rest() noexcept override;
     [[nodiscard]] bool is_busy() const noexcept override;
     [[nodiscard]] std::uint64_t next_timer_ns() const noexcept override {
         return rests_ ? kNeverNs : store_->next_sweep_ns();

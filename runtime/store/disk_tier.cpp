@@ -11,6 +11,9 @@
 namespace bwrt::runtime {
 namespace {
 
+// A crash forgets what was spent since the last record: at most such a part of a day's budget.
+constexpr std::uint64_t kBudgetParts = 256;
+
 // Records that one block may need: its own, a segment's, and a few that go for it.
 constexpr std::uint32_t kRecordsAhead = 64;
 
@@ -40,13 +43,17 @@ DiskTier::DiskTier(Segments* segments, const DiskTierLimits& limits, std::uint64
       block_count_max_(limits.block_count_max),
       no_tenant_(limits.tenant_count),
       log_bytes_max_(limits.log_bytes_max),
+      write_bytes_per_day_(limits.admission.bytes_per_day),
       policy_({limits.entry_count, limits.tenant_count + 1, limits.lease_count, capacity_bytes_}),
       admission_(limits.admission, now_ns),
       log_(kRecordCount) {}
 
 planner::Admittance DiskTier::admit(std::uint64_t fingerprint, std::uint32_t length_bytes,
                                     bool must_write, std::uint64_t now_ns) noexcept {
-    return admission_.decide(fingerprint, place_bytes(length_bytes), must_write, now_ns);
+    const std::uint64_t bytes = place_bytes(length_bytes);
+    const planner::Admittance said = admission_.decide(fingerprint, bytes, must_write, now_ns);
+    if (said == planner::Admittance::kWrite && write_bytes_per_day_ != 0) unsaid_bytes_ += bytes;
+    return said;
 }
 
 // ---- places
@@ -189,6 +196,17 @@ void DiskTier::record_segment(std::uint32_t segment) noexcept {
     std::uint64_t ticket = 0;
     const bool was_put = log_.put(record, &ticket);
     BWRT_CHECK(was_put);  // has_log_room() was asked
+}
+
+void DiskTier::record_budget(std::uint64_t now_ns, std::uint64_t wall_s, bool is_last) noexcept {
+    const bool is_due = is_last || unsaid_bytes_ >= write_bytes_per_day_ / kBudgetParts;
+    if (unsaid_bytes_ == 0 || !is_due || !has_log_room()) return;
+    Record record = {};
+    record.kind = RecordKind::kBudget;
+    record.budget_left_bytes = admission_.left_bytes(now_ns);
+    record.stored_s = wall_s;
+    std::uint64_t ticket = 0;
+    if (log_.put(record, &ticket)) unsaid_bytes_ = 0;
 }
 
 // ---- emptying

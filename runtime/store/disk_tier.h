@@ -73,6 +73,9 @@ class DiskTier {
     [[nodiscard]] bool put(const Record& record, std::uint64_t* ticket_out) noexcept;
     void record_removed(const BlockKey& key) noexcept;
     void record_segment(std::uint32_t segment) noexcept;
+    // What is left of the write budget: the next process goes on with that.  Only once so much was
+    // spent that it is worth a record, or as the last word any.
+    void record_budget(std::uint64_t now_ns, std::uint64_t wall_s, bool is_last) noexcept;
 
     // ---- emptying segments
     // A directory that is short of empty segments and has one worth emptying; kNoSegment for none.
@@ -100,6 +103,8 @@ class DiskTier {
     std::uint32_t block_count_max_;
     std::uint32_t no_tenant_;  // one without a quota
     std::uint64_t log_bytes_max_;
+    std::uint64_t write_bytes_per_day_;
+    std::uint64_t unsaid_bytes_ = 0;  // spent since the log was told
     std::uint32_t count_ = 0;
     planner::PrefixLru policy_;
     planner::Admission admission_;

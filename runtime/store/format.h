@@ -68,6 +68,7 @@ enum class RecordKind : std::uint32_t {
     kSegment = 3,      // the segment begins a new generation: all that was in it is gone
     kSnapshotEnd = 4,  // what the log before this one said is said
     kOpened = 5,       // a writer goes on from here
+    kBudget = 6,       // so much of the write budget was left
 };
 
 enum class Closure : std::uint8_t { kPrefix = 0, kWindow = 1, kLastState = 2 };
@@ -102,8 +103,9 @@ struct Record {
     std::uint64_t stored_s;
     std::uint64_t expires_s;  // 0: never
 
-    std::uint64_t nonce;  // kOpened
-    std::uint8_t reserved_4[48];
+    std::uint64_t nonce;              // kOpened
+    std::uint64_t budget_left_bytes;  // kBudget, at stored_s
+    std::uint8_t reserved_4[40];
     std::uint64_t checksum;
 };
 static_assert(sizeof(BlockKey) == 48 && offsetof(BlockKey, part) == 40);

@@ -67,6 +67,7 @@ bool read_records(int fd, LogReader* reader, LogEnd* end, bool* has_snapshot_out
                 case RecordKind::kStored:
                 case RecordKind::kRemoved:
                 case RecordKind::kSegment:
+                case RecordKind::kBudget:
                     reader->take(record);
             }
         }

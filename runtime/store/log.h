@@ -43,7 +43,7 @@ struct LogEnd {
 class LogReader {
  public:
     virtual void restart() noexcept = 0;                   // forget all: that log did not count
-    virtual void take(const Record& record) noexcept = 0;  // kStored, kRemoved or kSegment
+    virtual void take(const Record& record) noexcept = 0;  // no kSnapshotEnd, no kOpened
 
  protected:
     ~LogReader() = default;

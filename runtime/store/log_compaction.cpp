@@ -44,6 +44,7 @@ struct LogCompaction::Buffers {
     std::size_t out_count = 0;
     std::vector<IndexKey> keys{kBatchCount};
     std::vector<BlockAnswer> answers{kBatchCount};
+    Record budget = {};  // the last before P, if there is one
     std::vector<std::uint64_t> last = std::vector<std::uint64_t>(kSegmentCount);  // before P
     std::vector<std::uint64_t> here = std::vector<std::uint64_t>(kSegmentCount);  // at this record
 };
@@ -123,6 +124,7 @@ bwrt_status LogCompaction::copy() {
             if (record.kind == RecordKind::kSegment && record.segment < kSegmentCount) {
                 buffers_->last[record.segment] = record.generation;
             }
+            if (record.kind == RecordKind::kBudget) buffers_->budget = record;
         }
         return BWRT_OK;
     };
@@ -132,6 +134,9 @@ bwrt_status LogCompaction::copy() {
         return status;
     }
     if (const bwrt_status status = put_generations()) return status;
+    if (buffers_->budget.kind == RecordKind::kBudget) {
+        if (const bwrt_status status = put(buffers_->budget)) return status;
+    }
     const auto keep = [this](std::span<const Record> records) { return put_true(records); };
     if (const bwrt_status status = read_old(&old_, settled_bytes_, keep)) return status;
     if (const bwrt_status status = put_meanwhile()) return status;
@@ -281,6 +286,7 @@ bwrt_status LogCompaction::put_all(std::span<const Record> records) {
             case RecordKind::kStored:
             case RecordKind::kRemoved:
             case RecordKind::kSegment:
+            case RecordKind::kBudget:
                 if (const bwrt_status status = put(record)) return status;
                 break;
             case RecordKind::kSnapshotEnd:

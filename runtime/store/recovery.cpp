@@ -36,6 +36,7 @@ std::uint16_t SpaceNumbers::number_of(std::uint64_t space) const noexcept {
 void Recovery::restart() noexcept {
     segments_.for_each([this](std::uint32_t segment) { begin_segment(segment, 0); });
     counts_ = {};
+    budget_ = {};
 }
 
 void Recovery::begin_segment(std::uint32_t segment, std::uint64_t generation) noexcept {
@@ -59,6 +60,9 @@ void Recovery::take(const Record& record) noexcept {
             break;
         case RecordKind::kSegment:
             if (segments_.exists(record.segment)) begin_segment(record.segment, record.generation);
+            break;
+        case RecordKind::kBudget:
+            budget_ = {record.budget_left_bytes, record.stored_s};
             break;
         case RecordKind::kSnapshotEnd:
         case RecordKind::kOpened:

@@ -71,6 +71,12 @@ struct RecoveryCounts {
     std::uint64_t reclaimed = 0;  // of a generation of its segment that is over
 };
 
+// What was left of the write budget, and when (seconds since 1970).
+struct BudgetMark {
+    std::uint64_t left_bytes = ~std::uint64_t{0};  // nobody has said: all of it
+    std::uint64_t said_s = 0;
+};
+
 class Recovery final : public LogReader {
  public:
     // All three empty; the observer may be null.  A stored record's generation is that of its
@@ -82,6 +88,7 @@ class Recovery final : public LogReader {
     void take(const Record& record) noexcept override;
 
     [[nodiscard]] const RecoveryCounts& counts() const noexcept { return counts_; }
+    [[nodiscard]] const BudgetMark& budget() const noexcept { return budget_; }
 
  private:
     void store(const Record& record) noexcept;
@@ -97,6 +104,7 @@ class Recovery final : public LogReader {
     Spaces& spaces_;
     RecoveryObserver* observer_;
     RecoveryCounts counts_;
+    BudgetMark budget_;
 };
 
 // Bytes that a block takes in its segment.

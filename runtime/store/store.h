@@ -73,6 +73,7 @@ class Store {
     [[nodiscard]] IndexWriter& index() noexcept { return *index_; }
     [[nodiscard]] HostTier& host() noexcept { return *host_; }
     [[nodiscard]] DiskTier& disk() noexcept { return *disk_; }
+    void record_budget(bool is_last) noexcept { disk_->record_budget(now_ns_, wall_s(), is_last); }
     [[nodiscard]] LogCompaction& compaction() noexcept { return *compaction_; }
     [[nodiscard]] MemoryPlaces& transit() noexcept { return *transit_; }
     [[nodiscard]] TenantCount& count_of(std::uint16_t tenant) noexcept { return counts_[tenant]; }
@@ -165,6 +166,8 @@ class Store {
     void share_spaces() noexcept;
     bwrt_status open_memory(const bwrt_store& checked, const ErrorSink& sink);
     bwrt_status open_disk(const bwrt_store& checked, std::uint64_t now_ns, const ErrorSink& sink);
+    [[nodiscard]] std::uint64_t left_today(const BudgetMark& mark,
+                                           std::uint64_t bytes_per_day) const noexcept;
     void say_what_is_left(const std::vector<DirectoryBudget>& budgets, std::uint64_t segment_bytes,
                           std::uint64_t count_max) noexcept;
     bwrt_status open_log(const LogReport& report, const ErrorSink& sink);

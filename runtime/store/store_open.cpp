@@ -249,12 +249,25 @@ bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
     limits.admission.identity_count = std::uint64_t{4} * checked.block_count_max;
     limits.admission.bytes_per_day = checked.write_bytes_per_day;
     limits.admission.burst_bytes = checked.write_bytes_per_day;
+    limits.admission.left_bytes = left_today(recovery.budget(), checked.write_bytes_per_day);
     disk_ = std::make_unique<DiskTier>(segments_.get(), limits, now_ns);
     restore(&found);
     if (const bwrt_status status = open_segments(sink)) return status;
     if (const bwrt_status status = open_log(report, sink)) return status;
     count_.recovery_ns = MonotonicClock().now_ns() - begun_ns;
     return BWRT_OK;
+}
+
+// What was left, and what has come to it since.
+std::uint64_t Store::left_today(const BudgetMark& mark,
+                                std::uint64_t bytes_per_day) const noexcept {
+    constexpr std::uint64_t kDayS = 86'400;
+    const std::uint64_t now_s = wall_s();
+    const std::uint64_t gone_s = now_s > mark.said_s ? now_s - mark.said_s : 0;
+    if (gone_s >= kDayS || mark.left_bytes >= bytes_per_day) return bytes_per_day;
+    const std::uint64_t come_bytes =
+        bytes_per_day / kDayS * gone_s + bytes_per_day % kDayS * gone_s / kDayS;
+    return std::min(bytes_per_day, mark.left_bytes + come_bytes);
 }
 
 // A directory has so many segments, as long as the shard's first writer made them.

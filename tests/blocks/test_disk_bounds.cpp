@@ -179,6 +179,39 @@ void no_more_is_written_in_a_day_than_may_be(void** state) {
     assert_int_equal(put(world, {1, 10}, 5), BWRT_OK);
 }
 
+// Beginning anew is no new day; what the time between brings comes with the time.
+void a_restart_has_what_was_left_of_the_day(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf frugal = kDiskOnly;
+    frugal.store.write_bytes_per_day = 10 * kLength;
+    world->open(frugal);
+    assert_int_equal(put(world, {1, 0}, 7), BWRT_OK);
+    world->close();
+
+    for (std::uint32_t life = 0; life < 3; ++life) {
+        world->open(frugal);
+        const std::uint64_t left_bytes = sample_store(world).write_budget_left_bytes;
+        // A minute brings less than a block.
+        assert_true(left_bytes >= 3 * kLength && left_bytes < 4 * kLength);
+        world->close();
+    }
+    world->open(frugal);
+    Request request(world, BWRT_OP_PUT, {2, 0}, 5);
+    assert_int_equal(request.run(), BWRT_E_NOSPC);
+    assert_int_equal(request.completion.prefix_count, 3);
+    let_time_pass(world, 43'200 * kSecondNs);
+    assert_int_equal(put(world, {3, 0}, 5), BWRT_OK);
+    world->close();
+
+    frugal.store.write_bytes_per_day = 0;  // no limit any more, and again one
+    world->open(frugal);
+    assert_int_equal(sample_store(world).write_budget_left_bytes, UINT64_MAX);
+    world->close();
+    frugal.store.write_bytes_per_day = 2 * kLength;
+    world->open(frugal);
+    assert_true(sample_store(world).write_budget_left_bytes < 2 * kLength);
+}
+
 void what_may_not_be_written_is_in_memory_all_the_same(void** state) {
     BlockWorld* world = world_of(state);
     StoreOf frugal = kBoth;
@@ -242,6 +275,7 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(nothing_is_begun_behind_a_shutdown),
     IN_BLOCK_WORLD(the_log_is_made_anew_and_keeps_all),
     IN_BLOCK_WORLD(no_more_is_written_in_a_day_than_may_be),
+    IN_BLOCK_WORLD(a_restart_has_what_was_left_of_the_day),
     IN_BLOCK_WORLD(what_may_not_be_written_is_in_memory_all_the_same),
     IN_BLOCK_WORLD(a_block_is_written_when_it_was_asked_for_often_enough),
     IN_BLOCK_WORLD(a_tenant_has_its_own_part_of_the_disk),

@@ -15,7 +15,7 @@ import sys
 from xxhash import xxh3_64_intdigest as xxh3
 
 FIELDS = struct.Struct("<IIQ Q32sI4xI4xQQ16s I4xQQ 32sIBxHI4x QQQ 48xQ")
-KINDS = {1: "stored", 2: "removed", 3: "segment", 4: "snapshot end", 5: "opened"}
+KINDS = {1: "stored", 2: "removed", 3: "segment", 4: "snapshot end", 5: "opened", 6: "budget"}
 
 
 def header(data, magic):
