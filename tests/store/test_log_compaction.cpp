@@ -68,11 +68,13 @@ struct Restart {
     std::map<std::string, Block> blocks;
     std::vector<std::string> order;
     std::vector<std::uint64_t> generations, live_bytes;
+    BudgetMark budget;
     std::uint64_t records = 0;
 
     bool operator==(const Restart& other) const {
         return blocks == other.blocks && order == other.order && generations == other.generations &&
-               live_bytes == other.live_bytes;
+               live_bytes == other.live_bytes && budget.left_bytes == other.budget.left_bytes &&
+               budget.said_s == other.budget.said_s;
     }
 };
 
@@ -127,6 +129,7 @@ Restart recover() {
         found.generations.push_back(segments.generation_of(segment));
         found.live_bytes.push_back(segments.live_bytes_of(segment));
     }
+    found.budget = recovery.budget();
     found.records = recovery.counts().records;
     return found;
 }
@@ -181,6 +184,7 @@ class Driver {
             case 2:
                 return say_again(random, key_of(space, name));
             case 3:
+                if (random->one_in(4)) return say_budget(random);
                 return hold_in_host(key_of(space, name));
             case 4:
                 if (random->one_in(2)) return begin_generation(random, random->below(8));
@@ -271,6 +275,13 @@ class Driver {
         flights_.erase(name_of(key));
         const std::uint32_t entry = find(key);
         if (entry != kNoEntry) take_from_disk(entry, random->one_in(2));
+        put(record);
+    }
+    void say_budget(Random* random) {
+        Record record = {};
+        record.kind = RecordKind::kBudget;
+        record.budget_left_bytes = random->below(1 << 30);
+        record.stored_s = random->below(1 << 30);
         put(record);
     }
     void hold_in_host(const BlockKey& key) {
@@ -519,11 +530,13 @@ void what_is_over_is_not_in_the_new_log(void**) {
     driver.compaction.run();
     driver.take_new();
     struct Heard final : LogReader {
-        std::size_t blocks = 0, strangers = 0, generations = 0;
-        void restart() noexcept override { blocks = strangers = generations = 0; }
+        std::size_t blocks = 0, strangers = 0, generations = 0, budgets = 0;
+        void restart() noexcept override { blocks = strangers = generations = budgets = 0; }
         void take(const Record& record) noexcept override {
             if (record.kind == RecordKind::kSegment) {
                 ++generations;
+            } else if (record.kind == RecordKind::kBudget) {
+                ++budgets;
             } else if (record.key.space == kStranger) {
                 ++strangers;
             } else {
@@ -535,6 +548,7 @@ void what_is_over_is_not_in_the_new_log(void**) {
     LogReport report;
     assert_int_equal(read_log(shard, root.superblock, &heard, &report, {}), BWRT_OK);
     assert_int_equal(heard.generations, generations);
+    assert_int_equal(heard.budgets, 1);
     // Those that were said again are there as often as they were said at this place.
     assert_true(heard.blocks >= driver.on_disk_count());
     assert_true(heard.blocks < 2 * driver.on_disk_count());
