@@ -111,15 +111,17 @@ class Eviction {
     [[nodiscard]] virtual bool knows(std::uint32_t block) const noexcept = 0;
 
     // A number that nothing refers to any more, each once, or kNoBlock.  To be asked until
-    // then after remove(), unpin(), release(), make_room() and find_expired().
+    // then after remove(), unpin(), drop_pin(), release(), make_room() and find_expired().
     [[nodiscard]] virtual std::uint32_t take_free() noexcept = 0;
 
     // What insert() was told of a resident block, as far as it still counts, but for its bytes.
     [[nodiscard]] virtual Arrival arrival_of(std::uint32_t block) const noexcept = 0;
 
-    // Counted.  The end of a pin is a use: until then somebody read the memory.
+    // Counted.  The end of a pin is a use: until then somebody read the memory.  Where nobody did,
+    // because the store itself moved the block, drop_pin() ends it.
     virtual void pin(std::uint32_t block) noexcept = 0;
     virtual void unpin(std::uint32_t block, Tick now) noexcept = 0;
+    virtual void drop_pin(std::uint32_t block) noexcept = 0;
 
     // Protects `block` before the tick `until`, then ends by itself; kNoLease when all are taken.
     // release() ends it before: not from that tick on, for the number may be another's by then.

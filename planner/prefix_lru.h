@@ -71,6 +71,7 @@ class PrefixLru final : public Eviction {
     std::uint32_t take_free() noexcept override;
     void pin(std::uint32_t block) noexcept override;
     void unpin(std::uint32_t block, Tick now) noexcept override;
+    void drop_pin(std::uint32_t block) noexcept override { unhold(block); }
     std::uint32_t lease(std::uint32_t block, Tick until) noexcept override;
     void release(std::uint32_t lease) noexcept override;
     void renew(std::uint32_t block, Tick expires) noexcept override;

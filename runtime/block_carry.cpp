@@ -283,7 +283,7 @@ void BlockLane::carried(Flight* flight) noexcept {
 void BlockLane::end_carry(Flight* flight) noexcept {
     const std::uint32_t entry = flight->entry;
     store_->clear_flag(entry, kCarried);
-    store_->disk().landed(entry, store_->tick());
+    store_->disk().landed(entry);
     store_->disk().segments().unhold(flight->source.segment);
     store_->drain_disk();
     --carry_count_;

@@ -171,7 +171,7 @@ void BlockLane::give_memory_back(Flight* flight) noexcept {
     const std::uint32_t block = flight->host_block;
     flight->host_block = kNoHostBlock;
     if (!published) host.remove(block);
-    host.unhold(block, store_->tick());
+    host.drop_hold(block);
 }
 
 // ---- reading

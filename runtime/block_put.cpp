@@ -303,7 +303,7 @@ void BlockLane::fill_failed(Flight* flight) noexcept {
     if (flight->has_disk) {
         store_->disk().release(flight->disk, flight->length_bytes);
         store_->disk().remove(flight->entry, flight->length_bytes);
-        store_->disk().landed(flight->entry, store_->tick());
+        store_->disk().landed(flight->entry);
         store_->drain_disk();
         flight->has_disk = false;
     }

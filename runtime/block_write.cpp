@@ -104,7 +104,7 @@ void BlockLane::stored(Flight* flight) noexcept {
     }
     store_->enter_disk(flight->entry, flight->disk, flight->seal, BWRT_REASON_PUT);
     if (flight->durable) store_->set_flag(flight->entry, kDurable);
-    store_->disk().landed(flight->entry, store_->tick());
+    store_->disk().landed(flight->entry);
     flight->has_disk = false;
     BlockTask* leader = flight->leader;
     flight->leader = nullptr;
@@ -125,7 +125,7 @@ void BlockLane::write_failed(Flight* flight, bwrt_status status, std::int32_t os
     flight->leader = nullptr;
     store_->disk().release(flight->disk, flight->length_bytes);
     store_->disk().remove(flight->entry, flight->length_bytes);
-    store_->disk().landed(flight->entry, store_->tick());
+    store_->disk().landed(flight->entry);
     store_->drain_disk();
     flight->has_disk = false;
     fail_waiting_for_disk(flight, status, os_code);

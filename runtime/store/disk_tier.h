@@ -57,8 +57,8 @@ class DiskTier {
     void release(const DiskPlace& place, std::uint32_t length_bytes) noexcept;
     // The block is not here any more; the caller releases its place.
     void remove(std::uint32_t entry, std::uint32_t length_bytes) noexcept;
-    // take() and pin() hold a block until it is where it is to be, or gone.
-    void landed(std::uint32_t entry, planner::Tick now) noexcept { policy_.unpin(entry, now); }
+    // take() and pin() hold a block until it is where it is to be, or gone: no use of it.
+    void landed(std::uint32_t entry) noexcept { policy_.drop_pin(entry); }
     // A block that a restart found, parents first.
     void restore(const Arriving& block, std::uint32_t parent, planner::Tick now) noexcept;
 

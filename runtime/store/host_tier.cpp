@@ -93,7 +93,7 @@ std::uint32_t HostTier::take(const Arriving& block, std::uint32_t parent, planne
                                 : place_for(number, bytes, now, owner);
     }
     if (keeps) {
-        policy_.unpin(arrival.parent, now);
+        policy_.drop_pin(arrival.parent);
         drain();
     }
     if (place == kNoPlace) {

@@ -59,6 +59,12 @@ class HostTier final : private Arena::Judge {
         policy_.unpin(block, now);
         drain();
     }
+    // The same where nobody has read it meanwhile.
+    void drop_hold(std::uint32_t block) noexcept {
+        --blocks_[block].hold_count;
+        policy_.drop_pin(block);
+        drain();
+    }
     [[nodiscard]] bool is_in_use(std::uint32_t block) const noexcept {
         return blocks_[block].hold_count != 0;
     }

@@ -237,6 +237,35 @@ void pins_are_counted_and_the_last_one_is_a_use(void**) {
     assert_int_equal(tier.evict(), 0);
 }
 
+void a_pin_that_is_dropped_was_no_use(void**) {
+    Tier tier(3);
+    tier.put(0);
+    tier.put(1);
+    tier.put(2);
+    tier.policy.pin(0);
+    assert_int_equal(tier.evict(), 1);
+    tier.put(1);
+
+    ++tier.now;
+    tier.policy.drop_pin(0);
+
+    assert_int_equal(tier.evict(), 0);
+}
+
+// Its parent was still on its way when it came.
+void a_superseded_state_whose_pin_is_dropped_goes_first_all_the_same(void**) {
+    Tier tier(3);
+    tier.put(2);
+    tier.put(0, {.closure = Closure::kLastState});
+    tier.policy.pin(0);
+    tier.put(1, {.parent = 0, .closure = Closure::kLastState});
+
+    ++tier.now;
+    tier.policy.drop_pin(0);
+
+    assert_int_equal(tier.evict(), 0);
+}
+
 void a_lease_protects_until_its_tick_and_the_block_keeps_its_age(void**) {
     Tier tier(3);
     tier.put(0);
@@ -593,6 +622,8 @@ int main() {
         cmocka_unit_test(the_parent_of_what_arrives_is_a_victim_again_afterwards),
         cmocka_unit_test(a_pin_keeps_a_block_and_its_prefix),
         cmocka_unit_test(pins_are_counted_and_the_last_one_is_a_use),
+        cmocka_unit_test(a_pin_that_is_dropped_was_no_use),
+        cmocka_unit_test(a_superseded_state_whose_pin_is_dropped_goes_first_all_the_same),
         cmocka_unit_test(a_lease_protects_until_its_tick_and_the_block_keeps_its_age),
         cmocka_unit_test(a_lease_may_be_released_early),
         cmocka_unit_test(there_are_as_many_leases_as_were_asked_for),

@@ -315,9 +315,14 @@ class World {
         for (std::uint32_t block = any_block(), i = 0; i < kBlocks; ++i) {
             block = (block + 1) % kBlocks;
             if (model.blocks[block].pin_count == 0) continue;
-            policy.unpin(block, now);
-            twin.unpin(block, now);
-            if (model.blocks[block].is_resident) model.touch(block, now);
+            if (random.one_in(2)) {
+                policy.drop_pin(block);
+                twin.drop_pin(block);
+            } else {
+                policy.unpin(block, now);
+                twin.unpin(block, now);
+                if (model.blocks[block].is_resident) model.touch(block, now);
+            }
             --model.blocks[block].pin_count;
             return;
         }
