@@ -104,8 +104,9 @@ void BlockLane::empty_segments() noexcept {
     if (rests_) return;
     DiskTier& disk = store_->disk();
     if (emptying_ == kNoSegment) {
-        if (!reclaim_due_) return;
+        if (!is_reclaim_due()) return;
         reclaim_due_ = false;
+        releases_seen_ = disk.segments().release_count();
         retry_ = true;  // who waited for this is told
         emptying_ = disk.begin_emptying();
         if (emptying_ == kNoSegment) return;

@@ -186,6 +186,9 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     void open_segment_of(Flight* flight) noexcept;
     void reap_jobs() noexcept;
     void empty_segments() noexcept;
+    [[nodiscard]] bool is_reclaim_due() const noexcept {
+        return reclaim_due_ || store_->disk().segments().release_count() != releases_seen_;
+    }
     [[nodiscard]] bool is_at(std::uint32_t entry, const DiskPlace& place) const noexcept;
     [[nodiscard]] bool carry(std::uint32_t entry) noexcept;
     void read_again(Flight* flight, OwnWave wave) noexcept;
@@ -246,7 +249,8 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     std::vector<std::unique_ptr<SegmentJob>> jobs_;
     std::uint32_t emptying_ = kNoSegment;
     std::uint32_t carry_count_ = 0;
-    bool reclaim_due_ = true;  // something has changed since there was nothing to empty
+    bool reclaim_due_ = true;          // something has changed since there was nothing to empty, or
+    std::uint64_t releases_seen_ = 0;  // more was released
 };
 
 }  // namespace bwrt::runtime

@@ -61,7 +61,8 @@ BlockLane::Begun BlockLane::no_room(BlockTask* task) noexcept {
     if (is_busy() || copy_count_ != 0) return Begun::kStarved;
     if (emptying_ != kNoSegment) {
         if (store_->disk().has_log_room()) return Begun::kStarved;  // otherwise nothing is carried
-    } else if (store_->has_disk() && reclaim_due_) {  // a segment to empty: nobody has looked yet
+    } else if (store_->has_disk() &&
+               is_reclaim_due()) {  // a segment to empty: nobody has looked yet
         retry_ = true;
         return Begun::kStarved;
     }

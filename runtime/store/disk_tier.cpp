@@ -21,7 +21,7 @@ constexpr std::uint32_t kRecordsAhead = 64;
 // one with what is carried, one kept empty.
 constexpr std::uint64_t kSegmentsApart = 3;
 
-std::uint64_t policy_bytes(const Segments& segments) noexcept {
+std::uint64_t whole_bytes_of(const Segments& segments) noexcept {
     std::uint64_t count = 0;
     std::uint64_t directories = 0;
     std::uint32_t last = kNoSegment;
@@ -32,19 +32,19 @@ std::uint64_t policy_bytes(const Segments& segments) noexcept {
         last = Segments::directory_of(segment);
     });
     const std::uint64_t apart = kSegmentsApart * directories;
-    return count > apart ? (count - apart) * segments.segment_bytes() / 8 * 7 : 0;
+    return count > apart ? (count - apart) * segments.segment_bytes() : 0;
 }
 
 }  // namespace
 
 DiskTier::DiskTier(Segments* segments, const DiskTierLimits& limits, std::uint64_t now_ns)
     : segments_(segments),
-      capacity_bytes_(policy_bytes(*segments)),
+      whole_bytes_(whole_bytes_of(*segments)),
       block_count_max_(limits.block_count_max),
       no_tenant_(limits.tenant_count),
       log_bytes_max_(limits.log_bytes_max),
       write_bytes_per_day_(limits.admission.bytes_per_day),
-      policy_({limits.entry_count, limits.tenant_count + 1, limits.lease_count, capacity_bytes_}),
+      policy_({limits.entry_count, limits.tenant_count + 1, limits.lease_count, capacity_bytes()}),
       admission_(limits.admission, now_ns),
       log_(kRecordCount) {}
 
@@ -61,16 +61,27 @@ planner::Admittance DiskTier::admit(std::uint64_t fingerprint, std::uint32_t len
 // Who is too many by that goes when the next one comes.
 void DiskTier::give_up(std::uint32_t segment) noexcept {
     segments_->give_up(segment);
-    capacity_bytes_ = policy_bytes(*segments_);
-    policy_.set_capacity(capacity_bytes_);
+    whole_bytes_ = whole_bytes_of(*segments_);
+}
+
+// With tails like those there are: of more segments than the policy may count on, their part.
+std::uint64_t DiskTier::capacity_bytes() const noexcept {
+    const std::uint64_t counted = whole_bytes_ / segments_->segment_bytes();
+    const std::uint64_t full = segments_->full_count();
+    std::uint64_t tail_bytes = segments_->tail_bytes();
+    if (full > counted) tail_bytes = tail_bytes / full * counted;
+    return (whole_bytes_ - std::min(whole_bytes_, tail_bytes)) / 8 * 7;
 }
 
 bool DiskTier::make_room(const planner::Arrival& arrival, bool evicts, planner::Tick now,
                          TierOwner* owner, bool* later_out) noexcept {
     for (;;) {
+        const std::uint64_t capacity = capacity_bytes();
+        policy_.set_capacity(capacity);
         planner::Arrival wanted = arrival;
+        wanted.bytes = std::min(arrival.bytes, capacity);
         if (count_ >= block_count_max_) {  // by number: whoever is the oldest
-            wanted.bytes = capacity_bytes_;
+            wanted.bytes = capacity;
             wanted.tenant = no_tenant_;
         }
         const planner::Room room = policy_.make_room(wanted, now);
@@ -87,7 +98,8 @@ bool DiskTier::make_room(const planner::Arrival& arrival, bool evicts, planner::
 bool DiskTier::evict_one(planner::Tick now, TierOwner* owner) noexcept {
     planner::Arrival all;
     all.tenant = no_tenant_;
-    all.bytes = capacity_bytes_;
+    all.bytes = capacity_bytes();
+    policy_.set_capacity(all.bytes);
     const planner::Room room = policy_.make_room(all, now);
     if (room.block == planner::kNoBlock || !has_log_room()) return false;
     owner->let_go(room.block, room.verdict);
@@ -212,12 +224,12 @@ void DiskTier::record_budget(std::uint64_t now_ns, std::uint64_t wall_s, bool is
 // ---- emptying
 
 std::uint32_t DiskTier::begin_emptying() noexcept {
-    // What is written in eighths: a segment with more alive than the policy's share is not worth it
-    // as long as another has less, and there is always one that has.
-    const std::uint64_t live_bytes_max = segments_->segment_bytes() / 16 * 15;
+    // As the policy has seven eighths of what is used, there is always one by which as much is won,
+    // where there is need: half of a segment or more is used, or its tail counts.
+    const std::uint64_t gain_bytes_min = segments_->segment_bytes() / 16;
     for (std::uint32_t i = 0; i < segments_->directory_count(); ++i) {
         if (segments_->empty_count(i) > 2) continue;
-        const std::uint32_t begun = segments_->begin_emptying(i, live_bytes_max);
+        const std::uint32_t begun = segments_->begin_emptying(i, gain_bytes_min);
         if (begun != kNoSegment) return begun;
     }
     return kNoSegment;

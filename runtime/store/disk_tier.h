@@ -7,7 +7,8 @@
 //
 // Decides and counts; the driver's alone, and does no I/O.  A block here is known by its entry in
 // the index.  The policy is given seven eighths of what the segments hold beside those that are
-// kept free: what is dead between the living is the room in which segments are emptied cheaply.
+// kept free, less the tails that nobody can have: what is dead between the living is the room in
+// which segments are emptied cheaply.
 
 #pragma once
 
@@ -86,7 +87,7 @@ class DiskTier {
     [[nodiscard]] Segments& segments() noexcept { return *segments_; }
     [[nodiscard]] LogWriter& log() noexcept { return log_; }
     [[nodiscard]] planner::PrefixLru& policy() noexcept { return policy_; }
-    [[nodiscard]] std::uint64_t capacity_bytes() const noexcept { return capacity_bytes_; }
+    [[nodiscard]] std::uint64_t capacity_bytes() const noexcept;
     [[nodiscard]] std::uint32_t block_count() const noexcept { return count_; }
     [[nodiscard]] std::uint64_t budget_left_bytes(std::uint64_t now_ns) noexcept {
         return admission_.left_bytes(now_ns);
@@ -99,7 +100,7 @@ class DiskTier {
                                  TierOwner* owner, bool* later_out) noexcept;
 
     Segments* segments_;
-    std::uint64_t capacity_bytes_;
+    std::uint64_t whole_bytes_;  // of the segments that the policy may count on
     std::uint32_t block_count_max_;
     std::uint32_t no_tenant_;  // one without a quota
     std::uint64_t log_bytes_max_;

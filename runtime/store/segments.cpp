@@ -67,16 +67,20 @@ void Segments::settle() noexcept {
         directory.empty_count = 0;
         for (std::uint32_t i = 0; i < directory.segments.size(); ++i) {
             Segment& one = directory.segments[i];
-            one.state = one.live_bytes == 0 ? State::kEmpty : State::kFull;
             const std::uint32_t segment = number * kCountMax + i;
-            if (one.state == State::kEmpty) {
+            if (one.live_bytes == 0) {
+                one.state = State::kEmpty;
                 one.used_bytes = 0;
                 ++directory.empty_count;
-            } else if (roomiest == kNoSegment || one.used_bytes < at(roomiest).used_bytes) {
+                continue;
+            }
+            close(segment);
+            if (roomiest == kNoSegment || one.used_bytes < at(roomiest).used_bytes) {
                 roomiest = segment;
             }
         }
         if (directory.empty_count != 0 || roomiest == kNoSegment) continue;
+        forget_tail(at(roomiest));
         at(roomiest).state = State::kOpen;
         directory.open[static_cast<std::size_t>(Purpose::kCarry)] = roomiest;
     }
@@ -99,7 +103,7 @@ DiskPlace Segments::take(std::uint32_t directory, std::uint64_t bytes, Purpose p
     BWRT_CHECK(has_room(directory, bytes, purpose));
     *opened_out = !fits(open, bytes);
     if (*opened_out) {
-        if (open != kNoSegment) at(open).state = State::kFull;
+        if (open != kNoSegment) close(open);
         open = directory * kCountMax;
         while (at(open).state != State::kEmpty) ++open;
         at(open).state = State::kOpen;
@@ -112,6 +116,17 @@ DiskPlace Segments::take(std::uint32_t directory, std::uint64_t bytes, Purpose p
     segment.live_bytes += bytes;
     live_bytes_ += bytes;
     return place;
+}
+
+void Segments::close(std::uint32_t segment) noexcept {
+    at(segment).state = State::kFull;
+    tail_bytes_ += tail_of(at(segment));
+    ++full_count_;
+}
+
+void Segments::forget_tail(const Segment& segment) noexcept {
+    tail_bytes_ -= tail_of(segment);
+    --full_count_;
 }
 
 std::uint32_t Segments::next_directory(std::uint64_t bytes) noexcept {
@@ -132,6 +147,7 @@ void Segments::release(std::uint32_t segment, std::uint64_t bytes) noexcept {
     BWRT_CHECK(at(segment).live_bytes >= bytes);
     at(segment).live_bytes -= bytes;
     live_bytes_ -= bytes;
+    ++release_count_;
 }
 
 void Segments::unhold(std::uint32_t segment) noexcept {
@@ -140,7 +156,7 @@ void Segments::unhold(std::uint32_t segment) noexcept {
 }
 
 std::uint32_t Segments::begin_emptying(std::uint32_t directory,
-                                       std::uint64_t live_bytes_max) noexcept {
+                                       std::uint64_t gain_bytes_min) noexcept {
     Directory& one = directories_[directory];
     if (one.emptying != kNoSegment) return kNoSegment;
     std::uint32_t best = kNoSegment;
@@ -148,7 +164,10 @@ std::uint32_t Segments::begin_emptying(std::uint32_t directory,
     for (std::uint32_t i = directory * kCountMax; i < directory * kCountMax + count; ++i) {
         const Segment& candidate = at(i);
         if (candidate.state != State::kFull || candidate.holders != 0) continue;
-        if (candidate.live_bytes > live_bytes_max) continue;
+        const std::uint64_t tail_bytes = tail_of(candidate);
+        std::uint64_t gain_bytes = candidate.used_bytes - candidate.live_bytes;
+        if (tail_bytes >= segment_bytes_ / 2) gain_bytes += tail_bytes;
+        if (gain_bytes < gain_bytes_min) continue;
         if (best == kNoSegment || candidate.live_bytes < at(best).live_bytes) best = i;
     }
     if (best == kNoSegment) return kNoSegment;
@@ -163,6 +182,7 @@ void Segments::give_up(std::uint32_t segment) noexcept {
     one.is_given_up = true;
     if (one.state == State::kEmptying) return;
     if (one.state == State::kEmpty) --directory.empty_count;
+    if (one.state == State::kFull) forget_tail(one);
     for (std::uint32_t& open : directory.open) {
         if (open == segment) open = kNoSegment;
     }
@@ -178,6 +198,7 @@ void Segments::emptied(std::uint32_t segment) noexcept {
     BWRT_CHECK(can_be_emptied(segment));
     Directory& directory = directories_[directory_of(segment)];
     directory.emptying = kNoSegment;
+    forget_tail(at(segment));
     if (at(segment).is_given_up) {
         at(segment).state = State::kGivenUp;
         return;

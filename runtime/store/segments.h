@@ -19,6 +19,9 @@
 // A segment in use by a read or write in flight (hold()) is not emptied; its generation, which each
 // filling begins anew, tells a reader in another process that what it has read is gone.
 //
+// What is left at the end of a full segment, too little for the block that came then, is its tail:
+// nobody has it until the segment is emptied, and with large blocks that is much.
+//
 // One that the disk would not flush is given up: what it has stays until it goes, and nothing is
 // put into it again before the next restart.
 //
@@ -100,10 +103,13 @@ class Segments {
     // A block is no more, or lies elsewhere.
     void release(std::uint32_t segment, std::uint64_t bytes) noexcept;
 
-    // Begins the emptying of the full segment of the directory that has the fewest live bytes and
-    // no holder.  kNoSegment when none has live_bytes_max or fewer, or one is being emptied.
+    // Begins the emptying of the full segment of the directory that has the fewest live bytes, of
+    // those without a holder by which gain_bytes_min or more are won: what is dead in it, and its
+    // tail where that is half of it or more, as a restart leaves it.  A shorter one is no gain:
+    // what is carried would leave its like elsewhere, and so on without end.  kNoSegment when there
+    // is none, or one is being emptied.
     [[nodiscard]] std::uint32_t begin_emptying(std::uint32_t directory,
-                                               std::uint64_t live_bytes_max) noexcept;
+                                               std::uint64_t gain_bytes_min) noexcept;
 
     // Nothing more is put into it: from now on, or once it is emptied.
     void give_up(std::uint32_t segment) noexcept;
@@ -147,6 +153,11 @@ class Segments {
     }
     [[nodiscard]] std::uint64_t segment_bytes() const noexcept { return segment_bytes_; }
     [[nodiscard]] std::uint64_t live_bytes() const noexcept { return live_bytes_; }
+    // Of all full segments, and how many these are.
+    [[nodiscard]] std::uint64_t tail_bytes() const noexcept { return tail_bytes_; }
+    [[nodiscard]] std::uint64_t full_count() const noexcept { return full_count_; }
+    // It changes when there is more to win than there was.
+    [[nodiscard]] std::uint64_t release_count() const noexcept { return release_count_; }
     [[nodiscard]] std::uint64_t budget_bytes() const noexcept { return segment_bytes_ * count_; }
     [[nodiscard]] std::uint32_t directory_count() const noexcept {
         return static_cast<std::uint32_t>(directories_.size());
@@ -177,6 +188,11 @@ class Segments {
     [[nodiscard]] Segment& at(std::uint32_t segment) noexcept {
         return directories_[segment / kCountMax].segments[segment % kCountMax];
     }
+    void close(std::uint32_t segment) noexcept;
+    void forget_tail(const Segment& segment) noexcept;
+    [[nodiscard]] std::uint64_t tail_of(const Segment& segment) const noexcept {
+        return segment_bytes_ - segment.used_bytes;
+    }
     [[nodiscard]] bool fits(std::uint32_t segment, std::uint64_t bytes) const noexcept {
         return segment != kNoSegment && segment_bytes_ - at(segment).used_bytes >= bytes;
     }
@@ -186,6 +202,9 @@ class Segments {
     std::vector<Directory> directories_;
     std::uint64_t count_ = 0;
     std::uint64_t live_bytes_ = 0;
+    std::uint64_t tail_bytes_ = 0;
+    std::uint64_t full_count_ = 0;
+    std::uint64_t release_count_ = 0;
     std::uint32_t turn_ = 0;
 };
 

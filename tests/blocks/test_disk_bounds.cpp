@@ -159,6 +159,47 @@ void the_log_is_made_anew_and_keeps_all(void** state) {
     assert_int_equal(get(world, {2, 0}, 50, 100), BWRT_E_MISS);
 }
 
+// Of blocks that do not fit their segments well much is tail.  Nothing is carried by which nothing
+// is won, and there is always room for the next.
+void large_blocks_find_room_and_an_idle_store_rests(void** state) {
+    BlockWorld* world = world_of(state);
+    struct Row {
+        const char* name;
+        std::uint64_t length, disk_bytes;
+    };
+    for (const Row& row : {Row{"8", 8 * kMib, 160 * kMib}, Row{"2", 2 * kMib, kDiskBytes}}) {
+        StoreOf store(0, row.disk_bytes, 64 * kMib, static_cast<std::uint32_t>(row.length));
+        store.directories = {row.name};
+        world->open(store);
+        const auto count = static_cast<std::uint32_t>(row.disk_bytes / row.length * 3 / 2);
+        for (std::uint32_t i = 0; i < count; ++i) {
+            assert_int_equal(put(world, {i, 0}, 1, row.length), BWRT_OK);
+        }
+        assert_int_equal(get(world, {count - 1, 0}, 1, row.length), BWRT_OK);
+        settle(world);
+        const std::uint64_t carried_bytes = sample_store(world).carried_bytes;
+        for (int i = 0; i < 100; ++i) drive(world);
+        assert_int_equal(sample_store(world).carried_bytes, carried_bytes);
+        assert_true(sample_store(world).disk.evicted_count > 0);
+        world->close();
+    }
+}
+
+// All that is left of it is alive, so there is nothing to empty before somebody has gone.
+void a_store_that_became_smaller_takes_what_comes(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(StoreOf(0, 2 * kDiskBytes));
+    for (std::uint32_t i = 0; i < 105; ++i) {
+        assert_int_equal(put(world, {i, 0}, 1, 1 * kMib), BWRT_OK);
+    }
+    world->open_again(kDiskOnly);
+    for (int i = 0; i < 10; ++i) drive(world);
+
+    for (std::uint32_t i = 100; i < 120; ++i) {
+        assert_int_equal(put(world, {i, 0}, 1, 1 * kMib), BWRT_OK);
+    }
+}
+
 // ---- what is written
 
 void no_more_is_written_in_a_day_than_may_be(void** state) {
@@ -275,6 +316,8 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(nothing_is_begun_behind_a_shutdown),
     IN_BLOCK_WORLD(the_log_is_made_anew_and_keeps_all),
     IN_BLOCK_WORLD(no_more_is_written_in_a_day_than_may_be),
+    IN_BLOCK_WORLD(large_blocks_find_room_and_an_idle_store_rests),
+    IN_BLOCK_WORLD(a_store_that_became_smaller_takes_what_comes),
     IN_BLOCK_WORLD(a_restart_has_what_was_left_of_the_day),
     IN_BLOCK_WORLD(what_may_not_be_written_is_in_memory_all_the_same),
     IN_BLOCK_WORLD(a_block_is_written_when_it_was_asked_for_often_enough),

@@ -105,7 +105,7 @@ void a_segment_that_is_given_up_is_not_filled_again(void**) {
 
     static_cast<void>(must_take(&segments, kSegment));  // 1 is full, and 2
     segments.release(1, kUnit);
-    assert_int_equal(segments.begin_emptying(0, kSegment), 1);  // not 0, in which nothing is
+    assert_int_equal(segments.begin_emptying(0, 0), 1);  // not 0, in which nothing is
     segments.give_up(1);
     segments.emptied(1);
     assert_int_equal(segments.state_of(1), State::kGivenUp);
@@ -118,11 +118,11 @@ void the_segment_with_the_least_alive_is_emptied_unless_it_is_held(void**) {
     segments.release(0, 10 * kUnit);
     segments.release(1, 30 * kUnit);
     segments.release(2, 20 * kUnit);
-    assert_int_equal(segments.begin_emptying(0, 33 * kUnit), kNoSegment);
+    assert_int_equal(segments.begin_emptying(0, 31 * kUnit), kNoSegment);
     segments.hold(1);
-    assert_int_equal(segments.begin_emptying(0, 43 * kUnit), kNoSegment);
-    assert_int_equal(segments.begin_emptying(0, 44 * kUnit), 2);
-    assert_int_equal(segments.begin_emptying(0, kSegment), kNoSegment);  // one at a time
+    assert_int_equal(segments.begin_emptying(0, 21 * kUnit), kNoSegment);
+    assert_int_equal(segments.begin_emptying(0, 20 * kUnit), 2);
+    assert_int_equal(segments.begin_emptying(0, 0), kNoSegment);  // one at a time
     assert_int_equal(segments.state_of(3), State::kOpen);
     assert_false(segments.can_be_emptied(2));
     segments.hold(2);
@@ -132,7 +132,24 @@ void the_segment_with_the_least_alive_is_emptied_unless_it_is_held(void**) {
     assert_true(segments.can_be_emptied(2));
     segments.emptied(2);
     segments.unhold(1);
-    assert_int_equal(segments.begin_emptying(0, kSegment), 1);
+    assert_int_equal(segments.begin_emptying(0, 0), 1);
+}
+
+// What is carried from one that lost nothing but its tail leaves the same tail elsewhere.
+void a_tail_is_nothing_to_win_unless_it_is_half_of_the_segment(void**) {
+    for (const std::uint64_t used : {33 * kUnit, 32 * kUnit}) {
+        Segments segments({{6 * kSegment}}, kSegment);
+        static_cast<void>(must_take(&segments, used));
+        static_cast<void>(must_take(&segments, kSegment));  // 0 is full
+        assert_true(segments.tail_bytes() == kSegment - used);
+        assert_int_equal(segments.full_count(), 1);
+        const bool is_gain = used <= kSegment / 2;
+        assert_int_equal(segments.begin_emptying(0, kUnit), is_gain ? 0 : kNoSegment);
+        segments.release(0, used);
+        if (!is_gain) assert_int_equal(segments.begin_emptying(0, used), 0);
+        segments.emptied(0);
+        assert_true(segments.tail_bytes() == 0 && segments.full_count() == 0);
+    }
 }
 
 void each_filling_is_a_new_generation_a_step_above(void**) {
@@ -145,12 +162,12 @@ void each_filling_is_a_new_generation_a_step_above(void**) {
         static_cast<void>(must_take(&segments, kSegment));  // so that the first two are full
         for (const std::uint32_t segment : {0u, 1u}) {
             segments.release(segment, kSegment);
-            assert_int_equal(segments.begin_emptying(0, 0), segment);
+            assert_int_equal(segments.begin_emptying(0, kSegment), segment);
             segments.emptied(segment);
         }
         segments.release(2, kSegment);
         static_cast<void>(must_take(&segments, kUnit));  // another opens, and 2 is full
-        if (segments.begin_emptying(0, 0) == 2) segments.emptied(2);
+        if (segments.begin_emptying(0, kSegment) == 2) segments.emptied(2);
         // Back to where the round began, but for the generations.
         const std::uint64_t generation = segments.generation_of(0);
         segments = Segments({{4 * kSegment}}, kSegment, 1000);
@@ -221,7 +238,7 @@ void after_a_crash_while_carrying_it_can_be_gone_on_with(void**) {
     segments.settle();
     assert_int_equal(segments.empty_count(0), 0);
     assert_false(segments.has_room(0, kUnit, Purpose::kStore));
-    assert_int_equal(segments.begin_emptying(0, kSegment), 0);
+    assert_int_equal(segments.begin_emptying(0, 0), 0);
     const DiskPlace place = must_take(&segments, 20 * kUnit, Purpose::kCarry);
     assert_true(place.segment == 3 && place.offset_bytes == 10 * kUnit);
     segments.release(0, 20 * kUnit);
@@ -307,6 +324,14 @@ class Model {
         }
         assert_int_equal(places.size(), blocks_.size());
         assert_true(segments_.live_bytes() == live && live <= count_ * kSegment);
+        std::uint64_t tails = 0, full = 0;
+        segments_.for_each([&](std::uint32_t segment) {
+            const Segments::State state = segments_.state_of(segment);
+            if (state != Segments::State::kFull && state != Segments::State::kEmptying) return;
+            tails += kSegment - segments_.used_bytes_of(segment);
+            ++full;
+        });
+        assert_true(segments_.tail_bytes() == tails && segments_.full_count() == full);
         auto before = places.end();
         for (auto at = places.begin(); at != places.end(); before = at++) {
             if (before == places.end() || before->first.first != at->first.first) continue;
@@ -339,6 +364,7 @@ int main() {
         cmocka_unit_test(what_is_carried_and_what_is_new_do_not_share_a_segment),
         cmocka_unit_test(a_segment_that_is_given_up_is_not_filled_again),
         cmocka_unit_test(the_segment_with_the_least_alive_is_emptied_unless_it_is_held),
+        cmocka_unit_test(a_tail_is_nothing_to_win_unless_it_is_half_of_the_segment),
         cmocka_unit_test(each_filling_is_a_new_generation_a_step_above),
         cmocka_unit_test(directories_take_turns_and_a_full_one_is_passed_over),
         cmocka_unit_test(
