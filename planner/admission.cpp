@@ -65,6 +65,12 @@ bool WriteBudget::spend(std::uint64_t bytes, std::uint64_t now_ns) noexcept {
     return true;
 }
 
+void WriteBudget::charge(std::uint64_t bytes, std::uint64_t now_ns) noexcept {
+    if (bytes_per_day_ == 0) return;
+    refill(now_ns);
+    left_bytes_ -= std::min(bytes, left_bytes_);
+}
+
 std::uint64_t WriteBudget::left_bytes(std::uint64_t now_ns) noexcept {
     if (bytes_per_day_ == 0) return ~std::uint64_t{0};
     refill(now_ns);

@@ -52,6 +52,9 @@ class WriteBudget {
     // False, and nothing spent, when that much is not left.
     [[nodiscard]] bool spend(std::uint64_t bytes, std::uint64_t now_ns) noexcept;
 
+    // What was written without having been asked for; what is left is none at least.
+    void charge(std::uint64_t bytes, std::uint64_t now_ns) noexcept;
+
     // Without a limit: all there is.
     [[nodiscard]] std::uint64_t left_bytes(std::uint64_t now_ns) noexcept;
 
@@ -84,6 +87,9 @@ class Admission {
     [[nodiscard]] Admittance decide(std::uint64_t fingerprint, std::uint64_t bytes, bool must_write,
                                     std::uint64_t now_ns) noexcept;
 
+    void charge(std::uint64_t bytes, std::uint64_t now_ns) noexcept {
+        budget_.charge(bytes, now_ns);
+    }
     [[nodiscard]] std::uint64_t left_bytes(std::uint64_t now_ns) noexcept {
         return budget_.left_bytes(now_ns);
     }

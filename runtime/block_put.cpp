@@ -26,11 +26,10 @@ std::uint32_t ttl_of(const BlockTask& task) noexcept {
     return planner::ttl_of(hints_of(task));
 }
 
-// 64 bits of the key for the doorkeeper: identities are digests already.
+// For the doorkeeper.  An identity need not be a digest: those by content are hexadecimal digits.
 std::uint64_t fingerprint_of(const BlockTask& task) noexcept {
-    std::uint64_t word = 0;
-    std::memcpy(&word, task.name.identity, sizeof word);
-    return (word ^ task.tenant->keys.seed()) + task.name.part * 0x9E3779B97F4A7C15u;
+    static_assert(sizeof task.name == sizeof task.name.identity + sizeof task.name.part);
+    return xxh3().hash(&task.name, sizeof task.name, task.tenant->keys.seed());
 }
 
 }  // namespace
@@ -102,11 +101,13 @@ BlockLane::Destination BlockLane::destination_of(BlockTask* task) noexcept {
     }
     if (!to.disk || task->admitted) return to;
     const bool must = durable || task->tier == BWRT_TIER_DISK || !to.host;
-    const planner::Admittance answer =
-        store_->disk().admit(fingerprint_of(*task), task->length_bytes, durable, store_->now_ns());
-    task->admitted = answer == planner::Admittance::kWrite;
+    if (!task->asked) {
+        task->asked = true;  // who is begun again was seen once
+        task->admitted = store_->disk().admit(fingerprint_of(*task), task->length_bytes, durable,
+                                              store_->now_ns()) == planner::Admittance::kWrite;
+        if (!task->admitted) ++store_->count().refused_count;
+    }
     if (task->admitted) return to;
-    ++store_->count().refused_count;
     to.disk = false;
     // Without a tier to be in it is not stored at all; that is what the limits are for.
     task->refused = must;
@@ -317,6 +318,7 @@ void BlockLane::write_behind(std::uint32_t entry, const BlockTask& task) noexcep
     const BlockFields fields = store_->index().fields_of(entry);
     if (!store_->has_disk() || (fields.flags & (kOnDisk | kPending | kHostOnly)) != 0) return;
     if (store_->host().flight_of(fields.host_place) != kNoFlight || free_ == nullptr) return;
+    if (!store_->disk().has_log_room()) return;  // nothing is spent in vain
     if (store_->disk().admit(fingerprint_of(task), fields.length_bytes, false, store_->now_ns()) !=
         planner::Admittance::kWrite) {
         return;

@@ -55,7 +55,8 @@ struct BlockTask {
     std::uint8_t tier;
     State state;
     bool has_parent;
-    bool admitted;  // to the disk: asked once
+    bool asked;     // whether it may be written to the disk
+    bool admitted;  // it may
     bool refused;
 
     [[nodiscard]] bool moves_bytes() const noexcept {

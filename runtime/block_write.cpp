@@ -37,7 +37,10 @@ void BlockLane::write_done(Flight* flight) noexcept {
     }
     const std::uint64_t bytes = place_bytes(flight->length_bytes);
     store_->count().written_bytes += bytes;
-    if (flight->carries) store_->count().carried_bytes += bytes;
+    if (flight->carries) {
+        store_->count().carried_bytes += bytes;
+        store_->disk().charge_carried(bytes, store_->now_ns());
+    }
     if (!flight->durable) {
         record(flight);
         return;

@@ -56,6 +56,11 @@ planner::Admittance DiskTier::admit(std::uint64_t fingerprint, std::uint32_t len
     return said;
 }
 
+void DiskTier::charge_carried(std::uint64_t bytes, std::uint64_t now_ns) noexcept {
+    admission_.charge(bytes, now_ns);
+    if (write_bytes_per_day_ != 0) unsaid_bytes_ += bytes;
+}
+
 // ---- places
 
 // Who is too many by that goes when the next one comes.
@@ -212,7 +217,8 @@ void DiskTier::record_segment(std::uint32_t segment) noexcept {
 
 void DiskTier::record_budget(std::uint64_t now_ns, std::uint64_t wall_s, bool is_last) noexcept {
     const bool is_due = is_last || unsaid_bytes_ >= write_bytes_per_day_ / kBudgetParts;
-    if (unsaid_bytes_ == 0 || !is_due || !has_log_room()) return;
+    if (unsaid_bytes_ == 0 || !is_due) return;
+    if (!is_last && !has_log_room()) return;
     Record record = {};
     record.kind = RecordKind::kBudget;
     record.budget_left_bytes = admission_.left_bytes(now_ns);

@@ -41,6 +41,9 @@ class DiskTier {
     [[nodiscard]] planner::Admittance admit(std::uint64_t fingerprint, std::uint32_t length_bytes,
                                             bool must_write, std::uint64_t now_ns) noexcept;
 
+    // What emptying segments has written counts as well.
+    void charge_carried(std::uint64_t bytes, std::uint64_t now_ns) noexcept;
+
     // kLater: something on its way will have made room.  kNone: nothing will.
     enum class Taken : std::uint8_t { kTaken, kLater, kNone };
     // A place for the block, which the policy knows from now on.  `near` is where its parent went,

@@ -295,6 +295,49 @@ void a_block_is_written_when_it_was_asked_for_often_enough(void** state) {
     assert_int_equal(durable.run(), BWRT_OK);
 }
 
+// However often it was begun again for want of a flight.
+void who_waits_for_room_has_been_asked_for_once(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf choosy = kBoth;
+    choosy.store.write_touch_count = 2;
+    choosy.store.flight_count_max = 2;
+    world->open(choosy);
+
+    assert_int_equal(put(world, {1, 0}, 60), BWRT_OK);
+    settle(world);
+
+    assert_int_equal(sample_store(world).disk.block_count, 0);
+    assert_int_equal(sample_store(world).refused_count, 60);
+}
+
+// As bwrt_content_id makes them; or numbers, with all else zero.
+void names_that_are_no_digests_are_told_apart(void** state) {
+    BlockWorld* world = world_of(state);
+    for (const bool text : {true, false}) {
+        StoreOf choosy = kBoth;
+        choosy.directories = {text ? "text" : "numbers"};
+        choosy.store.write_touch_count = 2;
+        world->open(choosy);
+        for (std::uint32_t round = 0; round < 2; ++round) {
+            for (std::uint32_t i = 0; i < 300; ++i) {
+                Request request(world, BWRT_OP_PUT, {1, 0}, 1, 4096);
+                char digits[33];
+                std::snprintf(digits, sizeof digits, "%032x", i * 0x9E3779B9u);
+                unsigned char* identity = request.blocks[0].identity;
+                std::memset(identity, 0, 32);
+                std::memcpy(identity, text ? digits : reinterpret_cast<char*>(&i),
+                            text ? 32 : sizeof i);
+                identity[31] |= 0x40;
+                assert_int_equal(request.run(), BWRT_OK);
+                if (i % 16 == 15) settle(world);
+            }
+            settle(world);
+            assert_int_equal(sample_store(world).disk.block_count, round == 0 ? 0 : 300);
+        }
+        world->close();
+    }
+}
+
 void a_tenant_has_its_own_part_of_the_disk(void** state) {
     BlockWorld* world = world_of(state);
     world->open(kDiskOnly);
@@ -321,6 +364,8 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(a_restart_has_what_was_left_of_the_day),
     IN_BLOCK_WORLD(what_may_not_be_written_is_in_memory_all_the_same),
     IN_BLOCK_WORLD(a_block_is_written_when_it_was_asked_for_often_enough),
+    IN_BLOCK_WORLD(who_waits_for_room_has_been_asked_for_once),
+    IN_BLOCK_WORLD(names_that_are_no_digests_are_told_apart),
     IN_BLOCK_WORLD(a_tenant_has_its_own_part_of_the_disk),
     IN_BLOCK_WORLD(a_store_on_disk_alone_never_exceeds_its_budget),
     IN_BLOCK_WORLD(a_store_in_both_tiers_never_exceeds_its_budget),

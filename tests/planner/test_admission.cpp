@@ -97,6 +97,20 @@ void the_burst_is_there_at_once_and_no_more(void**) {
     assert_false(budget.spend(1, 5));
 }
 
+void what_was_not_asked_for_is_charged_down_to_nothing(void**) {
+    WriteBudget budget(86'400, 1000, ~std::uint64_t{0}, 5);
+
+    budget.charge(300, 5);
+    assert_int_equal(budget.left_bytes(5), 700);
+    budget.charge(~std::uint64_t{0}, 5);
+    assert_int_equal(budget.left_bytes(5), 0);
+    assert_int_equal(budget.left_bytes(5 + 2'000'000'000), 2);
+
+    WriteBudget none(0, 0, 0, 0);
+    none.charge(1000, 1);
+    assert_true(none.left_bytes(1) == ~std::uint64_t{0});
+}
+
 void a_level_that_was_kept_is_where_it_goes_on(void**) {
     WriteBudget budget(86'400, 1000, 7, 5);
 
@@ -263,6 +277,7 @@ int main() {
         cmocka_unit_test(what_must_be_written_is_so_at_the_first_touch_and_counts_as_seen),
         cmocka_unit_test(nothing_is_written_beyond_the_budget_not_even_what_must_be),
         cmocka_unit_test(what_is_seen_too_rarely_spends_nothing),
+        cmocka_unit_test(what_was_not_asked_for_is_charged_down_to_nothing),
     };
     return cmocka_run_group_tests_name("planner/admission.cpp", tests, nullptr, nullptr);
 }
