@@ -298,15 +298,19 @@ std::uint64_t BlockLane::copy_limit(const Operation& operation, const Piece& pie
 
 // A chunk is looked at before it is copied: that brings it into the cache, from where the copy can
 // go past it.
-bool BlockLane::copying(Operation* operation, const Piece& piece, std::uint64_t bytes) noexcept {
+bool BlockLane::copying(Operation* operation, const Piece& piece, std::uint64_t bytes,
+                        std::uint64_t* looked_bytes_out) noexcept {
     auto* task = reinterpret_cast<BlockTask*>(operation);
     if (task->flight == kNoFlight || flights_[task->flight].leader != task) return true;
     Flight* flight = &flights_[task->flight];
-    if (operation->kind != BWRT_OP_PUT) {
-        return verify_up_to(flight, flight->offset_of(piece.source) + bytes);
+    if (operation->kind == BWRT_OP_PUT) {
+        if (sum_piece(flight, *operation, piece, bytes)) *looked_bytes_out = bytes;
+        return true;
     }
-    sum_piece(flight, *operation, piece, bytes);
-    return true;
+    const std::uint32_t before = flight->done_bytes;
+    const bool right = verify_up_to(flight, flight->offset_of(piece.source) + bytes);
+    *looked_bytes_out = flight->done_bytes - before;
+    return right;
 }
 
 void BlockLane::copied(Wave* wave, Operation* operation, const Piece& piece, std::uint64_t bytes,
@@ -417,20 +421,22 @@ void BlockLane::end_flight(Flight* flight) noexcept {
     BWRT_CHECK(flight->user_count == 0);
     restart_waiting(flight);
     give_memory_back(flight);
-    if (flight->entry != kNoEntry && !flight->carries) {
-        BlockFields fields = store_->index().fields_of(flight->entry);
-        if ((fields.flags & (kInFlight | kPending)) != 0) {
-            fields.flags = static_cast<std::uint16_t>(fields.flags & ~(kInFlight | kPending));
-            fields.host_place = 0;
-            store_->index().update(flight->entry, fields);
-        }
-        store_->settle(flight->entry);
-    }
+    if (flight->entry != kNoEntry && !flight->carries) release_entry(flight);
     flight->state = Flight::State::kFree;
     flight->next = free_;
     free_ = flight;
     --flight_count_;
     retry_ = reclaim_due_ = true;
+}
+
+void BlockLane::release_entry(Flight* flight) noexcept {
+    BlockFields fields = store_->index().fields_of(flight->entry);
+    if ((fields.flags & (kInFlight | kPending)) != 0) {
+        fields.flags = static_cast<std::uint16_t>(fields.flags & ~(kInFlight | kPending));
+        fields.host_place = 0;
+        store_->index().update(flight->entry, fields);
+    }
+    store_->settle(flight->entry);
 }
 
 void BlockLane::undo_flight(Flight* flight) noexcept {

@@ -57,8 +57,8 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     // Host lane (BlockCopies).
     [[nodiscard]] std::uint64_t copy_limit(const Operation& operation, const Piece& piece,
                                            std::uint64_t bytes) const noexcept override;
-    [[nodiscard]] bool copying(Operation* operation, const Piece& piece,
-                               std::uint64_t bytes) noexcept override;
+    [[nodiscard]] bool copying(Operation* operation, const Piece& piece, std::uint64_t bytes,
+                               std::uint64_t* looked_bytes_out) noexcept override;
     void copied(Wave* wave, Operation* operation, const Piece& piece, std::uint64_t bytes,
                 bool good) noexcept override;
 
@@ -102,6 +102,7 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     void restart_waiting(Flight* flight) noexcept;
     void fail_waiting(Flight* flight, bwrt_status status, std::int32_t os_code) noexcept;
     void end_flight(Flight* flight) noexcept;
+    void release_entry(Flight* flight) noexcept;
     // One that has not begun: nothing has changed by it that anybody waits for.
     void undo_flight(Flight* flight) noexcept;
     [[nodiscard]] std::uint32_t number_of(const Flight* flight) const noexcept {
@@ -146,12 +147,13 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     void filled(Flight* flight) noexcept;
     void close_image(Flight* flight) noexcept;
     void fill_failed(Flight* flight) noexcept;
-    void sum_piece(Flight* flight, const Operation& operation, const Piece& piece,
-                   std::uint64_t bytes) noexcept;
+    [[nodiscard]] bool sum_piece(Flight* flight, const Operation& operation, const Piece& piece,
+                                 std::uint64_t bytes) noexcept;
     void sum_chunk(Flight* flight, std::uint32_t chunk, const void* bytes,
                    std::uint32_t length) noexcept;
     [[nodiscard]] Begun write_from_host(BlockTask* task, std::uint32_t entry,
                                         bool durable) noexcept;
+    void tell_parent(std::uint32_t host_block, BlockTask* task) const noexcept;
     [[nodiscard]] bool begin_host_write(BlockTask* task, std::uint32_t entry, bool durable,
                                         bool waits) noexcept;
     [[nodiscard]] Begun make_durable(BlockTask* task, std::uint32_t entry) noexcept;

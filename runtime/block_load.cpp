@@ -195,7 +195,10 @@ BlockLane::Begun BlockLane::begin_read(BlockTask* task, std::uint32_t entry) noe
     store_->index().update(entry, fields);
     flight->entry = entry;
     const bool transit = task->kind == BWRT_OP_GET;
-    if (!take_memory(flight, block, parent_entry_of(*task), true, transit)) {
+    // Who asks for it alone does not say whose child it is; its tier knows.
+    std::uint32_t parent = parent_entry_of(*task);
+    if (!task->has_parent && on_disk.parent != planner::kNoBlock) parent = on_disk.parent;
+    if (!take_memory(flight, block, parent, true, transit)) {
         undo_flight(flight);
         return no_room(task);
     }

@@ -231,15 +231,16 @@ void BlockLane::make_record(const BlockTask& task, Flight* flight) noexcept {
 
 // ---- filled
 
-// One that is a whole chunk, before it is copied.
-void BlockLane::sum_piece(Flight* flight, const Operation& operation, const Piece& piece,
+// One that is a whole chunk, before it is copied; false for others.
+bool BlockLane::sum_piece(Flight* flight, const Operation& operation, const Piece& piece,
                           std::uint64_t bytes) noexcept {
     const bool ascends = !operation.is_indexed() || operation.shape->lead->image_ascends;
     const bool whole = bytes == kChunkBytes || bytes == flight->length_bytes;
-    if (!ascends || !whole || flight->done_bytes % kChunkBytes != 0) return;
+    if (!ascends || !whole || flight->done_bytes % kChunkBytes != 0) return false;
     sum_chunk(flight, flight->done_bytes / kChunkBytes, reinterpret_cast<const void*>(piece.source),
               static_cast<std::uint32_t>(bytes));
     flight->summed_bytes = flight->done_bytes + static_cast<std::uint32_t>(bytes);
+    return true;
 }
 
 void BlockLane::sum_chunk(Flight* flight, std::uint32_t chunk, const void* bytes,
@@ -342,6 +343,17 @@ BlockLane::Begun BlockLane::write_from_host(BlockTask* task, std::uint32_t entry
     return begin_host_write(task, entry, durable, true) ? Begun::kYes : no_room(task);
 }
 
+// Who asks for a block alone does not say whose child it is; its tier knows.
+void BlockLane::tell_parent(std::uint32_t host_block, BlockTask* task) const noexcept {
+    if (host_block == planner::kNoBlock) return;
+    const std::uint32_t entry = store_->host().entry_of(host_block);
+    if (entry == kNoEntry) return;
+    const IndexKey key = store_->index().key_of(entry);
+    std::memcpy(task->parent.identity, key.identity, sizeof task->parent.identity);
+    task->parent.part = key.part;
+    task->has_parent = true;
+}
+
 // The task waits for it or not.  False: it has not begun.
 bool BlockLane::begin_host_write(BlockTask* task, std::uint32_t entry, bool durable,
                                  bool waits) noexcept {
@@ -360,7 +372,13 @@ bool BlockLane::begin_host_write(BlockTask* task, std::uint32_t entry, bool dura
     flight->length_bytes = fields.length_bytes;
     flight->tenant = task->tenant;
     flight->seal = store_->index().seal_of(entry);
-    if (!take_disk(task, flight, block)) {
+    BlockTask told = *task;
+    told.length_bytes = fields.length_bytes;
+    told.layout_digest = flight->seal.layout_digest;
+    told.closure = static_cast<std::uint8_t>(in_host.closure);
+    told.window_blocks = block.window_blocks;
+    if (!told.has_parent) tell_parent(in_host.parent, &told);
+    if (!take_disk(&told, flight, block)) {
         undo_flight(flight);
         ++store_->count().refused_count;
         return false;
@@ -372,11 +390,6 @@ bool BlockLane::begin_host_write(BlockTask* task, std::uint32_t entry, bool dura
     flight->durable = durable;
     host.hold(fields.host_place);
     host.flight_of(fields.host_place) = number_of(flight);
-    BlockTask told = *task;
-    told.length_bytes = fields.length_bytes;
-    told.layout_digest = flight->seal.layout_digest;
-    told.closure = static_cast<std::uint8_t>(in_host.closure);
-    told.window_blocks = block.window_blocks;
     make_record(told, flight);
     flight->record.expires_s = store_->wall_of_tick(in_host.expires);
     if (waits) join(task, number_of(flight));
@@ -388,6 +401,11 @@ bool BlockLane::begin_host_write(BlockTask* task, std::uint32_t entry, bool dura
 // earlier process left nobody knows whether it is whole, so that is read first.
 BlockLane::Begun BlockLane::make_durable(BlockTask* task, std::uint32_t entry) noexcept {
     BlockFields fields = store_->index().fields_of(entry);
+    if ((fields.flags & kInFlight) != 0) {
+        // Whoever verifies it as he copies may be in less of a hurry.
+        Flight* flight = &flights_[fields.host_place];
+        if (flight->state == Flight::State::kVerifying && !flight->verifies) verify_later(flight);
+    }
     if ((fields.flags & (kInFlight | kCarried)) != 0) return Begun::kStarved;
     if ((fields.flags & kInHost) != 0 && store_->host().flight_of(fields.host_place) != kNoFlight) {
         join(task, store_->host().flight_of(fields.host_place));

@@ -57,7 +57,8 @@ class BlockReader final : public BlockService, private OwnIoOwner {
                                            std::uint64_t bytes) const noexcept override {
         return bytes;
     }
-    [[nodiscard]] bool copying(Operation*, const Piece&, std::uint64_t) noexcept override {
+    [[nodiscard]] bool copying(Operation*, const Piece&, std::uint64_t,
+                               std::uint64_t*) noexcept override {
         return true;
     }
     void copied(Wave* wave, Operation* operation, const Piece& piece, std::uint64_t bytes,

@@ -163,7 +163,14 @@ void BlockLane::load_failed(Flight* flight, bwrt_status status, std::int32_t os_
     fail_waiting(flight, status, os_code);
     flight->status = status;
     flight->state = Flight::State::kFailed;
-    if (flight->user_count == 0) end_flight(flight);
+    if (flight->user_count == 0) {
+        end_flight(flight);
+        return;
+    }
+    // Its leader has not noticed yet, and nobody has to wait for that: the block is gone.
+    release_entry(flight);
+    flight->entry = kNoEntry;
+    if (flight->in_host()) store_->host().set_entry(flight->host_block, kNoEntry);
 }
 
 }  // namespace bwrt::runtime

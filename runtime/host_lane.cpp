@@ -43,32 +43,34 @@ bool HostLane::run() noexcept {
         if (before_ns == 0) before_ns = clock_.now_ns();
         counters_.request_started(Route::kCopy);
         ++wave->inflight_count;  // ours: it must not be over while we look at it
-        const std::uint64_t bytes = serve(wave, budget);
+        const Served served = serve(wave, budget);
         if (wave->list(Lane::kHost).is_empty()) ready_.remove(wave);
         const std::uint64_t after_ns = clock_.now_ns();
-        counters_.request_finished(Route::kCopy, bytes, after_ns - before_ns, false);
-        rate_.add(bytes, after_ns - before_ns);
-        measured_ns_ = after_ns;
+        counters_.request_finished(Route::kCopy, served.bytes, after_ns - before_ns, false);
+        if (served.looked_bytes == 0) {  // otherwise it is not the rate of a copy
+            rate_.add(served.bytes, after_ns - before_ns);
+            measured_ns_ = after_ns;
+        }
         before_ns = after_ns;
         if (--wave->inflight_count == 0 && wave->unresolved == 0) owner_.wave_resolved(wave);
-        budget -= std::min(budget, bytes);
+        budget -= std::min(budget, served.both());
     }
     return !ready_.is_empty();
 }
 
-std::uint64_t HostLane::serve(Wave* wave, std::uint64_t bytes_max) noexcept {
+HostLane::Served HostLane::serve(Wave* wave, std::uint64_t bytes_max) noexcept {
     OperationList& list = wave->list(Lane::kHost);
-    std::uint64_t served = 0;
+    Served served;
     Piece piece;
     // Looks for the next piece even when the slice is used up: a served list must be empty.
-    while (next_piece(&list, &piece) && served < bytes_max) {
-        served += copy(wave, list.head, piece, bytes_max - served);
+    while (next_piece(&list, &piece) && served.both() < bytes_max) {
+        copy(wave, list.head, piece, bytes_max - served.both(), &served);
     }
     return served;
 }
 
-std::uint64_t HostLane::copy(Wave* wave, Operation* operation, const Piece& piece,
-                             std::uint64_t bytes_max) noexcept {
+void HostLane::copy(Wave* wave, Operation* operation, const Piece& piece, std::uint64_t bytes_max,
+                    Served* served) noexcept {
     std::uint64_t bytes = std::min(piece.length_bytes, bytes_max);
     const bool is_block = operation->kind >= BWRT_OP_PUT;
     if (is_block) bytes = blocks_->copy_limit(*operation, piece, bytes);
@@ -77,7 +79,8 @@ std::uint64_t HostLane::copy(Wave* wave, Operation* operation, const Piece& piec
     lane_bytes(wave) -= bytes;
     queued_bytes_ -= bytes;
     prefetch(*operation);
-    const bool copied = (!is_block || blocks_->copying(operation, piece, bytes)) &&
+    std::uint64_t looked_bytes = 0;
+    const bool copied = (!is_block || blocks_->copying(operation, piece, bytes, &looked_bytes)) &&
                         backend_.copy(reinterpret_cast<void*>(piece.target),
                                       reinterpret_cast<const void*>(piece.source), bytes);
     if (is_block) {
@@ -89,7 +92,8 @@ std::uint64_t HostLane::copy(Wave* wave, Operation* operation, const Piece& piec
         ledger_.failed(wave, {BWRT_E_IO, EIO, BWRT_TIER_HOST, operation->index}, piece.entry,
                        piece.group, bytes);
     }
-    return bytes;
+    served->bytes += bytes;
+    served->looked_bytes += looked_bytes;
 }
 
 }  // namespace bwrt::runtime

@@ -28,9 +28,11 @@ class BlockCopies {
     // Of `bytes` of the next piece, how many may be copied at once.
     [[nodiscard]] virtual std::uint64_t copy_limit(const Operation& operation, const Piece& piece,
                                                    std::uint64_t bytes) const noexcept = 0;
-    // Before: false when these are not to be copied.  And after: `good` when they were.
+    // Before: false when these are not to be copied.  *looked_bytes_out: how many it has read for
+    // that, which take their time as a copy does.  And after: `good` when they were.
     [[nodiscard]] virtual bool copying(Operation* operation, const Piece& piece,
-                                       std::uint64_t bytes) noexcept = 0;
+                                       std::uint64_t bytes,
+                                       std::uint64_t* looked_bytes_out) noexcept = 0;
     virtual void copied(Wave* wave, Operation* operation, const Piece& piece, std::uint64_t bytes,
                         bool good) noexcept = 0;
 
@@ -76,9 +78,16 @@ class HostLane {
     static std::uint64_t& lane_bytes(Wave* wave) noexcept {
         return wave->lane_bytes[static_cast<std::uint32_t>(Lane::kHost)];
     }
-    std::uint64_t serve(Wave* wave, std::uint64_t bytes_max) noexcept;
-    std::uint64_t copy(Wave* wave, Operation* operation, const Piece& piece,
-                       std::uint64_t bytes_max) noexcept;
+    // What one turn has done: `looked_bytes` were not copied, but summed.
+    struct Served {
+        std::uint64_t bytes = 0;
+        std::uint64_t looked_bytes = 0;
+
+        [[nodiscard]] std::uint64_t both() const noexcept { return bytes + looked_bytes; }
+    };
+    Served serve(Wave* wave, std::uint64_t bytes_max) noexcept;
+    void copy(Wave* wave, Operation* operation, const Piece& piece, std::uint64_t bytes_max,
+              Served* served) noexcept;
 
     HostBackend& backend_;
     const Ledger& ledger_;

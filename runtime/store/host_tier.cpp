@@ -113,6 +113,7 @@ std::uint32_t HostTier::take(const Arriving& block, std::uint32_t parent, planne
 
 void HostTier::remove(std::uint32_t block) noexcept {
     places_.arena().free(blocks_[block].place);
+    blocks_[block].entry = kNoEntry;  // its children may still ask
     --count_;
     policy_.remove(block, blocks_[block].bytes);
     drain();

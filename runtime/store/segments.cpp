@@ -44,7 +44,7 @@ bool Segments::restore_generation(std::uint32_t segment, std::uint64_t generatio
     Segment& one = at(segment);
     live_bytes_ -= one.live_bytes;
     one.generation = generation;
-    one.used_bytes = one.live_bytes = 0;
+    one.used_bytes = one.live_bytes = one.longest_bytes = 0;
     return true;
 }
 
@@ -56,6 +56,7 @@ bool Segments::restore_block(const DiskPlace& place, std::uint64_t bytes) noexce
     Segment& one = at(place.segment);
     one.used_bytes = std::max(one.used_bytes, place.offset_bytes + bytes);
     one.live_bytes += bytes;
+    one.longest_bytes = std::max(one.longest_bytes, bytes);
     live_bytes_ += bytes;
     return true;
 }
@@ -74,6 +75,7 @@ void Segments::settle() noexcept {
                 ++directory.empty_count;
                 continue;
             }
+            one.is_cut = left_of(one) >= one.longest_bytes;
             close(segment);
             if (roomiest == kNoSegment || one.used_bytes < at(roomiest).used_bytes) {
                 roomiest = segment;
@@ -81,6 +83,7 @@ void Segments::settle() noexcept {
         }
         if (directory.empty_count != 0 || roomiest == kNoSegment) continue;
         forget_tail(at(roomiest));
+        at(roomiest).is_cut = false;
         at(roomiest).state = State::kOpen;
         directory.open[static_cast<std::size_t>(Purpose::kCarry)] = roomiest;
     }
@@ -164,9 +167,9 @@ std::uint32_t Segments::begin_emptying(std::uint32_t directory,
     for (std::uint32_t i = directory * kCountMax; i < directory * kCountMax + count; ++i) {
         const Segment& candidate = at(i);
         if (candidate.state != State::kFull || candidate.holders != 0) continue;
-        const std::uint64_t tail_bytes = tail_of(candidate);
+        const std::uint64_t left_bytes = left_of(candidate);
         std::uint64_t gain_bytes = candidate.used_bytes - candidate.live_bytes;
-        if (tail_bytes >= segment_bytes_ / 2) gain_bytes += tail_bytes;
+        if (candidate.is_cut || left_bytes >= segment_bytes_ / 2) gain_bytes += left_bytes;
         if (gain_bytes < gain_bytes_min) continue;
         if (best == kNoSegment || candidate.live_bytes < at(best).live_bytes) best = i;
     }
@@ -205,6 +208,7 @@ void Segments::emptied(std::uint32_t segment) noexcept {
     }
     at(segment).state = State::kEmpty;
     at(segment).used_bytes = 0;
+    at(segment).is_cut = false;
     ++directory.empty_count;
 }
 

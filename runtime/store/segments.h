@@ -20,7 +20,8 @@
 // filling begins anew, tells a reader in another process that what it has read is gone.
 //
 // What is left at the end of a full segment, too little for the block that came then, is its tail:
-// nobody has it until the segment is emptied, and with large blocks that is much.
+// nobody has it, and with large blocks it is much.  Emptying the segment would not win it, for what
+// is carried leaves the like elsewhere.  Only what a restart has cut short is won.
 //
 // One that the disk would not flush is given up: what it has stays until it goes, and nothing is
 // put into it again before the next restart.
@@ -104,9 +105,8 @@ class Segments {
     void release(std::uint32_t segment, std::uint64_t bytes) noexcept;
 
     // Begins the emptying of the full segment of the directory that has the fewest live bytes, of
-    // those without a holder by which gain_bytes_min or more are won: what is dead in it, and its
-    // tail where that is half of it or more, as a restart leaves it.  A shorter one is no gain:
-    // what is carried would leave its like elsewhere, and so on without end.  kNoSegment when there
+    // those without a holder by which gain_bytes_min or more are won: what is dead in it, and what
+    // is behind it where a restart has cut it short or that is half of it.  kNoSegment when there
     // is none, or one is being emptied.
     [[nodiscard]] std::uint32_t begin_emptying(std::uint32_t directory,
                                                std::uint64_t gain_bytes_min) noexcept;
@@ -153,7 +153,7 @@ class Segments {
     }
     [[nodiscard]] std::uint64_t segment_bytes() const noexcept { return segment_bytes_; }
     [[nodiscard]] std::uint64_t live_bytes() const noexcept { return live_bytes_; }
-    // Of all full segments, and how many these are.
+    // Of all full segments but those cut short, and how many full ones there are.
     [[nodiscard]] std::uint64_t tail_bytes() const noexcept { return tail_bytes_; }
     [[nodiscard]] std::uint64_t full_count() const noexcept { return full_count_; }
     // It changes when there is more to win than there was.
@@ -171,9 +171,11 @@ class Segments {
         std::uint64_t generation = 0;  // 0: never filled, no file yet
         std::uint64_t used_bytes = 0;
         std::uint64_t live_bytes = 0;
+        std::uint64_t longest_bytes = 0;  // of the blocks that a restart has found
         std::uint32_t holders = 0;
         State state = State::kEmpty;
         bool is_given_up = false;
+        bool is_cut = false;  // the next block would have fitted
     };
     struct Directory {
         std::vector<Segment> segments;
@@ -190,8 +192,11 @@ class Segments {
     }
     void close(std::uint32_t segment) noexcept;
     void forget_tail(const Segment& segment) noexcept;
-    [[nodiscard]] std::uint64_t tail_of(const Segment& segment) const noexcept {
+    [[nodiscard]] std::uint64_t left_of(const Segment& segment) const noexcept {
         return segment_bytes_ - segment.used_bytes;
+    }
+    [[nodiscard]] std::uint64_t tail_of(const Segment& segment) const noexcept {
+        return segment.is_cut ? 0 : left_of(segment);
     }
     [[nodiscard]] bool fits(std::uint32_t segment, std::uint64_t bytes) const noexcept {
         return segment != kNoSegment && segment_bytes_ - at(segment).used_bytes >= bytes;

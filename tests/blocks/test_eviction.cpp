@@ -383,6 +383,40 @@ void more_blocks_than_are_known_at_a_time_let_others_go(void** state) {
     assert_int_equal(get(world, {0, 0}, 1, 100), BWRT_E_MISS);
 }
 
+// A GET of one block does not say whose child it is; where it goes to the disk for that, or comes
+// from there, its parent is known all the same and stays as long as it does.
+void who_is_asked_for_alone_is_his_parents_child_in_every_tier(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf second(16 * kMib, kDiskBytes);
+    second.store.write_touch_count = 2;
+    world->open(second);
+    assert_int_equal(put(world, {1, 0}, 2), BWRT_OK);
+    assert_int_equal(put(world, {1, 0}, 1), BWRT_OK);  // now it is worth the disk
+    settle(world);
+    later(world);
+    const auto get_child_alone = [&] {
+        Request child(world, BWRT_OP_GET, {1, 1}, 1);
+        child.operation.flags = BWRT_BLOCK_UNRELATED;
+        assert_int_equal(child.run(), BWRT_OK);
+        settle(world);
+    };
+    get_child_alone();
+    assert_int_equal(sample_store(world).disk.block_count, 2);
+
+    world->open_again(StoreOf(16 * kMib, kDiskBytes));
+    assert_int_equal(get(world, {1, 0}), BWRT_OK);
+    later(world);
+    get_child_alone();  // from the disk: in host memory, too, its parent stays
+    for (std::uint32_t i = 0; i < 1000; ++i) {
+        assert_int_equal(put(world, {2 + i, 0}), BWRT_OK);
+        const Answers answers = look_up(world, {1, 0}, 2);
+        const bool child = answers.of[1].state == BWRT_LOOKUP_HIT;
+        assert_true(!child || answers.of[0].state == BWRT_LOOKUP_HIT);
+        assert_true(answers.of[1].tier != BWRT_TIER_HOST || answers.of[0].tier == BWRT_TIER_HOST);
+        if (i == 999) assert_false(child);
+    }
+}
+
 const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(the_tier_holds_what_it_was_given_room_for),
     IN_BLOCK_WORLD(the_leaves_of_the_oldest_go_first),
@@ -404,6 +438,7 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(a_leased_block_can_be_dropped),
     IN_BLOCK_WORLD(a_long_block_finds_room_among_short_ones),
     IN_BLOCK_WORLD(more_blocks_than_are_known_at_a_time_let_others_go),
+    IN_BLOCK_WORLD(who_is_asked_for_alone_is_his_parents_child_in_every_tier),
 };
 
 }  // namespace
