@@ -26,16 +26,27 @@ struct Place {
     std::uint64_t offset = 0;
 };
 
-// Where a block's bytes lie.
+inline bool holds_at(int fd, std::uint64_t unit, const std::string& expected) {
+    char word[8];
+    const auto at = static_cast<off_t>(unit);
+    if (pread(fd, word, sizeof word, at) != sizeof word) return false;
+    if (std::memcmp(word, expected.data(), sizeof word) != 0) return false;
+    std::string found(expected.size(), '\0');
+    return pread(fd, found.data(), found.size(), at) == static_cast<ssize_t>(found.size()) &&
+           found == expected;
+}
+
+// Where the bytes of a block of eight or more lie.
 inline Place place_of(const Key& key, std::uint64_t length = kLength) {
     std::string expected(length, '\0');
     fill_block(reinterpret_cast<unsigned char*>(expected.data()), key, length);
     for (const std::string& path : segments()) {
-        const std::string bytes = bytes_of(path);
-        for (std::size_t unit = 0; unit + length <= bytes.size(); unit += 4096) {
-            if (std::memcmp(&bytes[unit], expected.data(), 8) != 0) continue;
-            if (bytes.compare(unit, length, expected) == 0) return {path, unit};
-        }
+        const std::uint64_t bytes = std::filesystem::file_size(path);
+        const int fd = open(path.c_str(), O_RDONLY);
+        std::uint64_t unit = 0;
+        while (unit + length <= bytes && !holds_at(fd, unit, expected)) unit += 4096;
+        close(fd);
+        if (unit + length <= bytes) return {path, unit};
     }
     return {};
 }
