@@ -14,11 +14,10 @@
 #include <sys/mman.h>
 
 #include <atomic>
-#include <cstdarg>
 #include <cstdint>
-#include <cstdio>
 
 #include "tests/crash/blocks.h"
+#include "tests/crash/child.h"
 
 namespace bwrt::crash {
 
@@ -43,7 +42,7 @@ enum class Told : std::uint8_t {
 
 enum class Phase : std::uint32_t { kBorn, kOpening, kRunning, kClosing };
 
-struct Oracle {
+struct Oracle : Accusation {
     std::atomic<Phase> phase;
     std::atomic<std::uint32_t> put_count_out;  // waves with a PUT, submitted and not completed
     std::atomic<std::uint64_t> open_ns;        // that the last one took
@@ -55,15 +54,6 @@ struct Oracle {
     bwrt_store_counters before;  // of this life, as last sampled
 
     std::atomic<Told> told[kKeyCount];
-    char failure[256];  // empty: none
-
-    [[gnu::format(printf, 2, 3)]] void accuse(const char* format, ...) noexcept {
-        if (failure[0] != '\0') return;
-        va_list arguments;
-        va_start(arguments, format);
-        std::vsnprintf(failure, sizeof failure, format, arguments);
-        va_end(arguments);
-    }
 };
 
 // Zeros: nothing was told.  Null when there is no memory.

@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -27,6 +26,7 @@
 #include <filesystem>
 #include <string>
 
+#include "tests/crash/child.h"
 #include "tests/crash/disk_model.h"
 #include "tests/crash/play.h"
 #include "tests/store/folder.h"
@@ -40,7 +40,6 @@ using bwrt::test::Random;
 constexpr std::uint32_t kCutCount = 10'000;
 constexpr std::uint32_t kCutsOfTape = 100;
 constexpr std::uint32_t kTapesOfStore = 3;
-constexpr unsigned kChildSeconds = 120;
 constexpr const char* kFirstLog = "log.0000000000000001";
 
 struct Sum {
@@ -50,12 +49,6 @@ struct Sum {
     std::uint64_t kept = 0, dropped = 0, torn = 0, durable = 0;
     Findings found;
 };
-
-std::uint32_t cut_count_of_environment() {
-    const char* text = std::getenv("BWRT_CRASH_CUTS");
-    return text == nullptr ? kCutCount
-                           : static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10));
-}
 
 // In memory where there is enough of that: nothing here needs a disk that stays.
 int enter_roomy_folder(void** state) {
@@ -135,14 +128,8 @@ class Stage {
             tape_.lock = 0;
             tape_.ends_at = is_killed ? tape_.now + random_.below(steps * 8) : ~std::uint64_t{0};
             const std::uint64_t seed = random_.bits();
-            const pid_t child = fork();
-            if (child == 0) {
-                alarm(kChildSeconds);
-                play(plot_, seed, steps, blocks_, before_, &tape_);
-            }
-            int status = 0;
-            while (waitpid(child, &status, 0) != child) {
-            }
+            const int status =
+                end_of(begin_child([&] { play(plot_, seed, steps, blocks_, before_, &tape_); }));
             if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
                 ++sum_.kills;
             } else if (status != 0) {
@@ -245,7 +232,7 @@ void what_a_power_cut_leaves_is_right_and_what_was_durable_is_there(void**) {
     assert_non_null(tape);
     const Blocks ordinary(kCutBytesMax, kCutChainCount, kFillerBytes);
     const Blocks tiny(700, kCutChainCount, kFillerBytes);
-    const std::uint32_t count = cut_count_of_environment();
+    const std::uint32_t count = count_of_environment("BWRT_CRASH_CUTS", kCutCount);
     Sum sum;
     std::string what;
     while (sum.cuts < count && what.empty()) {

@@ -15,20 +15,15 @@
 // BWRT_CRASH_LIFE_MS is how long each writer has.
 
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <csignal>
-#include <cstdarg>
-#include <cstdio>
-#include <cstdlib>
-#include <ctime>
 #include <filesystem>
 
 #include "tests/crash/blocks.h"
+#include "tests/crash/child.h"
 #include "tests/store/folder.h"
 #include "tests/support/random.h"
 
@@ -46,11 +41,11 @@ constexpr std::uint32_t kSlowFirst = 2;    // readers from here on are the slow 
 constexpr std::uint32_t kBurstCount = 96;  // waves that they ask for at once
 constexpr std::uint32_t kLifeCount = 4;
 constexpr std::uint32_t kLifeMs = 1500;
-constexpr unsigned kChildSeconds = 120;
+constexpr std::uint64_t kMillisecondNs = 1'000'000;
 constexpr std::int64_t kPatienceNs = 60'000'000'000;
 
 // Seen by all processes.
-struct Stage {
+struct Stage : Accusation {
     std::atomic<std::uint32_t> life;  // 1: of the first writer
     std::atomic<bool> writer_ends, readers_end;
     std::atomic<std::uint64_t> written_bytes, evicted_count, carried_bytes, put_count;
@@ -58,15 +53,7 @@ struct Stage {
         std::atomic<std::uint64_t> get_count, equal_count, miss_count, corrupt_count;
         std::atomic<std::uint64_t> hint_count, event_count, resync_count;
     } readers[kReaderCount];
-    char failure[256];  // the first
 
-    [[gnu::format(printf, 2, 3)]] void accuse(const char* format, ...) noexcept {
-        if (failure[0] != '\0') return;
-        va_list arguments;
-        va_start(arguments, format);
-        std::vsnprintf(failure, sizeof failure, format, arguments);
-        va_end(arguments);
-    }
     [[nodiscard]] std::uint64_t sum(std::atomic<std::uint64_t> Reader::*count) const {
         std::uint64_t total = 0;
         for (const Reader& reader : readers) total += (reader.*count).load();
@@ -298,36 +285,18 @@ class Reader {
 
 // ---- the parent
 
-template <typename Body>
-pid_t begin_child(Body&& body) {
-    const pid_t child = fork();
-    if (child == 0) {
-        alarm(kChildSeconds);
-        body();
-        _exit(0);
+// What makes it a test, however slow the machine is.
+template <typename Condition>
+void await(const Stage& stage, Condition&& is_so) {
+    for (std::uint32_t i = 0; i < kChildSeconds * 50; ++i) {
+        if (stage.failure[0] != '\0' || is_so()) return;
+        sleep_ns(10 * kMillisecondNs);
     }
-    return child;
 }
 
-int end_of(pid_t child) {
-    int status = 0;
-    while (waitpid(child, &status, 0) != child) {
-    }
-    return status;
-}
-
-void sleep_ms(std::uint32_t ms) {
-    const timespec span = {ms / 1000, static_cast<long>(ms % 1000) * 1'000'000};
-    nanosleep(&span, nullptr);
-}
-
-// As many blocks more as make it a test.
 void await_gets(const Stage& stage, std::uint64_t more) {
     const std::uint64_t enough = stage.sum(&Stage::Reader::equal_count) + more;
-    for (std::uint32_t i = 0; i < kChildSeconds * 50; ++i) {
-        if (stage.failure[0] != '\0' || stage.sum(&Stage::Reader::equal_count) >= enough) return;
-        sleep_ms(10);
-    }
+    await(stage, [&] { return stage.sum(&Stage::Reader::equal_count) >= enough; });
 }
 
 void print(const Stage& stage) {
@@ -346,9 +315,7 @@ void print(const Stage& stage) {
 }
 
 void readers_get_what_was_stored_or_nothing(void**) {
-    const char* text = std::getenv("BWRT_CRASH_LIFE_MS");
-    const std::uint32_t life_ms =
-        text == nullptr ? kLifeMs : static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10));
+    const std::uint32_t life_ms = count_of_environment("BWRT_CRASH_LIFE_MS", kLifeMs);
     const std::uint64_t seed = bwrt::test::test_seed();
     const Blocks blocks(kLongestBytes);
     char indices[] = "/dev/shm/bwrt-test-XXXXXX";
@@ -368,8 +335,9 @@ void readers_get_what_was_stored_or_nothing(void**) {
         play.seed = seed + 1000 * life;
         const pid_t writer = begin_child([&] { write_on(play); });
         await_gets(stage, 200);
-        sleep_ms(life_ms);
+        sleep_ns(life_ms * kMillisecondNs);
         if (life == kLifeCount) {
+            await(stage, [&] { return stage.evicted_count != 0; });
             stage.writer_ends = true;
         } else {
             stage.life = life + 1;  // from here on its log may end early
@@ -392,7 +360,7 @@ void readers_get_what_was_stored_or_nothing(void**) {
 
     // That it was a test.
     assert_true(stage.evicted_count > 0);
-    if (text == nullptr) assert_true(stage.written_bytes > kDiskBytes);
+    if (life_ms >= kLifeMs) assert_true(stage.written_bytes > kDiskBytes);
     for (const Stage::Reader& reader : stage.readers) {
         assert_true(reader.equal_count > 0);
         assert_true(reader.resync_count > 0);
