@@ -222,6 +222,15 @@ void a_refused_start_is_worth_another_try_after_a_wait(void** state) {
     assert_int_equal(perform(world->storage.get(), request), -EIO);  // the second that was taken
 }
 
+// How often a readiness fd may tell of nothing, which the seam allows: a wait may end early.
+//
+// Of a request that a worker thread of the kernel ran, the worker lets go some time after its
+// result can be reaped.  Where the ring is one driver's own, that driver has to free it then: the
+// ring has work and no result, and the next wait is the end of it.  Such requests are the two reads
+// with which a ring tests itself; below, none is started before quiet is asked for.  A ring that
+// callers share frees them without being readable, and the pool has nothing of the kind.
+std::uint32_t tail_count_max() { return backend_name == "uring" ? 2 : 0; }
+
 void the_readiness_fd_tells_of_what_is_answered_due_or_cancelled(void** state) {
     World* const world = world_with(state, "read:eio@1; read:hang@2; read:delay=1ms@3");
     unsigned char byte = 0;
@@ -229,19 +238,23 @@ void the_readiness_fd_tells_of_what_is_answered_due_or_cancelled(void** state) {
     pollfd readiness{world->storage->readiness_fd(), POLLIN, 0};
     const std::int32_t expected[] = {-EIO, -ECANCELED, 1};
     std::array<std::int32_t, 3> seen{};
-    bool quiet = true;  // asked while the inner backend has had nothing to do
-    const auto is_quiet = [&] {
-        world->storage->wait(0);  // what its ring still had from being opened
-        return poll(&readiness, 1, 0) == 0;
+    IoResult result{};
+    std::uint32_t tail_count = 0;
+    bool any_stray = false;
+    const auto become_quiet = [&] {
+        while (tail_count <= tail_count_max() && poll(&readiness, 1, 0) != 0) {
+            ++tail_count;
+            world->storage->wait(0);
+            any_stray = world->storage->reap(&result, 1) != 0 || any_stray;
+        }
     };
 
     for (std::size_t round = 0; round < 3; ++round) {
-        quiet = quiet && is_quiet();
+        become_quiet();
         assert_true(world->storage->start(read_of(world->file, &part, 8, 4)));
         world->storage->submit();
-        if (round == 1) quiet = quiet && is_quiet();
+        if (round == 1) become_quiet();
         if (round == 1) world->storage->cancel(4);
-        IoResult result{};
         do {
             poll(&readiness, 1, -1);  // or hangs
             world->storage->wait(0);
@@ -250,7 +263,8 @@ void the_readiness_fd_tells_of_what_is_answered_due_or_cancelled(void** state) {
     }
 
     assert_memory_equal(seen.data(), expected, sizeof expected);
-    assert_true(quiet);
+    assert_false(any_stray);
+    assert_in_range(tail_count, 0, tail_count_max());
 }
 
 void a_request_may_suffer_late_and_badly(void** state) {
