@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "tests/fuzz/machine.h"
-#include "tests/fuzz/sized.h"
 
 namespace bwrt::fuzz {
 namespace {
@@ -80,6 +79,7 @@ bwrt_layout Runner::draw_layout(Bytecode* code, std::vector<bwrt_plane>* planes)
     layout.plane_count = plane_count;
     layout.plane_bytes = sizeof(bwrt_plane);
     const std::uint8_t oddity = code->byte();
+    if ((oddity & 0x40) != 0) layout.salt = code->byte();
     if ((oddity & 1) != 0) {
         break_field(&(*planes)[code->byte() % plane_count], kPlaneFields, code);
     }
@@ -188,6 +188,7 @@ void Runner::add_layout(Bytecode* code) {
     thing.is_live = thing.is_layout = true;
     thing.plan.slot_count = layout.slot_count;
     thing.plan.block_bytes = layout.block_bytes;
+    thing.plan.salt = layout.salt;
     for (bwrt_plane& plane : planes) {
         plane.row_count = std::max(1u, plane.row_count);
         const auto length = static_cast<std::int64_t>(plane.length_bytes);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// calls_life.cpp — opening, asking, shutting down, closing, and two threads at once.
+// calls_life.cpp — asking, shutting down, closing, and two threads at once; calls_open.cpp opens.
 
 #include <poll.h>
 
@@ -13,110 +13,6 @@
 #include "tests/fuzz/machine.h"
 
 namespace bwrt::fuzz {
-namespace {
-
-constexpr Field kConfigFields[] = {
-    BWRT_FUZZ_FIELD(bwrt_config, struct_size),
-    BWRT_FUZZ_FIELD(bwrt_config, progress),
-    BWRT_FUZZ_FIELD(bwrt_config, storage),
-    BWRT_FUZZ_FIELD(bwrt_config, wave_count_max),
-    BWRT_FUZZ_FIELD(bwrt_config, region_count_max),
-    BWRT_FUZZ_FIELD(bwrt_config, layout_count_max),
-    BWRT_FUZZ_FIELD(bwrt_config, plane_count_max),
-    BWRT_FUZZ_FIELD(bwrt_config, group_count_max),
-    BWRT_FUZZ_FIELD(bwrt_config, io_bytes_max),
-    BWRT_FUZZ_FIELD(bwrt_config, staging_count),
-    BWRT_FUZZ_FIELD(bwrt_config, reserved),
-    BWRT_FUZZ_FIELD(bwrt_config, slot_count_max),
-    BWRT_FUZZ_FIELD(bwrt_config, operation_count_max),
-};
-
-void log_sentence(void* user, std::int32_t level, const char* sentence) {
-    if (user == nullptr || level < BWRT_LOG_ERROR || level > BWRT_LOG_INFO || sentence == nullptr ||
-        sentence[0] == '\0') {
-        found("an odd line for the log");
-    }
-}
-
-// What would open, and take too long or too many threads.
-bool is_quick(const bwrt_config& config) {
-    return config.struct_size <= sizeof config && config.pool_thread_count <= 3 &&
-           (config.wave_count_max <= 64 || config.wave_count_max > 32768) &&
-           (config.region_count_max <= 64 || config.region_count_max > 65535) &&
-           (config.staging_count <= 8 || config.staging_count > 256) &&
-           (config.operation_count_max <= 1024 || config.operation_count_max > 1u << 22) &&
-           (config.slot_count_max <= 4096 || config.slot_count_max > 1u << 26);
-}
-
-}  // namespace
-
-bwrt_config Runner::draw_config(Bytecode* code) {
-    const std::uint8_t how = code->byte();
-    const std::uint8_t size = code->byte();
-    const std::uint8_t depth = code->byte();
-    bwrt_config config = {};
-    config.struct_size = sizeof config;
-    config.progress = how % 2;
-    config.storage = (how >> 1) % 3;
-    config.wave_count_max = 2 + size % 16;
-    config.operation_count_max = 8 + size / 16;
-    config.slot_count_max = 16 + 2 * (size / 16u);
-    config.region_count_max = 4 + depth % 8;
-    config.layout_count_max = 2 + depth % 4;
-    config.plane_count_max = 4;
-    config.group_count_max = (how & 0x08) != 0 ? 600 : 12;
-    config.queue_depth = 1 + depth / 16;
-    config.io_bytes_max = (how & 0x10) != 0 ? 128 << 10 : 64 << 10;
-    config.staging_count = 1 + depth % 3;
-    config.pool_thread_count = 1 + depth % 2;
-    config.spin_ns = (how & 0x20) != 0 ? 2000 : BWRT_NONE;
-    if ((how & 0x40) != 0) {
-        config.log = log_sentence;
-        config.log_user = this;
-    }
-    if ((how & 0x80) != 0) break_field(&config, kConfigFields, code);
-    return config;
-}
-
-void Runner::open(Bytecode* code, std::uint32_t session) {
-    session_ = session;
-    if (this->session().runtime != nullptr) return;
-    bwrt_config config = draw_config(code);
-    bwrt_runtime* const kUntouched = reinterpret_cast<bwrt_runtime*>(8);
-    bwrt_runtime* runtime = kUntouched;
-    for (int attempt = 0; attempt < 2; ++attempt) {
-        if (is_quick(config)) {
-            Answer answer(ask_error_);
-            const bwrt_status status =
-                answer.check(bwrt_open(&config, &runtime, answer.place()), "bwrt_open");
-            if (status == BWRT_OK) break;
-            if (runtime != kUntouched) found("a refused runtime has an address");
-        }
-        // Once more, rightly.
-        Bytecode plain(nullptr, 0);
-        const std::uint32_t progress = config.progress % 2;
-        config = draw_config(&plain);
-        config.progress = progress;
-        config.storage = BWRT_STORAGE_AUTO;
-        runtime = kUntouched;
-    }
-    if (runtime == kUntouched) found("a plain runtime cannot be opened");
-    this->session() = Session();
-    this->session().runtime = runtime;
-    bwrt_caps& caps = this->session().caps;
-    caps.struct_size = sizeof caps;
-    if (bwrt_get_caps(runtime, &caps, nullptr) != BWRT_OK) found("no caps");
-    const auto in_force = [](std::uint32_t asked, std::uint32_t got) {
-        return asked == 0 ? got != 0 : asked == got;
-    };
-    if (!in_force(config.wave_count_max, caps.wave_count_max) ||
-        !in_force(config.operation_count_max, caps.operation_count_max) ||
-        !in_force(config.group_count_max, caps.group_count_max) ||
-        !in_force(config.io_bytes_max, caps.io_bytes_max) || caps.progress != config.progress ||
-        (config.storage != BWRT_STORAGE_AUTO && caps.storage != config.storage)) {
-        found("the limits in force are not those that were asked for");
-    }
-}
 
 void Runner::ask_caps(Bytecode* code) {
     constexpr std::uint32_t kOurs = sizeof(bwrt_caps);
@@ -235,6 +131,11 @@ void Runner::pass_nothing(Bytecode* code) {
     Answer answer(ask_error_);
     bwrt_error* error = answer.place();
     bwrt_status status = BWRT_E_INVAL;
+    if ((which & 0x60) == 0x60) {
+        status = answer.check(pass_nothing_to_store(which, runtime, error), "a call for nothing");
+        if (status == BWRT_OK) found("call %u about blocks succeeds without arguments", which % 12);
+        return;
+    }
     auto* odd = reinterpret_cast<std::byte*>(&completion) + 4;
     switch (which % 20) {
         case 0:

@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "tests/fuzz/machine.h"
-#include "tests/fuzz/sized.h"
 
 namespace bwrt::fuzz {
 namespace {

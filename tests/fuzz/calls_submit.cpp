@@ -3,10 +3,10 @@
 // calls_submit.cpp — a wave: drawn, made lawful, its bytes claimed, submitted.
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 #include "tests/fuzz/machine.h"
-#include "tests/fuzz/sized.h"
 
 namespace bwrt::fuzz {
 namespace {
@@ -18,6 +18,12 @@ constexpr Field kWaveFields[] = {
     BWRT_FUZZ_FIELD(bwrt_wave, deadline_ns),  BWRT_FUZZ_FIELD(bwrt_wave, window_start),
     BWRT_FUZZ_FIELD(bwrt_wave, window_end),   BWRT_FUZZ_FIELD(bwrt_wave, wait_for[0]),
     BWRT_FUZZ_FIELD(bwrt_wave, result_count), BWRT_FUZZ_FIELD(bwrt_wave, group_count),
+};
+
+constexpr Field kBlockWaveFields[] = {
+    BWRT_FUZZ_FIELD(bwrt_wave, block_count),
+    BWRT_FUZZ_FIELD(bwrt_wave, block_bytes),
+    BWRT_FUZZ_FIELD(bwrt_wave, tenant),
 };
 
 constexpr std::uint64_t kArrayBytesMax = 64 << 10;
@@ -58,13 +64,29 @@ void Runner::draw_header(Bytecode* code, WaveRecord* record) {
         wave.group_count = (arrays & 2) != 0 ? few : 0;
     }
     record->drafts.resize(1 + (shape >> 2 & 7u) % 6);
-    for (Draft& draft : record->drafts) draw_operation(code, &draft);
+    for (Draft& draft : record->drafts) draw_operation(code, record, &draft);
+    if (!record->blocks.empty()) {
+        wave.block_count = static_cast<std::uint32_t>(record->blocks.size());
+        wave.block_bytes = sizeof(bwrt_block);
+        if ((oddity & 0x20) != 0) wave.tenant = code->byte() % 4;
+        if ((oddity & 0x40) != 0) break_field(&wave, kBlockWaveFields, code);
+        // Blocks that are said to be there are there.
+        wave.block_count =
+            std::min(wave.block_count, static_cast<std::uint32_t>(record->blocks.size()));
+        // Of most it is known what became of each.
+        if (wave.delivery != BWRT_DELIVER_DETACHED && (oddity & 0x10) == 0 &&
+            wave.result_bytes == 0) {
+            wave.result_bytes = sizeof(bwrt_result);
+            wave.result_count = 48;
+        }
+    }
     const auto count = static_cast<std::uint32_t>(record->drafts.size());
     wave.operation_count = count;
     wave.operation_bytes = sizeof(bwrt_operation);
     if ((oddity & 1) != 0) break_field(&wave, kWaveFields, code);
     if ((oddity & 2) != 0) wave.operation_bytes = draw_bytes(code, sizeof(bwrt_operation));
     if ((oddity & 4) != 0) wave.struct_size = draw_bytes(code, sizeof wave);
+    if (wave.struct_size <= offsetof(bwrt_wave, tenant)) wave.tenant = 0;  // it is not looked at
     if ((oddity & 8) != 0) wave.wait_for[code->byte() % 4] = draw_handle(code);
     // Operations that are said to be there are there; more than the limit are never looked at.
     if (wave.operation_count <= session().caps.operation_count_max) {
@@ -92,8 +114,7 @@ bool Runner::expand_wave(WaveRecord* record, bool* must_refuse) {
             return false;
         }
         std::uint32_t entries = 0, group_last = 0;
-        const Verdict verdict = expand(&machine_, session_, op, record->entry_count, &entries,
-                                       &group_last, &record->pieces);
+        const Verdict verdict = expand(&machine_, session_, op, record, &entries, &group_last);
         if (verdict == Verdict::kUnlawful) return false;
         if (verdict == Verdict::kRefused) {
             *must_refuse = *must_refuse || alone_;
@@ -114,7 +135,15 @@ bool Runner::expand_wave(WaveRecord* record, bool* must_refuse) {
                            is_far(piece.target, piece.target_first, piece.length_bytes);
     }
     *must_refuse = *must_refuse || overlaps_itself(*record);
-    if (*must_refuse) record->pieces.clear();
+    if (!record->blocks.empty() && alone_) {
+        *must_refuse = *must_refuse || record->wave.block_count == 0 ||
+                       record->wave.block_bytes != sizeof(bwrt_block) ||
+                       session().store.tenants.count(record->wave.tenant) == 0;
+    }
+    if (*must_refuse) {
+        record->pieces.clear();
+        record->block_uses.clear();
+    }
     return true;
 }
 
@@ -187,6 +216,12 @@ void Runner::submit_prepared(WaveRecord* record, std::uint16_t id, bool must_ref
         memory[drawn.struct_size - 1] = std::byte{1};  // a field of a later release
     }
     wave->operations = reinterpret_cast<bwrt_operation*>(operations.get());
+    auto blocks = std::make_unique<std::byte[]>(sizeof(bwrt_block) * record->blocks.size());
+    if (!record->blocks.empty()) {
+        std::memcpy(blocks.get(), record->blocks.data(),
+                    sizeof(bwrt_block) * record->blocks.size());
+        wave->blocks = reinterpret_cast<bwrt_block*>(blocks.get());
+    }
 
     constexpr bwrt_handle kUntouched = 0xABCDEF;
     bwrt_handle handle = kUntouched;
@@ -210,6 +245,22 @@ void Runner::submit_prepared(WaveRecord* record, std::uint16_t id, bool must_ref
     ++session().accepted_count;
     record->handle = handle;
     if (record->state == WaveRecord::State::kSubmitting) record->state = WaveRecord::State::kLive;
+}
+
+// The oracle learns of it first: other calls may see what it does before it returns.
+void Runner::submit_blocks(WaveRecord* record) {
+    record->submitted = machine_.oracle.tick();
+    for (BlockUse& use : record->block_uses) {
+        if (use.kind == BWRT_OP_UNPIN) session().store.unpinned.insert(use.key);
+        if (use.kind != BWRT_OP_PUT) continue;
+        std::vector<std::byte> bytes(use.length_bytes);
+        for (const Piece& piece : record->pieces) {
+            if (piece.entry != use.entry) continue;
+            std::memcpy(bytes.data() + piece.image_first, piece.source->actual + piece.source_first,
+                        piece.length_bytes);
+        }
+        use.content = machine_.oracle.submit_put(use.key, std::move(bytes), use.layout);
+    }
 }
 
 void Runner::submit(Bytecode* code) {
@@ -243,7 +294,7 @@ void Runner::submit(Bytecode* code) {
         }
         record->state = WaveRecord::State::kSubmitting;
         for (const Piece& piece : record->pieces) {
-            if (!piece.target->is_file) continue;
+            if (piece.target == nullptr || !piece.target->is_file) continue;
             piece.target->is_dirty = true;
             piece.target->length_bytes =
                 std::max(piece.target->length_bytes, piece.target_first + piece.length_bytes);
@@ -251,6 +302,7 @@ void Runner::submit(Bytecode* code) {
         const bool waits = record->wave.window == BWRT_WINDOW_TIME &&
                            record->wave.window_start > now_ns() + 2'000'000;
         session().has_distant_wave = session().has_distant_wave || waits;
+        submit_blocks(record);
     }
     submit_prepared(record, id, must_refuse, ask_error_);
 }

@@ -28,6 +28,24 @@ constexpr Field kOperationFields[] = {
     BWRT_FUZZ_FIELD(bwrt_operation, value_done),
     BWRT_FUZZ_FIELD(bwrt_operation, value_failed),
 };
+constexpr Field kBlockOperationFields[] = {
+    BWRT_FUZZ_FIELD(bwrt_operation, kind),
+    BWRT_FUZZ_FIELD(bwrt_operation, flags),
+    BWRT_FUZZ_FIELD(bwrt_operation, source),
+    BWRT_FUZZ_FIELD(bwrt_operation, target),
+    BWRT_FUZZ_FIELD(bwrt_operation, source_offset_bytes),
+    BWRT_FUZZ_FIELD(bwrt_operation, target_offset_bytes),
+    BWRT_FUZZ_FIELD(bwrt_operation, length_bytes),
+    BWRT_FUZZ_FIELD(bwrt_operation, group),
+    BWRT_FUZZ_FIELD(bwrt_operation, row_count),
+    BWRT_FUZZ_FIELD(bwrt_operation, target_stride_bytes),
+    BWRT_FUZZ_FIELD(bwrt_operation, slot_count),
+    BWRT_FUZZ_FIELD(bwrt_operation, plane_count),
+    BWRT_FUZZ_FIELD(bwrt_operation, tier),
+    BWRT_FUZZ_FIELD(bwrt_operation, image_offset_bytes),
+    BWRT_FUZZ_FIELD(bwrt_operation, block_first),
+    BWRT_FUZZ_FIELD(bwrt_operation, reserved),
+};
 
 std::uint64_t draw_length(Bytecode* code) {
     const std::uint8_t size = code->byte();
@@ -113,14 +131,18 @@ void Runner::draw_side(Bytecode* code, bool in_file, bool is_target, std::uint64
     (is_target ? operation->target_offset_bytes : operation->source_offset_bytes) = offset;
 }
 
-void Runner::draw_operation(Bytecode* code, Draft* draft) {
+void Runner::draw_operation(Bytecode* code, WaveRecord* record, Draft* draft) {
     // READ, WRITE and COPY in each form; a sixteenth of anything at all.
     constexpr std::uint8_t kKinds[] = {2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 4, 5, 5, 2};
+    constexpr std::uint8_t kBlockKinds[] = {6, 7, 8, 9, 10, 11, 12, 6, 7, 6, 7, 6, 7, 11, 9, 7};
     const std::uint8_t what = code->byte();
     bwrt_operation& operation = draft->operation;
-    operation.kind = kKinds[what % 16];
+    const bool is_block = session().store.is_there && (what & 0x10) == 0;
+    operation.kind = is_block ? kBlockKinds[what % 16] : kKinds[what % 16];
     if ((what & 0x20) != 0) operation.group = code->byte() % 8;
-    if (operation.kind >= BWRT_OP_FLUSH) {
+    if (is_block) {
+        draw_blocks(code, record, draft);
+    } else if (operation.kind >= BWRT_OP_FLUSH) {
         draw_flush_or_signal(code, &operation);
     } else if (what % 16 >= 6 && what % 16 < 12) {
         draw_indexed(code, draft);
@@ -134,7 +156,12 @@ void Runner::draw_operation(Bytecode* code, Draft* draft) {
         if ((side & 4) != 0) operation.source_slots = draft->target_slots.get();
         if ((side & 8) != 0) operation.target_slots = draft->source_slots.get();
     }
-    if ((what & 0x80) != 0) break_field(&operation, kOperationFields, code);
+    if ((what & 0x80) == 0) return;
+    if (is_block) {
+        break_field(&operation, kBlockOperationFields, code);
+    } else {
+        break_field(&operation, kOperationFields, code);
+    }
 }
 
 void Runner::draw_rows(Bytecode* code, bwrt_operation* operation) {

@@ -146,12 +146,57 @@ void Runner::check_slots() {
     }
 }
 
+// With nothing on its way.
+bwrt_store_counters Runner::sample_store_at_rest() {
+    bwrt_store_counters counters = {};
+    counters.struct_size = sizeof counters;
+    const std::uint64_t until_ns = now_ns() + static_cast<std::uint64_t>(kPatienceNs);
+    do {
+        settle();
+        if (bwrt_sample_store(session().runtime, &counters, nullptr) != BWRT_OK) found("no sample");
+        if (now_ns() > until_ns) found("blocks stay on their way");
+    } while (counters.flight_count != 0);
+    if (counters.corrupt_count != 0 || counters.failed_count != 0) found("blocks rot");
+    return counters;
+}
+
+// What was told of the store is what there is.
+void Runner::check_store() {
+    StoreState& store = session().store;
+    std::uint64_t in_host = 0, on_disk = 0;
+    bwrt_store_counters counters = sample_store_at_rest();
+    do {  // the time of one may just be over
+        in_host = counters.host.block_count;
+        on_disk = counters.disk.block_count;
+        bwrt_event events[32];
+        for (std::uint32_t count = 32; count != 0;) {
+            if (bwrt_events(session().runtime, &store.event_cursor, events, 32, &count, nullptr) !=
+                BWRT_OK) {
+                found("no events");
+            }
+            for (std::uint32_t i = 0; i < count; ++i) follow_event(events[i]);
+        }
+        counters = sample_store_at_rest();
+    } while (counters.host.block_count != in_host || counters.disk.block_count != on_disk);
+    std::uint64_t told_in_host = 0;
+    for (const auto& [key, tier] : store.told) told_in_host += tier == BWRT_TIER_HOST ? 1 : 0;
+    const std::uint64_t told_on_disk = store.told.size() - told_in_host;
+    if (in_host != told_in_host || on_disk != told_on_disk) {
+        found("%llu and %llu blocks were told of, there are %llu and %llu",
+              static_cast<unsigned long long>(told_in_host),
+              static_cast<unsigned long long>(told_on_disk),
+              static_cast<unsigned long long>(in_host), static_cast<unsigned long long>(on_disk));
+    }
+}
+
 void Runner::end(std::uint32_t session, bool politely) {
     session_ = session;
     bwrt_runtime* runtime = this->session().runtime;
     if (!this->session().is_closing && politely) {
         let_end();
         check_slots();
+        const StoreState& store = this->session().store;
+        if (store.is_there && !store.is_reader) check_store();
         for (const bool layouts : {true, false}) {
             for (const Thing& thing : this->session().things) {
                 if (!thing.is_live || thing.is_layout != layouts) continue;

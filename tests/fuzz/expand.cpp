@@ -6,25 +6,16 @@
 // Numbers are wild here, so extents are computed in 128 bits before any row is, and what would
 // take an input too long is called unlawful.
 
-#include <algorithm>
+#include "tests/fuzz/expand.h"
 
-#include "tests/fuzz/machine.h"
+#include <algorithm>
 
 namespace bwrt::fuzz {
 namespace {
 
 __extension__ typedef __int128 Wide;
 
-constexpr std::uint64_t kOperationBytesMax = 128 << 10;
-constexpr std::size_t kPieceCountMax = 4096;
-
-struct Side {
-    const Thing* region = nullptr;
-    const LayoutPlan* layout = nullptr;
-    Space* space = nullptr;  // of a region, or the arena for process memory
-    std::uint64_t base = 0;  // of offset 0 in the space
-    bool is_file = false;
-};
+}  // namespace
 
 bool resolve(Machine* machine, Session* session, bwrt_handle handle, bool is_target, Side* side) {
     if (handle == BWRT_PROCESS_MEMORY) {
@@ -46,7 +37,6 @@ bool resolve(Machine* machine, Session* session, bwrt_handle handle, bool is_tar
     return !is_target || (thing->flags & BWRT_REGION_READ_ONLY) == 0;
 }
 
-// Rows of a region or of process memory.
 Verdict check_rows(const World& world, const Side& side, std::uint64_t offset, std::int64_t stride,
                    std::uint64_t rows, std::uint64_t length) {
     const Wide span = Wide{stride} * (rows - 1);
@@ -63,6 +53,8 @@ Verdict check_rows(const World& world, const Side& side, std::uint64_t offset, s
                ? Verdict::kLawful
                : Verdict::kUnlawful;
 }
+
+namespace {
 
 class Expansion {
  public:
@@ -267,9 +259,13 @@ class Expansion {
 }  // namespace
 
 Verdict expand(Machine* machine, std::uint32_t session, const bwrt_operation& operation,
-               std::uint32_t entry, std::uint32_t* entry_count_out, std::uint32_t* group_last_out,
-               std::vector<Piece>* pieces_out) {
-    return Expansion(machine, session, operation, entry, pieces_out)
+               WaveRecord* record, std::uint32_t* entry_count_out, std::uint32_t* group_last_out) {
+    if (operation.kind >= BWRT_OP_PUT && operation.kind <= BWRT_OP_UNPIN) {
+        *entry_count_out = operation.slot_count;
+        *group_last_out = operation.group;
+        return expand_blocks(machine, session, operation, record, group_last_out);
+    }
+    return Expansion(machine, session, operation, record->entry_count, &record->pieces)
         .expand(entry_count_out, group_last_out);
 }
 

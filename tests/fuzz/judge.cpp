@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <initializer_list>
 
 #include "tests/fuzz/machine.h"
 
@@ -47,6 +48,13 @@ class Judge {
         return sum < wave.deadline_ns ? ~std::uint64_t{0} : sum;
     }
 
+    [[nodiscard]] bool has(std::initializer_list<std::uint32_t> kinds) const {
+        return std::any_of(record_.block_uses.begin(), record_.block_uses.end(),
+                           [&](const BlockUse& use) {
+                               return std::count(kinds.begin(), kinds.end(), use.kind) != 0;
+                           });
+    }
+
     void check_status(bool all_cancelled) const {
         const bwrt_wave& wave = record_.wave;
         bool possible = false;
@@ -72,8 +80,20 @@ class Judge {
                 possible = record_.reads_file;
                 break;
             case BWRT_E_IO:
-            case BWRT_E_NOSPC:
                 possible = record_.may_fail;
+                break;
+            case BWRT_E_NOSPC:
+                possible = record_.may_fail || !record_.block_uses.empty();
+                break;
+            case BWRT_E_MISS:
+                possible =
+                    has({BWRT_OP_GET, BWRT_OP_PREFETCH, BWRT_OP_MOVE, BWRT_OP_PIN, BWRT_OP_UNPIN});
+                break;
+            case BWRT_E_CONFLICT:
+                possible = has({BWRT_OP_PUT});
+                break;
+            case BWRT_E_BUSY:  // it is pinned
+                possible = has({BWRT_OP_DROP, BWRT_OP_MOVE});
                 break;
             default:
                 break;
@@ -92,7 +112,7 @@ class Judge {
     void check_completion() const {
         std::uint64_t total = 0;
         for (const Piece& piece : record_.pieces) {
-            if (piece.source != nullptr) total += piece.length_bytes;
+            if (!piece.is_signal()) total += piece.length_bytes;
         }
         if (end_.bytes > total || (ok_ && end_.bytes != total)) {
             found("wave %u: %llu bytes of %llu", id_, ull(end_.bytes), ull(total));
@@ -126,7 +146,12 @@ class Judge {
             bytes += one.bytes;
             in_front = in_front && one.status == BWRT_OK;
             prefix += in_front ? 1 : 0;
-            if (one.address != 0 || one.flags != 0 || (ok_ && one.status != BWRT_OK)) {
+            const std::uint32_t kind = record_.operations[record_.entry_operations[entry]].kind;
+            const bool is_well = one.status == BWRT_OK;
+            const std::uint32_t flags =
+                is_well && kind == BWRT_OP_PUT ? std::uint32_t{BWRT_RESULT_PRESENT} : 0u;
+            if ((one.address != 0 && !(is_well && kind == BWRT_OP_PIN)) ||
+                (one.flags & ~flags) != 0 || (ok_ && !is_well)) {
                 found("wave %u: result %u is odd: %s", id_, entry, bwrt_status_name(one.status));
             }
         }
@@ -146,7 +171,7 @@ class Judge {
             const bwrt_group_result one = group(i);
             std::uint64_t most = 0;
             for (const Piece& piece : record_.pieces) {
-                if (piece.source != nullptr && piece.group == i) most += piece.length_bytes;
+                if (!piece.is_signal() && piece.group == i) most += piece.length_bytes;
             }
             bytes += one.bytes;
             if (one.bytes > most || (one.status == BWRT_OK && one.bytes != most) ||
@@ -171,8 +196,8 @@ class Judge {
     }
 
     void judge_piece(const Piece& piece) const {
-        if (piece.source == nullptr) {
-            judge_signal(piece);
+        if (piece.is_signal()) judge_signal(piece);
+        if (piece.is_signal() || piece.in_store) {
             World::believe(piece);
             return;
         }

@@ -3,7 +3,6 @@
 #include "tests/fuzz/machine.h"
 
 #include <fcntl.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -125,6 +124,7 @@ void Machine::deliver(const bwrt_completion& completion, std::uint32_t session, 
     record.handle = completion.wave;
     Tally::count("a completion", completion.status);
     judge(record, static_cast<std::uint16_t>(id), completion, sessions[session].all_cancelled);
+    judge_blocks(this, record, static_cast<std::uint16_t>(id), completion);
     record.state = State::kDelivered;
     for (const Piece& piece : record.pieces) World::unclaim(piece);
     record.pieces.clear();
@@ -149,6 +149,9 @@ void Machine::refuse(WaveRecord* record) {
     if (fits(wave.group_bytes) && wave.group_bytes >= sizeof(bwrt_group_result)) {
         check(record->groups.get(), std::uint64_t{wave.group_count} * wave.group_bytes);
     }
+    for (const BlockUse& use : record->block_uses) {
+        if (use.content != nullptr) oracle.withdraw(use.key, use.content);
+    }
     forget(record);
     record->state = WaveRecord::State::kFree;
 }
@@ -170,10 +173,12 @@ void Machine::forget(WaveRecord* record) {
 void Machine::run(const std::uint8_t* bytes, std::size_t count) {
     const int files_before = count_files();
     world.reset();
+    oracle.reset();
     Bytecode code(bytes, count);
     Runner runner(this, true);
-    const bool politely = code.byte() % 2 == 0;
-    runner.open(&code, 0);
+    const std::uint8_t shape = code.byte();
+    const bool politely = shape % 2 == 0;
+    runner.open(&code, 0, shape / 2 % 4);
     runner.execute(code);
     for (std::uint32_t i = 0; i < 2; ++i) {
         if (sessions[i].runtime != nullptr) runner.end(i, politely);
@@ -240,7 +245,9 @@ void Runner::execute(Bytecode code) {
                 close(&code);
                 break;
             case 27:
-                if (alone_) open(&code, (opcode & 0x40) != 0 ? 1 : 0);
+                if (!alone_) break;
+                open(&code, (opcode & 0x40) != 0 ? 1 : 0,
+                     (opcode & 0x20) != 0 ? 1 + code.byte() % 4u : 0);
                 break;
             case 28:
                 if (alone_) duo(&code);
@@ -252,7 +259,7 @@ void Runner::execute(Bytecode code) {
                 pass_nothing(&code);
                 break;
             case 31:
-                sched_yield();
+                call_store(&code);
                 break;
         }
     }

@@ -6,13 +6,14 @@
 //   Machine   what all calls share: the world, two sessions, the waves
 //   Session   one runtime and what was added to it
 //   Runner    one thread with a program; a DUO call has two for a while
+//   Oracle    what the blocks of a session's store may be
 //
 // What is checked: a refusal leaves its outputs alone and says why; an operation that leaves a
 // region is refused; an accepted wave is delivered once, with a completion, results and groups
 // that agree; bytes called right are right, and no others change; counters add up; when all is
 // over every slot can be had again, everything can be released, shutdown and close succeed, and
-// dead handles stay dead.  Memory that is the library's only until a call returns is freed then,
-// so that the address sanitizer sees a late use.
+// dead handles stay dead.  A block that is had is one that was put.  Memory that is the library's
+// only until a call returns is freed then, so that the address sanitizer sees a late use.
 //
 // `alone` is said of calls with no second thread beside them: only then is it known what they
 // must answer.
@@ -22,17 +23,26 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/fuzz/bytecode.h"
+#include "tests/fuzz/oracle.h"
+#include "tests/fuzz/sized.h"
 #include "tests/fuzz/world.h"
 
 namespace bwrt::fuzz {
 
-constexpr std::byte kUntouchedByte{0xA5};
 constexpr std::int64_t kPatienceNs = 10'000'000'000;  // after which a wait has hung
 
 std::uint64_t now_ns();
+
+constexpr std::uint32_t kIdentityCount = 32;  // of blocks
+
+// 32 bytes, the same for the same number; draw_blocks.cpp.
+void draw_identity(std::uint32_t number, void* identity_out);
 
 struct LayoutPlan {
     std::uint32_t slot_count = 0;
@@ -40,6 +50,7 @@ struct LayoutPlan {
     bool is_file = false;
     bool is_writable = true;
     std::uint32_t group_last = 0;
+    std::uint64_t salt = 0;
     std::vector<bwrt_plane> planes;     // every stride said
     std::vector<Space*> spaces;         // of the planes
     std::vector<std::uint64_t> bases;   // of the planes' regions in them
@@ -59,9 +70,22 @@ struct Thing {
     LayoutPlan plan;
 };
 
+// Of a session that has one.
+struct StoreState {
+    bool is_there = false;
+    bool is_reader = false;
+    bwrt_store_info info = {};
+    std::uint64_t number = 0;                           // BlockKey::store
+    std::set<std::uint64_t> tenants;                    // that were set, and 0
+    std::set<BlockKey> unpinned;                        // by an UNPIN that was submitted
+    std::uint64_t event_cursor = 0;                     // and what was told up to there
+    std::set<std::pair<BlockKey, std::uint32_t>> told;  // with the tier
+};
+
 struct Session {
     bwrt_runtime* runtime = nullptr;
     bwrt_caps caps = {};
+    StoreState store;
     std::vector<Thing> things;
     std::uint64_t accepted_count = 0;
     std::uint64_t refused_count = 0;
@@ -77,6 +101,18 @@ struct Draft {
     bwrt_operation operation = {};
     std::uint32_t slot_capacity = 0;
     std::unique_ptr<std::uint32_t[]> source_slots, target_slots;
+    std::unique_ptr<std::byte[]> options;
+};
+
+// A block that an entry of a wave is about.
+struct BlockUse {
+    std::uint32_t entry = 0;
+    std::uint32_t kind = 0;
+    std::uint32_t flags = 0;
+    BlockKey key;
+    std::uint64_t length_bytes = 0;  // PUT, GET; and how they lie
+    std::string layout;
+    Content* content = nullptr;  // of a PUT that was submitted
 };
 
 struct WaveRecord {
@@ -94,6 +130,9 @@ struct WaveRecord {
     std::vector<bwrt_operation> operations;
     std::vector<std::uint32_t> entry_operations;  // of each entry the operation
     std::vector<Piece> pieces;
+    std::vector<bwrt_block> blocks;
+    std::vector<BlockUse> block_uses;
+    std::uint64_t submitted = 0;                   // by the oracle's count
     std::unique_ptr<std::byte[]> results, groups;  // exactly as long as was said
 };
 
@@ -103,10 +142,12 @@ class Machine {
     static constexpr std::uint32_t kThingCountMax = 48;
 
     World world;
+    Oracle oracle;
     std::mutex mutex;
     Session sessions[2];
     std::vector<WaveRecord> waves;  // by user_data - 1
     std::uint32_t wave_count = 0;
+    std::uint64_t store_count = 0;
     bool is_probed = false;  // bwrt_get_caps() was asked without a runtime
 
     Machine() : waves(kWaveCountMax) {}
@@ -125,6 +166,9 @@ void judge(const WaveRecord& record, std::uint16_t id, const bwrt_completion& co
            bool all_cancelled);
 // Of a wave that nobody is told about.
 void judge_detached(const WaveRecord& record);
+// What its blocks were is what the oracle says, and what it has done is what the oracle learns.
+void judge_blocks(Machine* machine, const WaveRecord& record, std::uint16_t id,
+                  const bwrt_completion& completion);
 
 // What an operation is, worked out from bwrt.h.
 enum class Verdict {
@@ -132,9 +176,9 @@ enum class Verdict {
     kRefused,   // the library has to refuse it
     kUnlawful,  // nobody can refuse it, and a caller must not ask for it
 };
+// Of the record's next operation; its pieces and blocks are added to the record.
 Verdict expand(Machine* machine, std::uint32_t session, const bwrt_operation& operation,
-               std::uint32_t entry, std::uint32_t* entry_count_out, std::uint32_t* group_last_out,
-               std::vector<Piece>* pieces_out);
+               WaveRecord* record, std::uint32_t* entry_count_out, std::uint32_t* group_last_out);
 
 // What the library should have refused: a slot or row outside of a region, an image with a gap.
 void check_layout(const World& world, const LayoutPlan& plan);
@@ -167,14 +211,18 @@ class Runner {
     Runner(Machine* machine, bool alone) : machine_(*machine), alone_(alone) {}
 
     void execute(Bytecode code);
-    void open(Bytecode* code, std::uint32_t session);
+    void open(Bytecode* code, std::uint32_t session, std::uint32_t store_form);
     void end(std::uint32_t session, bool politely);
 
  private:
     using Lock = std::lock_guard<std::mutex>;
 
-    // calls_life.cpp
+    // calls_open.cpp
+    struct StorePlan;
     bwrt_config draw_config(Bytecode* code);
+    void draw_store(Bytecode* code, std::uint32_t form, StorePlan* plan);
+
+    // calls_life.cpp
     void shut_down(Bytecode* code);
     void close(Bytecode* code);
     void ask_caps(Bytecode* code);
@@ -182,6 +230,21 @@ class Runner {
     void event_fd(Bytecode* code);
     void pass_nothing(Bytecode* code);
     void duo(Bytecode* code);
+
+    // calls_store.cpp
+    void call_store(Bytecode* code);
+    void look_up(Bytecode* code);
+    void take_events(Bytecode* code);
+    void set_tenant(Bytecode* code);
+    void sample_store(Bytecode* code);
+    void begin_store(std::uint64_t number);
+    void follow_event(const bwrt_event& event);
+    BlockKey key_of(std::uint64_t tenant, const void* identity, std::uint32_t part);
+    bwrt_status pass_nothing_to_store(std::uint8_t which, bwrt_runtime* runtime, bwrt_error* error);
+
+    // calls_names.cpp
+    void name_blocks(Bytecode* code);
+    void name_content(Bytecode* code);
 
     // calls_region.cpp
     void add_region(Bytecode* code);
@@ -211,11 +274,16 @@ class Runner {
     const Thing* draw_thing(Bytecode* code, bool in_file, bool layouts);
     void draw_side(Bytecode* code, bool in_file, bool is_target, std::uint64_t span_bytes,
                    bwrt_operation* operation);
-    void draw_operation(Bytecode* code, Draft* draft);
+    void draw_operation(Bytecode* code, WaveRecord* record, Draft* draft);
     void draw_rows(Bytecode* code, bwrt_operation* operation);
     void draw_indexed(Bytecode* code, Draft* draft);
     void draw_flush_or_signal(Bytecode* code, bwrt_operation* operation);
     void draw_times(Bytecode* code, bwrt_wave* wave);
+
+    // draw_blocks.cpp
+    void draw_blocks(Bytecode* code, WaveRecord* record, Draft* draft);
+    void draw_block_side(Bytecode* code, std::uint8_t form, std::uint64_t length, Draft* draft);
+    void draw_block_options(Bytecode* code, Draft* draft);
 
     // calls_submit.cpp
     void submit(Bytecode* code);
@@ -224,6 +292,7 @@ class Runner {
     bool can_claim(const WaveRecord& record, std::uint16_t id);
     static bool overlaps_itself(const WaveRecord& record);
     void submit_prepared(WaveRecord* record, std::uint16_t id, bool must_refuse, bool ask_error);
+    void submit_blocks(WaveRecord* record);
     void check_refusal(bwrt_status status, const Answer& answer);
 
     // calls_wave.cpp
@@ -239,6 +308,8 @@ class Runner {
     bwrt_counters take_sample();
     void let_end();
     void check_slots();
+    void check_store();
+    bwrt_store_counters sample_store_at_rest();
     void check_totals(const bwrt_counters& counters);
 
     Session& session() { return machine_.sessions[session_]; }

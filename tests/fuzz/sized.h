@@ -6,7 +6,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 
 #include "tests/fuzz/bytecode.h"
@@ -42,6 +44,25 @@ inline std::uint32_t draw_bytes(Bytecode* code, std::size_t ours) {
 // An array is read and written at this stride, or refused unseen.
 inline bool is_stride(std::uint32_t bytes, std::size_t ours) {
     return bytes >= ours && bytes <= 65536 && bytes % 8 == 0;
+}
+
+// Outputs before a call, and after one that was refused.
+constexpr std::byte kUntouchedByte{0xA5};
+constexpr std::uint32_t kUntouchedCount = 0xA5A5A5A5u;
+
+template <typename Element>
+bool is_untouched(const Element* elements, std::size_t count) {
+    const auto* bytes = reinterpret_cast<const std::byte*>(elements);
+    return std::all_of(bytes, bytes + count * sizeof *elements,
+                       [](std::byte byte) { return byte == kUntouchedByte; });
+}
+
+template <typename Element>
+std::unique_ptr<Element[]> untouched(std::size_t count) {
+    auto elements = std::make_unique<Element[]>(count);
+    std::memset(static_cast<void*>(elements.get()), static_cast<int>(kUntouchedByte),
+                count * sizeof(Element));
+    return elements;
 }
 
 }  // namespace bwrt::fuzz

@@ -3,17 +3,21 @@
 #include "tests/fuzz/world.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 namespace bwrt::fuzz {
 namespace {
@@ -25,18 +29,48 @@ std::byte pattern(std::uint64_t salt, std::uint64_t i) {
     return static_cast<std::byte>(salt + i * 31 + (i >> 8) * 7 + 1);
 }
 
-// A file without a name, on a memory file system where there is one: an input should be quick.
-int make_file() {
-    const char* named = std::getenv("BWRT_FUZZ_FOLDER");
+// On a memory file system where there is one: an input should be quick.
+const char* parent_folder() {
+    const char* const named = std::getenv("BWRT_FUZZ_FOLDER");
     for (const char* folder : {named, "/dev/shm", "/tmp"}) {
-        if (folder == nullptr) continue;
-        std::string path = std::string(folder) + "/bwrt-fuzz-XXXXXX";
-        const int fd = mkstemp(path.data());
-        if (fd < 0) continue;
-        unlink(path.c_str());
-        return fd;
+        if (folder != nullptr && access(folder, W_OK) == 0) return folder;
     }
     found("no folder for the files");
+}
+
+// A file without a name.
+int make_file() {
+    std::string path = std::string(parent_folder()) + "/bwrt-fuzz-XXXXXX";
+    const int fd = mkstemp(path.data());
+    if (fd < 0) found("no file can be made");
+    unlink(path.c_str());
+    return fd;
+}
+
+// What a process left that made a finding.
+void remove_orphans() {
+    std::error_code ignored;
+    const std::string prefix = "bwrt-fuzz-stores-";
+    for (const auto& entry : std::filesystem::directory_iterator(parent_folder(), ignored)) {
+        const std::string name = entry.path().filename();
+        if (name.rfind(prefix, 0) != 0) continue;
+        const int process = std::atoi(name.c_str() + prefix.size());
+        if (process > 0 && kill(process, 0) != 0 && errno == ESRCH) {
+            std::filesystem::remove_all(entry.path(), ignored);
+        }
+    }
+}
+
+// Without their logs they have no blocks.  What is in their segments stays, for those take longest
+// to make: bytes of the same keys, and not to be had any more.
+void empty_stores(const std::string& folder) {
+    std::vector<std::filesystem::path> going;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+        const std::string name = entry.path().filename();
+        const bool stays = name == "bwrt-store" || name.rfind("segment.", 0) == 0;
+        if (entry.is_regular_file() && !stays) going.push_back(entry.path());
+    }
+    for (const auto& path : going) std::filesystem::remove(path);
 }
 
 void write_file(int fd, const std::byte* bytes, std::uint64_t count) {
@@ -104,12 +138,25 @@ World::World() {
     odd_fds[1] = ends[1];
     odd_fds[2] = eventfd(0, EFD_CLOEXEC);
     odd_fds[3] = open("/", O_RDONLY | O_CLOEXEC);
+    remove_orphans();
+    store_folder_ = std::string(parent_folder()) + "/bwrt-fuzz-stores-" + std::to_string(getpid());
+    std::filesystem::remove_all(store_folder_);
 }
 
 World::~World() {
     for (const Space& file : files) close(file.fd);
     for (const int fd : odd_fds) close(fd);
     munmap(mapping_, kMemoryBytes + 2 * kPageBytes);
+    std::error_code ignored;
+    std::filesystem::remove_all(store_folder_, ignored);
+}
+
+const std::string& World::store_folder() {
+    if (mkdir(store_folder_.c_str(), 0700) != 0 && errno != EEXIST) {
+        found("no folder for a store: %s", std::strerror(errno));
+    }
+    is_store_folder_used_ = true;
+    return store_folder_;
 }
 
 void World::reset() {
@@ -127,6 +174,8 @@ void World::reset() {
         space.is_used = false;
         space.actual = nullptr;
     }
+    if (is_store_folder_used_) empty_stores(store_folder_);
+    is_store_folder_used_ = false;
 }
 
 bool World::is_in_arena(std::uint64_t address) const {
@@ -149,7 +198,9 @@ bool World::claim(const std::vector<Piece>& pieces, std::uint16_t wave) {
     for (std::size_t i = 0; i < pieces.size(); ++i) {
         const Piece& piece = pieces[i];
         bool free = true;
-        const std::uint64_t to = piece.target->tracked(piece.target_first, piece.length_bytes);
+        const std::uint64_t to =
+            piece.target == nullptr ? 0
+                                    : piece.target->tracked(piece.target_first, piece.length_bytes);
         for (std::uint64_t k = 0; k < to && free; ++k) {
             free = piece.target->writer[piece.target_first + k] == 0 &&
                    piece.target->readers[piece.target_first + k] == 0;
@@ -175,8 +226,10 @@ bool World::claim(const std::vector<Piece>& pieces, std::uint16_t wave) {
 }
 
 void World::unclaim(const Piece& piece) {
-    const std::uint64_t to = piece.target->tracked(piece.target_first, piece.length_bytes);
-    for (std::uint64_t k = 0; k < to; ++k) piece.target->writer[piece.target_first + k] = 0;
+    if (piece.target != nullptr) {
+        const std::uint64_t to = piece.target->tracked(piece.target_first, piece.length_bytes);
+        for (std::uint64_t k = 0; k < to; ++k) piece.target->writer[piece.target_first + k] = 0;
+    }
     if (piece.source == nullptr) return;
     const std::uint64_t from = piece.source->tracked(piece.source_first, piece.length_bytes);
     for (std::uint64_t k = 0; k < from; ++k) --piece.source->readers[piece.source_first + k];
@@ -205,6 +258,7 @@ void World::expect_moved(const Piece& piece, std::uint16_t wave) {
 }
 
 void World::believe(const Piece& piece) {
+    if (piece.target == nullptr) return;
     Space& target = *piece.target;
     const std::uint64_t count = target.tracked(piece.target_first, piece.length_bytes);
     for (std::uint64_t at = piece.target_first; at < piece.target_first + count; ++at) {

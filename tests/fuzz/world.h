@@ -6,6 +6,7 @@
 //   arena   [ no access | canary | 128 KiB for HOST regions and process memory | canary | no access
 //   ] files   one reached through the page cache, one past it; each [ pattern | end, room to grow ]
 //   spaces  of ALLOCATED regions: taken when one is added, free when it is released
+//   folder  for stores, whose contents are not looked at here (oracle.h)
 //
 // The harness is a lawful caller: it never names memory that is not there, and while a wave has
 // bytes no other wave gets them.  So before a wave is submitted its operations are expanded into
@@ -18,6 +19,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "bwrt.h"
@@ -47,7 +49,7 @@ struct Space {
     [[nodiscard]] bool is_claimed() const;
 };
 
-// `length_bytes` of an entry in a group; a SIGNAL's has no source.
+// `length_bytes` of an entry in a group; a SIGNAL's has no source, a block's one side is the store.
 struct Piece {
     Space* source = nullptr;
     std::uint64_t source_first = 0;
@@ -56,6 +58,10 @@ struct Piece {
     std::uint64_t length_bytes = 0;
     std::uint32_t entry = 0;
     std::uint32_t group = 0;
+    bool in_store = false;
+    std::uint64_t image_first = 0;  // of a block's piece, in its block
+
+    [[nodiscard]] bool is_signal() const { return source == nullptr && !in_store; }
 };
 
 class World {
@@ -93,6 +99,8 @@ class World {
     // The file ends at `length_bytes` from now on; false while a wave is about to use what is
     // beyond.
     bool cut_file(std::uint64_t length_bytes);
+    // Where stores may lie, which have no blocks at the start of an input.
+    const std::string& store_folder();
 
     Space memory;
     Space files[2];  // through the page cache, past it
@@ -101,6 +109,8 @@ class World {
 
  private:
     std::byte* mapping_ = nullptr;
+    std::string store_folder_;
+    bool is_store_folder_used_ = false;
     std::vector<std::byte> pristine_[3];  // the arena, the direct file, the buffered one
 };
 
