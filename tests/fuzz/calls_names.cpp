@@ -78,8 +78,8 @@ void Runner::name_blocks(Bytecode* code) {
 // However the bytes are cut into spans, their name is the same.
 void Runner::name_content(Bytecode* code) {
     const std::uint8_t form = code->byte();
-    const std::uint32_t length = code->word() % 4096;
-    const std::uint32_t cut = length == 0 ? 0 : code->word() % length;
+    const std::uint32_t length = (form & 0x10) != 0 ? 0 : 1 + code->word() % 4096;
+    const std::uint32_t cut = code->word() % (length + 1);
     auto bytes = std::make_unique<std::uint8_t[]>(length);
     for (std::uint32_t i = 0; i < length; ++i) bytes[i] = static_cast<std::uint8_t>(i * form);
     const bwrt_span parts[] = {{bytes.get(), cut},
