@@ -51,8 +51,10 @@ bool BlockLane::verify_up_to(Flight* flight, std::uint64_t end) noexcept {
     if (flight->status != BWRT_OK) return false;
     if (flight->done_bytes >= end) return true;
     const auto bytes = static_cast<std::uint32_t>(end - flight->done_bytes);
-    if (verify(flight, bytes) == Verified::kWrong) flight->status = BWRT_E_CORRUPT;
-    return flight->status == BWRT_OK;
+    if (verify(flight, bytes) != Verified::kWrong) return true;
+    flight->status = BWRT_E_CORRUPT;
+    if (!flight->verifies) load_failed(flight, BWRT_E_CORRUPT, 0);
+    return false;
 }
 
 // The copy that he verified in is over, or was stopped: then the lane goes on.
@@ -62,8 +64,6 @@ void BlockLane::leader_ended(Flight* flight) noexcept {
         end_flight(flight);
     } else if (flight->verifies) {
         return;
-    } else if (flight->status != BWRT_OK) {
-        load_failed(flight, flight->status, 0);
     } else if (flight->done_bytes == flight->length_bytes) {
         verified(flight);
     } else {

@@ -8,8 +8,9 @@
 namespace bwrt::runtime {
 namespace {
 
-// How many of the oldest go one by one before whole slabs are emptied: with blocks of one length
-// the first has made room.
+// How many of the oldest go one by one before all slabs are looked through for one that can be
+// emptied: with blocks of one length the first has made room.  Where there is none, because in each
+// lies a block whose child lies in another, the more of the oldest go, leaves first, each time.
 constexpr std::uint32_t kOldestFirst = 8;
 
 }  // namespace
@@ -37,17 +38,23 @@ bool HostTier::evict_one(planner::Tick now, TierOwner* owner) noexcept {
 
 std::uint32_t HostTier::place_for(std::uint32_t number, std::uint32_t bytes, planner::Tick now,
                                   TierOwner* owner) noexcept {
-    std::uint32_t place = places_.arena().allocate(bytes, number);
-    for (std::uint32_t i = 0; place == kNoPlace && i < kOldestFirst; ++i) {
-        if (!evict_one(now, owner)) break;
-        place = places_.arena().allocate(bytes, number);
+    Arena& arena = places_.arena();
+    std::uint32_t place = arena.allocate(bytes, number);
+    for (std::uint32_t most = kOldestFirst; place == kNoPlace; most *= 2) {
+        bool left = true;
+        for (std::uint32_t i = 0; place == kNoPlace && left && i < most; ++i) {
+            left = evict_one(now, owner);
+            if (left) place = arena.allocate(bytes, number);
+        }
+        if (place != kNoPlace) break;
+        const std::vector<std::uint32_t>& going = arena.evictees(bytes, *this);
+        if (going.empty() && !left) break;
+        for (std::size_t i = going.size(); i > 0; --i) {
+            owner->let_go(going[i - 1], planner::Verdict::kOldest);
+        }
+        place = arena.allocate(bytes, number);
     }
-    if (place != kNoPlace) return place;
-    const std::vector<std::uint32_t>& going = places_.arena().evictees(bytes, *this);
-    for (std::size_t i = going.size(); i > 0; --i) {
-        owner->let_go(going[i - 1], planner::Verdict::kOldest);
-    }
-    return places_.arena().allocate(bytes, number);
+    return place;
 }
 
 // A number and room for the block; false when there is none.

@@ -311,8 +311,9 @@ struct HalfDone {
     }
 };
 
-constexpr std::uint64_t kEarly = 2 * kChunk;  // in the first turn
-constexpr std::uint64_t kLate = kLong - 1;    // in the last
+constexpr std::uint64_t kEarly = kChunk;     // in the first turn
+constexpr std::uint64_t kSoon = 3 * kChunk;  // in the second
+constexpr std::uint64_t kLate = kLong - 1;   // in the last
 constexpr std::uint64_t kMiddle = 9 * kChunk;
 
 bwrt_status outcome_of(std::uint64_t rotten_at) {
@@ -376,7 +377,7 @@ void who_is_ended_while_it_verifies_leaves_no_rotten_block(void** state) {
 void who_comes_while_another_verifies_shares_its_read(void** state) {
     std::uint32_t chain = 0;
     for (const StoreOf& store : {kDiskOnly, kBoth}) {
-        for (const std::uint64_t rotten_at : {kNowhere, kEarly, kMiddle, kLate}) {
+        for (const std::uint64_t rotten_at : {kNowhere, kSoon, kMiddle, kLate}) {
             HalfDone half(world_of(state), store, ++chain, rotten_at);
             half.start();
             Request other(half.world, BWRT_OP_GET, half.key, 1, kLong);
@@ -403,12 +404,30 @@ void who_comes_while_another_verifies_shares_its_read(void** state) {
     }
 }
 
+// Whose copy stands still meanwhile, but for its sixteenth: somebody else's is as urgent.
 void who_comes_and_is_more_urgent_does_not_wait_for_who_verifies(void** state) {
+    const Bytes from(8 * kMib, 1);
+    Bytes to(from.size());
+    bwrt_operation copy = {};
+    copy.kind = BWRT_OP_COPY;
+    copy.source = copy.target = BWRT_PROCESS_MEMORY;
+    copy.source_offset_bytes = reinterpret_cast<std::uintptr_t>(from.data());
+    copy.target_offset_bytes = reinterpret_cast<std::uintptr_t>(to.data());
+    copy.length_bytes = from.size();
+    bwrt_wave urgent = {};
+    urgent.struct_size = sizeof urgent;
+    urgent.operations = &copy;
+    urgent.operation_count = 1;
+    urgent.operation_bytes = sizeof copy;
+    urgent.priority = BWRT_PRIORITY_URGENT;
     std::uint32_t chain = 0;
     for (const StoreOf& store : {kDiskOnly, kBoth}) {
         HalfDone half(world_of(state), store, ++chain, kNowhere);
         half.get.wave.priority = BWRT_PRIORITY_BACKGROUND;
         half.start();
+        bwrt_handle copying = 0;
+        assert_int_equal(bwrt_submit_wave(half.world->runtime, &urgent, &copying, nullptr),
+                         BWRT_OK);
         Request other(half.world, BWRT_OP_GET, half.key, 1, kLong);
         other.wave.priority = BWRT_PRIORITY_URGENT;
 
@@ -418,6 +437,9 @@ void who_comes_and_is_more_urgent_does_not_wait_for_who_verifies(void** state) {
         assert_int_equal(half.get.memory[kLong - 1], kUntouched);
         assert_int_equal(half.get.finish(), BWRT_OK);
         assert_true(half.get.holds(0));
+        bwrt_completion copied;
+        assert_int_equal(bwrt_wait(half.world->runtime, copying, kPatienceNs, &copied, nullptr),
+                         BWRT_OK);
         half.end();
     }
 }
@@ -425,7 +447,7 @@ void who_comes_and_is_more_urgent_does_not_wait_for_who_verifies(void** state) {
 void who_verifies_may_go_while_others_wait(void** state) {
     std::uint32_t chain = 0;
     for (const StoreOf& store : {kDiskOnly, kBoth}) {
-        for (const std::uint64_t rotten_at : {kNowhere, kEarly, kLate}) {
+        for (const std::uint64_t rotten_at : {kNowhere, kSoon, kLate}) {
             HalfDone half(world_of(state), store, ++chain, rotten_at);
             half.start();
             Request other(half.world, BWRT_OP_GET, half.key, 1, kLong);
@@ -442,6 +464,27 @@ void who_verifies_may_go_while_others_wait(void** state) {
             assert_int_equal(half.read_count(), 1);
             half.end();
         }
+    }
+}
+
+// Though the copy that found it has not run out.
+void who_comes_when_it_was_found_rotten_finds_it_gone(void** state) {
+    std::uint32_t chain = 0;
+    for (const StoreOf& store : {kDiskOnly, kBoth}) {
+        HalfDone half(world_of(state), store, ++chain, kEarly);
+        half.start();
+
+        assert_int_equal(look_up(half.world, half.key).of[0].state, BWRT_LOOKUP_MISS);
+        Request writer(half.world, BWRT_OP_PUT, half.key, 1, kLong);
+        assert_int_equal(writer.run(), BWRT_OK);
+        assert_int_equal(writer.results[0].flags & BWRT_RESULT_PRESENT, 0);
+        assert_int_equal(get(half.world, half.key, 1, kLong), BWRT_OK);
+
+        assert_int_equal(half.get.finish(), BWRT_E_CORRUPT);
+        assert_true(half.is_as_far_as_it_says());
+        assert_int_equal(get(half.world, half.key, 1, kLong), BWRT_OK);
+        assert_int_equal(sample_store(half.world).corrupt_count, 1);
+        half.end();
     }
 }
 
@@ -462,7 +505,7 @@ constexpr Comer kComers[] = {
 void whoever_comes_while_a_get_verifies_is_answered(void** state) {
     std::uint32_t chain = 0;
     for (const Comer& comer : kComers) {
-        for (const std::uint64_t rotten_at : {kNowhere, kEarly, kLate}) {
+        for (const std::uint64_t rotten_at : {kNowhere, kSoon, kLate}) {
             HalfDone half(world_of(state), kBoth, ++chain, rotten_at);
             half.start();
             Request other(half.world, comer.kind, half.key, 1, kLong);
@@ -499,6 +542,7 @@ const CMUnitTest kTurns[] = {
     IN_BLOCK_WORLD(who_comes_while_another_verifies_shares_its_read),
     IN_BLOCK_WORLD(who_comes_and_is_more_urgent_does_not_wait_for_who_verifies),
     IN_BLOCK_WORLD(who_verifies_may_go_while_others_wait),
+    IN_BLOCK_WORLD(who_comes_when_it_was_found_rotten_finds_it_gone),
     IN_BLOCK_WORLD(whoever_comes_while_a_get_verifies_is_answered),
 };
 

@@ -367,6 +367,29 @@ void a_long_block_finds_room_among_short_ones(void** state) {
     assert_int_equal(hit_count(world, {3, 0}, kRoom), kRoom);
 }
 
+// In each slab lies a block whose child lies in another, so none can be emptied as it is.
+void blocks_of_another_length_find_room_among_chains(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    for (const auto& [before, after] : {std::pair{16u << 10, 64u << 10}, {128u << 10, 64u << 10}}) {
+        const auto count = static_cast<std::uint32_t>(15 * kMib / (before + 4096));
+        for (std::uint32_t chain = 0; chain < 4; ++chain) {
+            assert_int_equal(put(world, {before + chain, 0}, 1, before), BWRT_OK);
+        }
+        for (std::uint32_t i = 1; i < count / 4; ++i) {
+            for (std::uint32_t chain = 0; chain < 4; ++chain) {
+                assert_int_equal(put(world, {before + chain, i}, 1, before), BWRT_OK);
+            }
+        }
+        later(world);
+        for (std::uint32_t i = 0; i < 100; ++i) {
+            assert_int_equal(put(world, {after + i, 0}, 1, after), BWRT_OK);
+        }
+        assert_int_equal(hit_count(world, {after + 99, 0}, 1), 1);
+        later(world);
+    }
+}
+
 // Numbers run out before bytes do.
 void more_blocks_than_are_known_at_a_time_let_others_go(void** state) {
     BlockWorld* world = world_of(state);
@@ -437,6 +460,7 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(as_many_are_leased_as_there_are_leases),
     IN_BLOCK_WORLD(a_leased_block_can_be_dropped),
     IN_BLOCK_WORLD(a_long_block_finds_room_among_short_ones),
+    IN_BLOCK_WORLD(blocks_of_another_length_find_room_among_chains),
     IN_BLOCK_WORLD(more_blocks_than_are_known_at_a_time_let_others_go),
     IN_BLOCK_WORLD(who_is_asked_for_alone_is_his_parents_child_in_every_tier),
 };
