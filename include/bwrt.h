@@ -188,7 +188,8 @@ typedef struct bwrt_store {
     uint64_t host_bytes;     /* of the host tier; 0: none */
     uint64_t transit_bytes;  /* memory that blocks pass through on their way to and from the disk,
                                 beside the host tier; 0: 128 MiB, or none without directories */
-    uint64_t write_bytes_per_day; /* to the disk, for the life of flash; 0: as many as come */
+    uint64_t write_bytes_per_day; /* to the disk, for the life of flash; a restart begins no new
+                                     day; 0: as many as come */
     uint32_t directory_count;     /* 0: no disk tier; up to 16 */
     uint32_t block_count_max;     /* known at a time; 0: 1,048,576; up to 2^27; some 150 bytes each */
     uint32_t block_bytes_max;     /* up to 256 MiB, and an eighth of each memory above; 0: that, or
