@@ -87,6 +87,12 @@ class Recovery final : public LogReader {
     void restart() noexcept override;
     void take(const Record& record) noexcept override;
 
+    // Behind the log: there is no file of that segment, and so nothing of what the log says is in
+    // it.
+    void lose_segment(std::uint32_t segment) noexcept {
+        begin_segment(segment, segments_.generation_of(segment));
+    }
+
     [[nodiscard]] const RecoveryCounts& counts() const noexcept { return counts_; }
     [[nodiscard]] const BudgetMark& budget() const noexcept { return budget_; }
 

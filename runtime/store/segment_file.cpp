@@ -180,6 +180,25 @@ bwrt_status open_segment(int directory_fd, std::uint32_t number, std::uint64_t l
     return BWRT_OK;
 }
 
+bwrt_status list_segments(int directory_fd, std::vector<std::uint32_t>* numbers_out,
+                          const ErrorSink& sink) {
+    std::vector<std::string> names;
+    if (!list_directory(directory_fd, &names)) {
+        const int os_code = errno;
+        return fail_os(sink, status_of_io_errno(os_code), os_code, kField, "segments: %s",
+                       errno_name(os_code));
+    }
+    numbers_out->clear();
+    for (const std::string& name : names) {
+        unsigned number = 0;
+        if (std::sscanf(name.c_str(), "segment.%8x", &number) == 1 &&
+            name == SegmentName(number).text) {
+            numbers_out->push_back(number);
+        }
+    }
+    return BWRT_OK;
+}
+
 bwrt_status remove_segment(int directory_fd, std::uint32_t number, const ErrorSink& sink) {
     const SegmentName name(number);
     if (unlinkat(directory_fd, name.text, 0) == 0 || errno == ENOENT) return BWRT_OK;

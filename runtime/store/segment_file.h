@@ -18,6 +18,7 @@
 #include <sys/vfs.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "runtime/status.h"
 #include "runtime/store/root.h"
@@ -56,6 +57,10 @@ extern const FileSystemCalls kFileSystemCalls;
 bwrt_status open_segment(int directory_fd, std::uint32_t number, std::uint64_t length_bytes,
                          Access access, OpenFile* file_out, SegmentReport* report_out,
                          const ErrorSink& sink, const FileSystemCalls& calls = kFileSystemCalls);
+
+// Of the segments whose files are there, in no order.  Nothing but what a writer named counts.
+bwrt_status list_segments(int directory_fd, std::vector<std::uint32_t>* numbers_out,
+                          const ErrorSink& sink);
 
 // BWRT_OK also when there was none.  Its space comes back when nobody has it open.
 bwrt_status remove_segment(int directory_fd, std::uint32_t number, const ErrorSink& sink);

@@ -172,6 +172,7 @@ class Store {
                           std::uint64_t count_max) noexcept;
     bwrt_status open_log(const LogReport& report, const ErrorSink& sink);
     bwrt_status open_log_region(const OpenFile& file, const ErrorSink& sink);
+    bwrt_status match_segments(Recovery* recovery, const ErrorSink& sink);
     bwrt_status open_segments(const ErrorSink& sink);
     void restore(Found* found) noexcept;
     void tell(std::uint32_t kind, std::uint32_t tier, std::uint32_t reason,

@@ -71,6 +71,29 @@ bwrt_status Store::open_segment_region(std::uint32_t segment, Access access,
     return BWRT_OK;
 }
 
+// What a larger budget left behind this one goes at once, and with it the blocks that the log has
+// there; a budget that is larger again finds the log still saying so, and no files.
+bwrt_status Store::match_segments(Recovery* recovery, const ErrorSink& sink) {
+    std::vector<bool> has_file(Segments::kDirectoryCountMax * Segments::kCountMax);
+    std::vector<std::uint32_t> numbers;
+    for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+        const int directory = shards_[i].directory.fd();
+        if (const bwrt_status status = list_segments(directory, &numbers, sink)) return status;
+        for (const std::uint32_t segment : numbers) {
+            if (Segments::directory_of(segment) != i) continue;  // none of ours
+            if (segments_->exists(segment)) {
+                has_file[segment] = true;
+            } else if (const bwrt_status status = remove_segment(directory, segment, sink)) {
+                return status;
+            }
+        }
+    }
+    segments_->for_each([&](std::uint32_t segment) {
+        if (!has_file[segment]) recovery->lose_segment(segment);
+    });
+    return BWRT_OK;
+}
+
 // Those with blocks.  One that cannot be opened fails its reads, and so its blocks one by one; but
 // none is given up because this process may not have more files open.
 bwrt_status Store::open_segments(const ErrorSink& sink) {

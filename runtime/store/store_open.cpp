@@ -237,6 +237,7 @@ bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
                     "%zu tenants have blocks here: the limit is %u", spaces_.count(),
                     tenant_count_max_);
     }
+    if (const bwrt_status status = match_segments(&recovery, sink)) return status;
     segments_->settle();
     DiskTierLimits limits;
     limits.entry_count = checked.block_count_max;

@@ -178,6 +178,59 @@ void a_segment_that_others_changed_before_it_was_opened_costs_its_blocks(void** 
     }
 }
 
+// ---- budgets
+
+// Which of so many blocks of 1 MiB are there, and right; none may fail otherwise.
+std::uint32_t count_right(BlockWorld* world, std::uint32_t count) {
+    std::uint32_t right = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const bwrt_status status = get(world, {i, 0}, 1, 1 * kMib);
+        if (status == BWRT_OK) ++right;
+        if (status != BWRT_OK) assert_int_equal(status, BWRT_E_MISS);
+    }
+    return right;
+}
+
+void a_smaller_budget_is_kept_from_the_first_moment_on(void** state) {
+    BlockWorld* world = world_of(state);
+    constexpr std::uint32_t kCount = 160;
+    const StoreOf large(0, 2 * kDiskBytes);
+    world->open(large);
+    put_chains(world, kCount, 1 * kMib);
+    put_bytes("s/shards/0/segment.0000000f.kept", "not a writer's");
+    put_bytes("s/shards/0/segment.00001000", "of the next directory");
+    assert_true(segments().size() > 9);
+    world->open_again(kDiskOnly);
+
+    assert_true(disk_bytes_of("s") <= kDiskBytes);
+    std::vector<std::string> left = segments();
+    assert_true(left.size() <= 9);  // seven, and those two
+    assert_int_equal(std::count(left.begin(), left.end(), "s/shards/0/segment.00001000"), 1);
+    assert_int_equal(std::count(left.begin(), left.end(), "s/shards/0/segment.0000000f.kept"), 1);
+    const std::uint32_t right = count_right(world, kCount);
+    assert_true(right >= 60 && right <= 112);
+    world->open_again(large);  // the log still says what was in the others
+    const bwrt_store_counters counters = sample_store(world);
+    assert_int_equal(counters.disk.block_count, right);
+    assert_int_equal(count_right(world, kCount), right);
+    put_chains(world, kCount, 1 * kMib);
+    assert_true(count_right(world, kCount) > right);
+    assert_int_equal(sample_store(world).failed_count + sample_store(world).corrupt_count, 0);
+}
+
+// As where more directories leave each fewer places.
+void a_segment_behind_the_last_is_removed(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kDiskOnly);
+    assert_int_equal(put(world, {1, 0}), BWRT_OK);
+    world->close();
+    const std::string beyond = "s/shards/0/segment.00000007";  // the eighth of seven
+    std::filesystem::copy_file(segments()[0], beyond);
+    world->open(kDiskOnly);
+    assert_false(std::filesystem::exists(beyond));
+    assert_int_equal(get(world, {1, 0}), BWRT_OK);
+}
+
 // ---- folders
 
 void a_folder_that_holds_something_else_is_left_alone(void** state) {
@@ -262,6 +315,7 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(sums_that_have_changed_are_seen),
     IN_BLOCK_WORLD(another_blocks_bytes_are_not_taken_for_it),
     IN_BLOCK_WORLD(what_was_damaged_between_two_processes_is_seen),
+    IN_BLOCK_WORLD(a_segment_behind_the_last_is_removed),
     IN_BLOCK_WORLD(a_folder_that_holds_something_else_is_left_alone),
     IN_BLOCK_WORLD(a_newer_or_damaged_format_is_left_alone),
     IN_BLOCK_WORLD(a_second_writer_is_told_who_the_first_one_is),
@@ -272,6 +326,7 @@ const CMUnitTest kTests[] = {
 const CMUnitTest kTestsOnce[] = {
     IN_BLOCK_WORLD(a_segment_that_others_change_while_it_is_open_costs_its_blocks),
     IN_BLOCK_WORLD(a_segment_that_others_changed_before_it_was_opened_costs_its_blocks),
+    IN_BLOCK_WORLD(a_smaller_budget_is_kept_from_the_first_moment_on),
 };
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 
@@ -385,6 +386,23 @@ void a_segment_that_is_removed_is_gone(void**) {
     assert_non_null(std::strstr(error.message, kName));
 }
 
+void of_all_names_only_those_of_segments_are_numbers(void**) {
+    for (const char* name : {"segment.00000000", "segment.00001a2b", "segment.ffffffff"}) {
+        put_bytes(name, "a segment");
+    }
+    for (const char* name : {"segment.1a2b", "segment.00001A2C", "segment.00001a2d.old",
+                             "segment.0x001a2e", "segment.", "log.0000000000000001", "lock"}) {
+        put_bytes(name, "something else");
+    }
+    std::vector<std::uint32_t> numbers = {7};
+    assert_int_equal(list_segments(directory.fd(), &numbers, {}), BWRT_OK);
+    std::sort(numbers.begin(), numbers.end());
+    assert_true(numbers == (std::vector<std::uint32_t>{0, kNumber, 0xFFFFFFFF}));
+    bwrt_error error = {};
+    assert_int_equal(list_segments(-1, &numbers, {&error}), BWRT_E_IO);
+    assert_int_equal(error.os_code, EBADF);
+}
+
 }  // namespace
 
 #define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter, leave_folder)
@@ -407,6 +425,7 @@ int main() {
         IN_A_FOLDER(a_layout_that_is_refused_is_told_and_done_without),
         IN_A_FOLDER(elsewhere_the_report_says_where),
         IN_A_FOLDER(a_segment_that_is_removed_is_gone),
+        IN_A_FOLDER(of_all_names_only_those_of_segments_are_numbers),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
