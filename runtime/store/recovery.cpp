@@ -8,14 +8,16 @@
 namespace bwrt::runtime {
 
 // A process has a handful of tenants.
-std::uint16_t Spaces::number_of(std::uint64_t space) {
+std::uint16_t Spaces::find(std::uint64_t space) const noexcept {
     const auto found = std::find(spaces_.begin(), spaces_.end(), space);
-    if (found == spaces_.end()) {
-        if (spaces_.size() == kNone) return kNone;
-        spaces_.push_back(space);
-        return static_cast<std::uint16_t>(spaces_.size() - 1);
-    }
-    return static_cast<std::uint16_t>(found - spaces_.begin());
+    return found == spaces_.end() ? kNone : static_cast<std::uint16_t>(found - spaces_.begin());
+}
+
+std::uint16_t Spaces::number_of(std::uint64_t space) {
+    const std::uint16_t known = find(space);
+    if (known != kNone || spaces_.size() == kNone) return known;
+    spaces_.push_back(space);
+    return static_cast<std::uint16_t>(spaces_.size() - 1);
 }
 
 SpaceNumbers::SpaceNumbers(const Spaces& spaces) {

@@ -30,6 +30,8 @@ class Spaces {
 
     // The number, a new one when the space is new; kNone when there are 65,535.
     [[nodiscard]] std::uint16_t number_of(std::uint64_t space);
+    // kNone for one that is not there.
+    [[nodiscard]] std::uint16_t find(std::uint64_t space) const noexcept;
     [[nodiscard]] std::uint64_t space_of(std::uint16_t number) const noexcept {
         return spaces_[number];
     }

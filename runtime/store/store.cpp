@@ -26,9 +26,13 @@ bwrt_status Store::set_tenant(const bwrt_tenant& given, const ErrorSink& sink) {
                         ull(given.number));
         }
         if (tenant == nullptr) {
-            const std::uint16_t index = spaces_.number_of(keys.space());
-            share_spaces();
-            if (index < tenant_count_max_) tenant = tenants_->add(given.number, index, keys);
+            // One that is refused has no number: nothing would ever give it back.
+            std::uint16_t index = spaces_.find(keys.space());
+            if (index == Spaces::kNone && spaces_.count() < tenant_count_max_) {
+                index = spaces_.number_of(keys.space());
+                share_spaces();
+            }
+            if (index != Spaces::kNone) tenant = tenants_->add(given.number, index, keys);
             if (tenant == nullptr) {
                 return fail(sink, BWRT_E_AGAIN, "store.tenant_count_max",
                             "%u tenants have blocks here already", tenant_count_max_);

@@ -395,6 +395,34 @@ void a_tenants_blocks_are_found_by_who_knows_its_secret(void** state) {
     assert_true(reader.holds_all());
 }
 
+void a_tenant_that_is_known_has_its_place_however_many_are_refused(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf two = kDiskOnly;
+    two.store.tenant_count_max = 2;
+    world->open(two);
+    set_tenant(world, 5, 0);
+    Request writer(world, BWRT_OP_PUT, {1, 0}, 1);
+    writer.wave.tenant = 5;
+    assert_int_equal(writer.run(), BWRT_OK);
+    world->open_again(two);
+
+    unsigned char secret[32] = {};
+    bwrt_tenant tenant = {};
+    tenant.struct_size = sizeof tenant;
+    tenant.secret = secret;
+    for (std::uint32_t i = 0; i < 1000; ++i) {
+        tenant.number = 10 + i % 3;
+        std::memcpy(secret, &i, sizeof i);
+        assert_int_equal(bwrt_tenant_set(world->runtime, &tenant, &world->error), BWRT_E_AGAIN);
+        assert_string_equal(world->error.field, "store.tenant_count_max");
+    }
+    set_tenant(world, 5, 0);
+    Request reader(world, BWRT_OP_GET, {1, 0}, 1);
+    reader.wave.tenant = 5;
+    assert_int_equal(reader.run(), BWRT_OK);
+    assert_true(reader.holds_all());
+}
+
 void blocks_lie_in_all_directories(void** state) {
     BlockWorld* world = world_of(state);
     StoreOf three = kDiskOnly;
@@ -432,6 +460,7 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(a_durable_put_waits_for_its_flush),
     IN_BLOCK_WORLD(what_had_a_time_to_live_has_it_in_the_next_process),
     IN_BLOCK_WORLD(a_tenants_blocks_are_found_by_who_knows_its_secret),
+    IN_BLOCK_WORLD(a_tenant_that_is_known_has_its_place_however_many_are_refused),
     IN_BLOCK_WORLD(blocks_lie_in_all_directories),
 };
 

@@ -261,6 +261,9 @@ void spaces_keep_their_numbers(void**) {
     assert_int_equal(spaces.number_of(5), 1);
     assert_int_equal(spaces.number_of(77), 0);
     assert_true(spaces.space_of(1) == 5);
+    assert_int_equal(spaces.find(5), 1);
+    assert_int_equal(spaces.find(6), Spaces::kNone);
+    assert_int_equal(spaces.count(), 2);  // who is only looked for gets no number
     for (std::uint64_t space = 100; spaces.count() < Spaces::kNone; ++space) {
         assert_int_not_equal(spaces.number_of(space), Spaces::kNone);
         if (spaces.count() == 2000) break;  // the search is linear
