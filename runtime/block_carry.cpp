@@ -17,11 +17,13 @@ namespace bwrt::runtime {
 void BlockLane::attach_own() noexcept {
     const std::uint32_t first = tables_.regions.count_max();
     for (std::uint32_t i = 0; i < tables_.regions.own_count(); ++i) {
-        static_cast<void>(attach(first + i));
+        const bool attached = attach(first + i);
+        if (i == Store::kLogSlot && store_->has_disk() && !attached) store_->disk().log().stop();
     }
 }
 
-// As regions of callers are (control.cpp), on the driver.
+// As regions of callers are (control.cpp), on the driver.  A file that is not attached is not open:
+// nothing of it is left, and whoever wants it opens it again.
 bool BlockLane::attach(std::uint32_t slot) noexcept {
     Region& region = tables_.regions.at(slot);
     if (region.generation == 0) return false;
@@ -35,7 +37,10 @@ bool BlockLane::attach(std::uint32_t slot) noexcept {
     if (file.direct_fd >= 0) {
         file.direct_file = file.direct_attached = backend_.attach_file(file.direct_fd);
     }
-    return file.file >= 0;
+    if (file.file >= 0) return true;
+    if (file.direct_attached >= 0) backend_.detach_file(file.direct_attached);
+    tables_.regions.remove(slot);
+    return false;
 }
 
 bool BlockLane::is_open(std::uint32_t segment) const noexcept {
@@ -47,7 +52,11 @@ bool BlockLane::is_open(std::uint32_t segment) const noexcept {
 }
 
 void BlockLane::SegmentJob::run() noexcept {
-    status = store->open_segment_region(segment, Access::kCreate, {&error, BWRT_NONE});
+    try {
+        status = store->open_segment_region(segment, Access::kCreate, {&error, BWRT_NONE});
+    } catch (const std::bad_alloc&) {
+        status = BWRT_E_NOMEM;
+    }
 }
 
 // The first that is written to a segment has its file made; the others wait for that, too.

@@ -4,6 +4,7 @@
 // When it is opened, or by the janitor's thread.
 
 #include <cerrno>
+#include <new>
 
 #include "runtime/boundary.h"
 #include "runtime/store/segment_file.h"
@@ -24,10 +25,13 @@ bwrt_status Store::begin_compaction(std::uint64_t settled_bytes) noexcept {
                               next_log_number_++, spaces_);
 }
 
-bwrt_status Store::switch_log() noexcept {
+// With an error the log has no region any more.
+bwrt_status Store::switch_log() noexcept try {
     const OpenFile file = compaction_->take_file();
     regions_->remove(own_slot(kLogSlot));
     return open_log_region(file, {nullptr, BWRT_NONE});
+} catch (const std::bad_alloc&) {
+    return BWRT_E_NOMEM;
 }
 
 bwrt_status Store::open_log_region(const OpenFile& file, const ErrorSink& sink) {

@@ -75,6 +75,7 @@ bwrt_status BlockWorld::try_open(const StoreOf& given) {
     bwrt_config config = config_of_mode();
     config.store = &described.store;
     storage = new ScriptedStorage(fault_mode_now->storage);
+    storage->refused_file_count = refused_file_count;
     if (clock == nullptr) clock = new MovableClock;
     runtime::World seams;
     seams.storage = storage;

@@ -74,6 +74,7 @@ struct BlockWorld {
     MovableClock* clock = nullptr;
     runtime::Janitor* janitor = nullptr;  // the runtime's own when null
     void* folder = nullptr;
+    std::uint32_t refused_file_count = 0;  // when it is opened: attachments that are refused
 
     bwrt_status try_open(const StoreOf& given);
     void open(const StoreOf& given);

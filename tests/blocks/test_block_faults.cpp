@@ -283,6 +283,47 @@ void carrying_and_dropping_wait_for_the_log(void** state) {
     assert_int_equal(sample_store(world).disk.block_count, kept.size());
 }
 
+std::size_t open_file_count() {
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
+}
+
+// With a buffered and a direct one each, of which the first is refused.
+void a_segment_that_no_backend_takes_leaves_nothing_open(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kDiskOnly);
+    settle(world);
+    const std::uint32_t attached = world->storage->file_count();
+    const std::size_t open = open_file_count();
+    for (std::uint32_t i = 0; i < 4; ++i) {
+        world->storage->refused_file_count = 1;
+        assert_int_equal(put_to(world, BWRT_TIER_DISK, {i, 0}), BWRT_E_AGAIN);
+        assert_int_equal(world->storage->file_count(), attached);
+        assert_int_equal(open_file_count(), open);
+    }
+    assert_int_equal(put_to(world, BWRT_TIER_DISK, {1, 0}), BWRT_OK);
+    assert_int_equal(get(world, {1, 0}), BWRT_OK);
+}
+
+void a_log_that_no_backend_takes_is_as_one_that_cannot_be_written(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kDiskOnly);
+    assert_int_equal(put(world, {1, 0}), BWRT_OK);
+    world->close();
+    world->refused_file_count = 1;
+    world->open(kDiskOnly);
+
+    assert_int_equal(get(world, {1, 0}), BWRT_OK);
+    assert_int_not_equal(put_to(world, BWRT_TIER_DISK, {2, 0}), BWRT_OK);
+    assert_int_equal(get(world, {2, 0}), BWRT_E_MISS);
+    world->refused_file_count = 2;  // and the segment
+    world->open_again(kDiskOnly);
+    assert_int_equal(get(world, {1, 0}), BWRT_E_IO);
+    world->refused_file_count = 0;
+    world->open_again(kDiskOnly);
+    assert_int_equal(get(world, {1, 0}), BWRT_OK);
+}
+
 const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(a_block_that_cannot_be_read_is_gone_and_the_others_are_not),
     IN_BLOCK_WORLD(all_who_wait_for_a_read_that_fails_are_told),
@@ -293,6 +334,8 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(a_flush_that_fails_is_told_and_not_tried_again),
     IN_BLOCK_WORLD(a_log_that_cannot_be_written_leaves_reading_and_memory),
     IN_BLOCK_WORLD(carrying_and_dropping_wait_for_the_log),
+    IN_BLOCK_WORLD(a_segment_that_no_backend_takes_leaves_nothing_open),
+    IN_BLOCK_WORLD(a_log_that_no_backend_takes_is_as_one_that_cannot_be_written),
 };
 
 }  // namespace

@@ -89,6 +89,7 @@ class ScriptedStorage final : public runtime::StorageBackend {
     std::atomic<bool> shuffles{false};             // results come in another order, later
     std::atomic<std::uint32_t> stranger_count{0};  // answers to come that nobody asked for
     std::uint64_t random = 1;
+    std::atomic<std::uint32_t> refused_file_count{0};  // attachments to come that are refused
 
     // What was held goes its way.
     void let_go() {
@@ -101,8 +102,22 @@ class ScriptedStorage final : public runtime::StorageBackend {
     }
     [[nodiscard]] std::uint64_t cancel_count() const { return cancel_count_.load(); }
 
-    std::int32_t attach_file(int fd) noexcept override { return inner_->attach_file(fd); }
-    void detach_file(std::int32_t file) noexcept override { inner_->detach_file(file); }
+    // Those that are attached now.
+    [[nodiscard]] std::uint32_t file_count() const { return file_count_.load(); }
+
+    std::int32_t attach_file(int fd) noexcept override {
+        if (refused_file_count.load() != 0) {
+            refused_file_count.fetch_sub(1);
+            return -ENFILE;
+        }
+        const std::int32_t file = inner_->attach_file(fd);
+        if (file >= 0) file_count_.fetch_add(1);
+        return file;
+    }
+    void detach_file(std::int32_t file) noexcept override {
+        file_count_.fetch_sub(1);
+        inner_->detach_file(file);
+    }
     std::int32_t attach_buffer(void* address, std::size_t bytes) noexcept override {
         return inner_->attach_buffer(address, bytes);
     }
@@ -210,6 +225,7 @@ class ScriptedStorage final : public runtime::StorageBackend {
     std::atomic<bool> letting_go_{false};
     std::atomic<std::uint64_t> held_count_{0}, cancel_count_{0};
     std::atomic<std::uint64_t> counts_[3] = {};
+    std::atomic<std::uint32_t> file_count_{0};
 };
 
 // The system's clock, until a test sets it forward or stops it: an hour that a deadline leaves is
