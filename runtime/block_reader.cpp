@@ -94,6 +94,7 @@ bool BlockReader::turn(std::uint64_t now_ns) noexcept {
     now_ns_ = now_ns;
     if (!verifying_.is_empty()) verify_some();
     reap_jobs();
+    refresh_if_wanted();
     if (retry_) {
         retry_ = false;
         place_stalled();
@@ -101,6 +102,12 @@ bool BlockReader::turn(std::uint64_t now_ns) noexcept {
                        [this](Wave* wave) { resolved(wave); });
     }
     return has_work();
+}
+
+void BlockReader::look(std::uint64_t now_ns) noexcept {
+    now_ns_ = now_ns;
+    reap_jobs();
+    refresh_if_wanted();
 }
 
 // ---- a task

@@ -13,7 +13,7 @@
 // may be a new one of that name, and only then the block is corrupt.
 //
 // A block that is seen nowhere may be in a shard that came a moment ago: then a job looks for
-// shards, and the GET waits for it.
+// shards, and the GET waits for it.  So it does for lookups, which do not.
 //
 //   block_reader.cpp           tasks: begin, copy, end, stop
 //   block_reader_load.cpp      blocks on their way: looked for, read, verified
@@ -44,6 +44,8 @@ class BlockReader final : public BlockService, private OwnIoOwner {
     void stop(Wave* wave) noexcept override;
     void finish(const Wave&) noexcept override {}
     bool turn(std::uint64_t now_ns) noexcept override;
+    void look(std::uint64_t now_ns) noexcept override;
+    void rest() noexcept override { rests_ = true; }
     [[nodiscard]] bool has_work() const noexcept override {
         return !verifying_.is_empty() || (retry_ && (!starved_.is_empty() || !stalled_.is_empty()));
     }
@@ -169,6 +171,10 @@ class BlockReader final : public BlockService, private OwnIoOwner {
         return static_cast<std::uint32_t>(flight - flights_.data());
     }
 
+    // Shards.
+    void start_refresh() noexcept;
+    void refresh_if_wanted() noexcept;
+
     // Segments.
     [[nodiscard]] bool take_slot(Flight* flight) noexcept;
     [[nodiscard]] Slot* slot_of(const Sighting& where) noexcept;
@@ -200,6 +206,7 @@ class BlockReader final : public BlockService, private OwnIoOwner {
     FlightList verifying_;
     FlightList looking_;  // until a job has looked for shards
     FlightList stalled_;  // for want of memory or of a slot
+    bool rests_ = false;  // nobody is left who would see what comes
     Refresh refresh_;
     std::vector<std::unique_ptr<Slot>> slots_;
     std::uint64_t use_count_ = 0;

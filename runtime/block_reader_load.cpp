@@ -101,11 +101,20 @@ bool BlockReader::look_later(Flight* flight, const StoreView::Doubt& doubt) noex
     ++flight->look_count;
     flight->state = Flight::State::kLooking;
     looking_.push(flight);
-    if (refresh_.is_out) return true;
+    if (!refresh_.is_out) start_refresh();
+    return true;
+}
+
+void BlockReader::start_refresh() noexcept {
     refresh_.is_out = true;
     refresh_.now_ns = now_ns_;
+    view_.begin_look();
     janitor_->start(&refresh_);
-    return true;
+}
+
+void BlockReader::refresh_if_wanted() noexcept {
+    if (view_.look() != StoreView::Look::kWanted || refresh_.is_out || rests_) return;
+    start_refresh();
 }
 
 void BlockReader::look_again(Flight* flight) noexcept {

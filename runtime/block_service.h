@@ -28,6 +28,8 @@ class BlockService : public BlockCopies {
     // Everything that can be done now.  True while more is left.
     virtual bool turn(std::uint64_t now_ns) noexcept = 0;
     [[nodiscard]] virtual bool has_work() const noexcept = 0;
+    // Between turns: begins what somebody wants who cannot wait for the next one.
+    virtual void look(std::uint64_t /*now_ns*/) noexcept {}
     // When turn() has something to do whatever happens until then.
     [[nodiscard]] virtual std::uint64_t next_timer_ns() const noexcept { return kNeverNs; }
     // No wave will come any more: what is on its way ends, and nothing is begun for the store's own

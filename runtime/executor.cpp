@@ -269,6 +269,11 @@ void Executor::give_back_uses(Wave* wave) noexcept {
     }
 }
 
+void Executor::look() noexcept {
+    now_ns_ = clock_.now_ns();
+    blocks_->look(now_ns_);
+}
+
 void Executor::cancel_all() noexcept {
     for (std::uint32_t index = live_first_; index != kNoIndex;) {
         Wave* wave = &tables_.waves.at(index);

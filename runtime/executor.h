@@ -71,6 +71,7 @@ class Executor final : private WaveOwner {
     [[nodiscard]] Counters& counters() noexcept { return counters_; }
 
     // Driver only, like turn().
+    void look() noexcept;
     void accept_all() noexcept;
     void cancel_all() noexcept;
     void snapshot(bwrt_counters* counters_out, bwrt_route* routes_out) const noexcept;

@@ -59,6 +59,10 @@ class Progress {
     // Caller mode: drives as far as it goes without sleeping.  Thread mode: nothing.
     void drive_if_caller() noexcept;
 
+    // Somebody wants the store to look for shards, and does not wait for it: the driver does at its
+    // next turn, or, where nobody drives, this call has it begun.
+    void start_look(bool is_first) noexcept;
+
     // Runs `call` on the driver, or here when nobody drives, and returns when it has run.
     void run_on_driver(DriverCall* call) noexcept;
     template <typename Body>

@@ -161,6 +161,15 @@ void Progress::drive_if_caller() noexcept {
     put_baton_down();
 }
 
+void Progress::start_look(bool is_first) noexcept {
+    if (caller_mode_ && take_baton()) {
+        executor_->look();
+        put_baton_down();
+    } else if (is_first) {
+        storage_->wake();
+    }
+}
+
 void Progress::pass_time(std::int64_t timeout_ns) noexcept {
     const std::int64_t slice_ns = std::min(timeout_ns, kBatonRetryNs);
     if (caller_mode_ && take_baton()) {

@@ -99,8 +99,7 @@ class Runtime {
     [[nodiscard]] bool is_region_idle(std::uint32_t region_slot) noexcept;
     void log(std::int32_t level, const char* sentence) const noexcept;
     [[nodiscard]] std::uint64_t predict_pending_ns() const noexcept;
-    [[nodiscard]] std::uint32_t look_up_in_view(const Lookup& lookup,
-                                                bwrt_lookup_answer* answers) noexcept;
+    void look_for_shards(const StoreView::Doubt& doubt) noexcept;
 
     // All blocks there were when a reader of events began, until he has had them.
     struct Snapshot {

@@ -90,13 +90,11 @@ std::uint64_t Runtime::predict_pending_ns() const noexcept {
         clock_.now_ns(), tables_.load.queued_bytes[kLane].load(std::memory_order_relaxed), 0, rate);
 }
 
-// A second look is enough: what it finds was there a moment ago.
-std::uint32_t Runtime::look_up_in_view(const Lookup& lookup, bwrt_lookup_answer* answers) noexcept {
-    StoreView::Doubt doubt;
-    const std::uint32_t prefix_count = view_->look_up(lookup, answers, &doubt);
-    if (!doubt.missed && !doubt.retired) return prefix_count;
-    if (!view_->refresh_if_due(doubt, clock_.now_ns())) return prefix_count;
-    return view_->look_up(lookup, answers, &doubt);
+// For the next call: this one answers from what there is.
+void Runtime::look_for_shards(const StoreView::Doubt& doubt) noexcept {
+    if (!doubt.missed && !doubt.retired) return;
+    if (view_->look() == StoreView::Look::kUnderWay) return;
+    if (view_->is_due(doubt, clock_.now_ns())) progress_.start_look(view_->want_look());
 }
 
 bwrt_status Runtime::look_up(const bwrt_lookup_query& query, bwrt_lookup_answer* answers,
@@ -130,7 +128,9 @@ bwrt_status Runtime::look_up(const bwrt_lookup_query& query, bwrt_lookup_answer*
     }
     if (view_ != nullptr) {
         if (leased_count_out != nullptr) *leased_count_out = 0;
-        *prefix_count_out = look_up_in_view(lookup, answers);
+        StoreView::Doubt doubt;
+        *prefix_count_out = view_->look_up(lookup, answers, &doubt);
+        look_for_shards(doubt);
         return BWRT_OK;
     }
     const std::uint32_t prefix_count = runtime::look_up(
@@ -187,7 +187,7 @@ bwrt_status Runtime::events(std::uint64_t* cursor, bwrt_event* events, std::uint
     if (view_ != nullptr) {
         StoreView::Doubt doubt;
         doubt.missed = true;  // a shard may have come
-        view_->refresh_if_due(doubt, clock_.now_ns());
+        look_for_shards(doubt);
         view_->follow_events();
     }
     Events& stream = view_ != nullptr ? view_->events() : store_->events();

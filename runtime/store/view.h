@@ -7,9 +7,15 @@
 //   bwrt_lookup, any thread ──look_up()──┤   gate taken, asked, put back
 //   block reader, driver ─────find()─────┘
 //
-// A shard is attached when its index is found, and anew when that is retired, by whoever comes upon
-// a miss or upon a retired index: the calling thread of a lookup, or a job for the driver's GETs.
-// Who misses all the time looks every 100 ms.  What is attached no more stays mapped until nobody
+// A shard is attached when its index is found, and anew when that is retired.  Looking blocks, so a
+// job of the janitor's does it, on behalf of whoever comes upon a miss or upon a retired index: a
+// GET waits for it; a lookup and a reader of events, who wait for nobody, leave word and answer
+// from what there is.  Who misses all the time has it looked every 100 ms.
+//
+//   kNone ──want_look()──▶ kWanted ──begin_look(), driver──▶ kUnderWay ──refresh(), its end──▶
+//   kNone
+//
+// What is attached no more stays mapped until nobody
 // is inside: the place's gate says so (runtime/gate.h), whose generation is that of the life.
 //
 // What an index says is another process's: it is copied, checked and only then acted upon, and what
@@ -19,7 +25,6 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -82,10 +87,14 @@ class StoreView {
     // As look_up() of lookup.h, over all shards: the best that one of them says of each part.
     std::uint32_t look_up(const Lookup& lookup, bwrt_lookup_answer* answers,
                           Doubt* doubt_out) const noexcept;
-    // True when they were looked for, now.  Not when they were a moment ago, or another thread
-    // does.
-    bool refresh_if_due(const Doubt& doubt, std::uint64_t now_ns) noexcept;
     [[nodiscard]] bool is_due(const Doubt& doubt, std::uint64_t now_ns) const noexcept;
+    enum class Look : std::uint8_t { kNone, kWanted, kUnderWay };
+    [[nodiscard]] Look look() const noexcept { return look_.load(std::memory_order_acquire); }
+    // True for the first who wants one that is not under way.
+    bool want_look() noexcept {
+        Look none = Look::kNone;
+        return look_.compare_exchange_strong(none, Look::kWanted, std::memory_order_acq_rel);
+    }
 
     // ---- under the control plane's mutex
 
@@ -107,6 +116,8 @@ class StoreView {
                             Doubt* doubt_out) const noexcept;
     // What did not come back whole from there is a miss as long as its entry is as it is.
     void set_bad(const Sighting& sighting) noexcept;
+    // A job that runs refresh() is started.
+    void begin_look() noexcept { look_.store(Look::kUnderWay, std::memory_order_release); }
     [[nodiscard]] MemoryPlaces& transit() noexcept { return *transit_; }
     [[nodiscard]] TenantCount& count_of(std::uint16_t tenant) noexcept { return counts_[tenant]; }
     void sample(bwrt_store_counters* counters_out, const Tenant* tenant) const noexcept;
@@ -115,7 +126,7 @@ class StoreView {
         return static_cast<std::uint16_t>(regions_->count_max() + place);
     }
 
-    // ---- jobs (view_attach.cpp): they block
+    // ---- jobs (view_attach.cpp), one at a time: they block
 
     void refresh(std::uint64_t now_ns) noexcept;
     // In segment place `place`, instead of what was there.
@@ -198,9 +209,9 @@ class StoreView {
     std::unique_ptr<Place[]> places_;
     std::atomic<std::uint32_t> place_count_{0};  // those behind were never used
     std::atomic<std::uint64_t> refreshed_ns_{0};
+    std::atomic<Look> look_{Look::kNone};
 
-    // Whoever looks for shards holds it.
-    std::mutex refresh_mutex_;
+    // The jobs'.
     std::vector<std::string> shards_;  // by ordinal
     std::uint64_t last_life_ = 0;
 

@@ -67,19 +67,10 @@ bool StoreView::is_due(const Doubt& doubt, std::uint64_t now_ns) const noexcept 
     return doubt.missed && now_ns >= refreshed_ns_.load(std::memory_order_relaxed) + kRefreshNs;
 }
 
-bool StoreView::refresh_if_due(const Doubt& doubt, std::uint64_t now_ns) noexcept {
-    if (!is_due(doubt, now_ns)) return false;
-    const std::unique_lock<std::mutex> lock(refresh_mutex_, std::try_to_lock);
-    if (!lock.owns_lock() || !is_due(doubt, now_ns)) return false;
-    refresh_all();
-    refreshed_ns_.store(now_ns, std::memory_order_relaxed);
-    return true;
-}
-
 void StoreView::refresh(std::uint64_t now_ns) noexcept {
-    const std::lock_guard<std::mutex> lock(refresh_mutex_);
     refresh_all();
     refreshed_ns_.store(now_ns, std::memory_order_relaxed);
+    look_.store(Look::kNone, std::memory_order_release);
 }
 
 // What there is no memory for is not there; the next one looks again.
@@ -165,16 +156,12 @@ bwrt_status StoreView::open_segment_region(std::uint32_t place, const Sighting& 
                                            const ErrorSink& sink) {
     const std::uint16_t slot = own_slot(kSegmentSlot + place);
     if (regions_->at(slot).generation != 0) regions_->remove(slot);
-    std::string name;
-    {
-        const std::lock_guard<std::mutex> lock(refresh_mutex_);
-        name = shards_[where.shard];
-    }
     Shard shard;
     OpenFile file;
     SegmentReport report;
-    bwrt_status status = open_shard(roots_[Segments::directory_of(where.segment)], name.c_str(),
-                                    Access::kRead, false, &shard, sink);
+    bwrt_status status =
+        open_shard(roots_[Segments::directory_of(where.segment)], shards_[where.shard].c_str(),
+                   Access::kRead, false, &shard, sink);
     if (status == BWRT_OK) {
         status = open_segment(shard.directory.fd(), where.segment, where.segment_bytes,
                               Access::kRead, &file, &report, sink);

@@ -34,8 +34,11 @@ struct Pair {
         writer.open(shared(host_bytes));
         reader.open(reading());
     }
-    // What a reader looks for at most every 100 ms is due.
-    void let_reader_look() { let_time_pass(&reader, 200'000'000); }
+    // What a reader looks for at most every 100 ms it has looked for: a GET waits for that.
+    void let_reader_look() {
+        let_time_pass(&reader, 200'000'000);
+        assert_int_equal(get(&reader, {0xFFFF'FFFF, 0}), BWRT_E_MISS);
+    }
 };
 
 inline Pair* pair_of(void** state) { return static_cast<Pair*>(*state); }
@@ -87,6 +90,15 @@ inline std::string looks_like(BlockWorld* world, Key first, std::uint32_t count 
         }
     }
     return text;
+}
+
+// What lookups alone, by a process that does nothing else, come to see.
+inline void look_until(BlockWorld* world, Key first, std::uint32_t count, const char* text) {
+    const std::uint64_t until_ns = monotonic_ns() + static_cast<std::uint64_t>(kPatienceNs);
+    while (looks_like(world, first, count) != text) {
+        assert_true(monotonic_ns() < until_ns);
+        usleep(100);
+    }
 }
 
 // The shared indices that there are, and drafts of them.
