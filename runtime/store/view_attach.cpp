@@ -77,6 +77,10 @@ void StoreView::refresh(std::uint64_t now_ns) noexcept {
 void StoreView::refresh_all() try {
     reap();
     const std::uint32_t count = place_count_.load(std::memory_order_relaxed);
+    std::vector<std::string> names;
+    const OpenFile shards =
+        open_beneath(roots_[0].directory.fd(), "shards", O_RDONLY | O_DIRECTORY);
+    const bool is_listed = shards.is_open() && list_directory(shards.fd(), &names);
     std::vector<bool> is_attached(shards_.size());
     for (std::uint32_t i = 0; i < count; ++i) {
         Place& place = places_[i];
@@ -84,18 +88,19 @@ void StoreView::refresh_all() try {
         const bool has_writer = place.index->has_writer();
         place.has_writer.store(has_writer, std::memory_order_relaxed);
         const SharedName name(roots_[0], shards_[place.shard].c_str());
+        // Of one whose writer was killed the index stays when its shard is removed.
+        const bool is_removed =
+            is_listed && std::find(names.begin(), names.end(), shards_[place.shard]) == names.end();
         if (place.index->is_retired() ||
-            (!has_writer && !place.index->has_its_name(shared_directory_.fd(), name))) {
+            (!has_writer &&
+             (is_removed || !place.index->has_its_name(shared_directory_.fd(), name)))) {
             detach(&place);
         } else {
             is_attached[place.shard] = true;
         }
     }
     reap();
-    std::vector<std::string> names;
-    const OpenFile shards =
-        open_beneath(roots_[0].directory.fd(), "shards", O_RDONLY | O_DIRECTORY);
-    if (!shards.is_open() || !list_directory(shards.fd(), &names)) return;
+    if (!is_listed) return;
     for (const std::string& name : names) {
         if (!is_shard_name(name.c_str())) continue;
         const std::uint32_t shard = ordinal_of(name);

@@ -474,6 +474,32 @@ void a_writer_that_does_not_share_takes_away_what_was_shared(void** state) {
     assert_int_equal(get(&pair->reader, {1, 0}), BWRT_OK);
 }
 
+// Its index in memory has its name for ever.
+void a_shard_that_is_removed_after_its_writer_was_killed_is_gone(void** state) {
+    Pair* pair = pair_of(state);
+    pair->open();
+    const int status = in_a_child([&] {
+        BlockWorld killed;
+        StoreOf store = pair->shared();
+        store.store.shard = "killed";
+        killed.open(store);
+        return put(&killed, {1, 0}, 2) == BWRT_OK ? 0 : 1;
+    });
+    assert_int_equal(status, 0);
+    pair->let_reader_look();
+    assert_string_equal(looks_like(&pair->reader, {1, 0}, 3).c_str(), "DD-");
+    assert_int_equal(get(&pair->reader, {1, 0}), BWRT_OK);
+
+    std::filesystem::remove_all("s/shards/killed");
+    assert_int_equal(indices_of(*pair).size(), 2);
+    pair->let_reader_look();
+    assert_string_equal(looks_like(&pair->reader, {1, 0}, 3).c_str(), "---");
+    assert_int_equal(get(&pair->reader, {1, 0}), BWRT_E_MISS);
+    assert_int_equal(put(&pair->writer, {1, 0}), BWRT_OK);
+    assert_string_equal(looks_like(&pair->reader, {1, 0}, 3).c_str(), "D--");
+    assert_int_equal(get(&pair->reader, {1, 0}), BWRT_OK);
+}
+
 // A file system that hangs, or a janitor that has other work: its jobs wait until they are let go.
 class SlowJanitor final : public bwrt::runtime::Janitor {
  public:
@@ -599,6 +625,7 @@ const CMUnitTest kTests[] = {
     IN_PAIR(a_writer_that_begins_anew_is_followed_at_once),
     IN_PAIR(a_shard_that_comes_is_found_after_a_while),
     IN_PAIR(a_writer_that_does_not_share_takes_away_what_was_shared),
+    IN_PAIR(a_shard_that_is_removed_after_its_writer_was_killed_is_gone),
     IN_PAIR(lookups_and_events_do_not_wait_for_directories),
     IN_PAIR(all_shards_are_read),
 };
