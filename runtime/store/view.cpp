@@ -96,6 +96,20 @@ void StoreView::set_bad(const Sighting& sighting) noexcept {
 bool StoreView::find(const Tenant& tenant, const BlockName& name, std::uint32_t length_bytes,
                      std::uint64_t layout_digest, Sighting* sighting_out,
                      Doubt* doubt_out) const noexcept {
+    for (;;) {
+        const std::uint64_t departures = departures_.load(std::memory_order_acquire);
+        if (find_once(tenant, name, length_bytes, layout_digest, sighting_out, doubt_out)) {
+            return true;
+        }
+        if (departures == departures_.load(std::memory_order_acquire)) break;
+    }
+    doubt_out->missed = true;
+    return false;
+}
+
+bool StoreView::find_once(const Tenant& tenant, const BlockName& name, std::uint32_t length_bytes,
+                          std::uint64_t layout_digest, Sighting* sighting_out,
+                          Doubt* doubt_out) const noexcept {
     IndexKey key;
     std::memcpy(key.identity, name.identity, sizeof key.identity);
     key.part = name.part;
@@ -124,7 +138,6 @@ bool StoreView::find(const Tenant& tenant, const BlockName& name, std::uint32_t 
                          fields.disk_segment, offset_bytes, segment_bytes, seal.root_checksum};
         return true;
     }
-    doubt_out->missed = true;
     return false;
 }
 
@@ -173,11 +186,20 @@ void StoreView::ask(const Place& place, std::uint64_t life, const Lookup& lookup
     }
 }
 
+void StoreView::ask_all(const Lookup& lookup, Batch* batch, Doubt* doubt) const noexcept {
+    const std::uint32_t count = place_count_.load(std::memory_order_acquire);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const Inside inside(&places_[i]);
+        if (!inside.is_in()) continue;
+        if (places_[i].index->is_retired()) doubt->retired = true;
+        ask(places_[i], inside.life(), lookup, batch, doubt);
+    }
+}
+
 std::uint32_t StoreView::look_up(const Lookup& lookup, bwrt_lookup_answer* answers,
                                  Doubt* doubt_out) const noexcept {
     Batch batch;
     const std::uint64_t total = std::uint64_t{lookup.identity_count} * lookup.part_count;
-    const std::uint32_t place_count = place_count_.load(std::memory_order_acquire);
     std::uint32_t prefix_count = 0;
     bool in_prefix = true;
     Seen worst = Seen::kDisk;  // of the parts of one identity
@@ -191,12 +213,11 @@ std::uint32_t StoreView::look_up(const Lookup& lookup, bwrt_lookup_answer* answe
                 lookup.part_first + static_cast<std::uint32_t>((first + i) % lookup.part_count);
             batch.seen[i] = Seen::kMiss;
         }
-        for (std::uint32_t i = 0; i < place_count; ++i) {
-            const Inside inside(&places_[i]);
-            if (!inside.is_in()) continue;
-            if (places_[i].index->is_retired()) doubt_out->retired = true;
-            ask(places_[i], inside.life(), lookup, &batch, doubt_out);
-        }
+        std::uint64_t departures = 0;
+        do {
+            departures = departures_.load(std::memory_order_acquire);
+            ask_all(lookup, &batch, doubt_out);
+        } while (departures != departures_.load(std::memory_order_acquire));
         for (std::uint32_t i = 0; i < batch.count; ++i) {
             worst = std::min(worst, batch.seen[i]);
             if (batch.seen[i] == Seen::kMiss) doubt_out->missed = true;

@@ -156,7 +156,7 @@ class StoreView {
     class Inside {
      public:
         explicit Inside(Place* place) noexcept : place_(place) {
-            life_ = place->life.load(std::memory_order_acquire);
+            life_ = place->life.load(std::memory_order_acquire);  // W2, as is the gate's
             is_in_ = life_ != 0 && place->gate.take(life_) == Gate::Answer::kTaken;
         }
         ~Inside() {
@@ -177,6 +177,10 @@ class StoreView {
     enum class Seen : std::uint8_t { kMiss, kPending, kHost, kDisk };
     struct Batch;
 
+    [[nodiscard]] bool find_once(const Tenant& tenant, const BlockName& name,
+                                 std::uint32_t length_bytes, std::uint64_t layout_digest,
+                                 Sighting* sighting_out, Doubt* doubt_out) const noexcept;
+    void ask_all(const Lookup& lookup, Batch* batch, Doubt* doubt) const noexcept;
     void ask(const Place& place, std::uint64_t life, const Lookup& lookup, Batch* batch,
              Doubt* doubt) const noexcept;
     [[nodiscard]] std::uint16_t number_of(const Place& place, const Tenant& tenant) const noexcept;
@@ -186,7 +190,8 @@ class StoreView {
                                                std::uint32_t version) noexcept;
 
     void refresh_all();
-    void attach(const std::string& name, std::uint32_t shard);
+    [[nodiscard]] bool is_over(const Place& place, const std::vector<std::string>* names) const;
+    bool attach(const std::string& name);
     void detach(Place* place) noexcept;
     void reap() noexcept;
     [[nodiscard]] std::uint32_t ordinal_of(const std::string& name);
@@ -208,6 +213,9 @@ class StoreView {
 
     std::unique_ptr<Place[]> places_;
     std::atomic<std::uint32_t> place_count_{0};  // those behind were never used
+    // Indices that were detached.  Who went through the places while one was may have passed the
+    // place of the next one before it came there, and goes through them again.
+    std::atomic<std::uint64_t> departures_{0};
     std::atomic<std::uint64_t> refreshed_ns_{0};
     std::atomic<Look> look_{Look::kNone};
 

@@ -73,40 +73,50 @@ void StoreView::refresh(std::uint64_t now_ns) noexcept {
     look_.store(Look::kNone, std::memory_order_release);
 }
 
-// What there is no memory for is not there; the next one looks again.
+// An index that is over, or whose shard was removed: of one whose writer was killed it stays.
+bool StoreView::is_over(const Place& place, const std::vector<std::string>* names) const {
+    const std::string& shard = shards_[place.shard];
+    if (place.index->is_retired()) return true;
+    if (place.has_writer.load(std::memory_order_relaxed)) return false;
+    if (names != nullptr && std::find(names->begin(), names->end(), shard) == names->end()) {
+        return true;
+    }
+    return !place.index->has_its_name(shared_directory_.fd(), SharedName(roots_[0], shard.c_str()));
+}
+
+// What there is no memory for is not there; the next one looks again.  Of a writer that has begun
+// anew both indices are attached for a moment, so that nobody finds neither.
 void StoreView::refresh_all() try {
     reap();
-    const std::uint32_t count = place_count_.load(std::memory_order_relaxed);
     std::vector<std::string> names;
     const OpenFile shards =
         open_beneath(roots_[0].directory.fd(), "shards", O_RDONLY | O_DIRECTORY);
     const bool is_listed = shards.is_open() && list_directory(shards.fd(), &names);
     std::vector<bool> is_attached(shards_.size());
+    std::vector<Place*> over;
+    const std::uint32_t count = place_count_.load(std::memory_order_relaxed);
     for (std::uint32_t i = 0; i < count; ++i) {
         Place& place = places_[i];
         if (place.life.load(std::memory_order_relaxed) == 0) continue;
-        const bool has_writer = place.index->has_writer();
-        place.has_writer.store(has_writer, std::memory_order_relaxed);
-        const SharedName name(roots_[0], shards_[place.shard].c_str());
-        // Of one whose writer was killed the index stays when its shard is removed.
-        const bool is_removed =
-            is_listed && std::find(names.begin(), names.end(), shards_[place.shard]) == names.end();
-        if (place.index->is_retired() ||
-            (!has_writer &&
-             (is_removed || !place.index->has_its_name(shared_directory_.fd(), name)))) {
-            detach(&place);
+        place.has_writer.store(place.index->has_writer(), std::memory_order_relaxed);
+        if (is_over(place, is_listed ? &names : nullptr)) {
+            over.push_back(&place);
         } else {
             is_attached[place.shard] = true;
         }
     }
-    reap();
-    if (!is_listed) return;
-    for (const std::string& name : names) {
-        if (!is_shard_name(name.c_str())) continue;
+    if (!is_listed) names.clear();
+    const auto is_new = [&](const std::string& name) {
+        if (!is_shard_name(name.c_str())) return false;
         const std::uint32_t shard = ordinal_of(name);
-        if (shard < is_attached.size() && is_attached[shard]) continue;
-        attach(name, shard);
-    }
+        return shard >= is_attached.size() || !is_attached[shard];
+    };
+    std::erase_if(names, [&](const std::string& name) { return !is_new(name); });
+    std::erase_if(names, [&](const std::string& name) { return attach(name); });
+    if (over.empty()) return;
+    for (Place* place : over) detach(place);
+    reap();
+    for (const std::string& name : names) attach(name);  // in the places of those
 } catch (const std::bad_alloc&) {
 }
 
@@ -117,16 +127,19 @@ std::uint32_t StoreView::ordinal_of(const std::string& name) {
     return ordinal;
 }
 
-void StoreView::attach(const std::string& name, std::uint32_t shard) {
+// False where there is none to be had, or no place for it.
+bool StoreView::attach(const std::string& name) {
     const SharedName shared(roots_[0], name.c_str());
     auto index = std::make_unique<SharedIndexReader>();
-    if (index->open(shared_directory_.fd(), shared) != SharedIndexReader::Opened::kYes) return;
-    if (index->is_retired()) return;
+    if (index->open(shared_directory_.fd(), shared) != SharedIndexReader::Opened::kYes) {
+        return false;
+    }
+    if (index->is_retired()) return false;
     for (std::uint32_t i = 0; i < kShardCountMax; ++i) {
         Place& place = places_[i];
         if (place.index != nullptr) continue;
         place.numbers = std::make_unique<std::atomic<std::uint64_t>[]>(tenant_count_max_);
-        place.shard = shard;
+        place.shard = ordinal_of(name);
         place.has_writer.store(index->has_writer(), std::memory_order_relaxed);
         place.index = std::move(index);
         const std::uint64_t life = ++last_life_;
@@ -135,14 +148,17 @@ void StoreView::attach(const std::string& name, std::uint32_t shard) {
         if (i >= place_count_.load(std::memory_order_relaxed)) {
             place_count_.store(i + 1, std::memory_order_release);
         }
-        return;
+        return true;
     }
+    return false;
 }
 
-// Nobody comes in any more; reap() takes the index away when nobody is inside.
+// Nobody comes in any more; reap() takes the index away when nobody is inside.  Who finds the gate
+// closed or the life gone sees that it was counted, and what was attached before: W1 -> W2.
 void StoreView::detach(Place* place) noexcept {
+    departures_.fetch_add(1, std::memory_order_release);
     static_cast<void>(place->gate.close(place->life.load(std::memory_order_relaxed)));
-    place->life.store(0, std::memory_order_relaxed);
+    place->life.store(0, std::memory_order_release);  // W1, as is the gate's
 }
 
 void StoreView::reap() noexcept {

@@ -34,10 +34,13 @@ struct Pair {
         writer.open(shared(host_bytes));
         reader.open(reading());
     }
-    // What a reader looks for at most every 100 ms it has looked for: a GET waits for that.
+    // What a reader looks for at most every 100 ms it has looked for: a GET waits for that.  The
+    // first may have waited for a look that began before.
     void let_reader_look() {
-        let_time_pass(&reader, 200'000'000);
-        assert_int_equal(get(&reader, {0xFFFF'FFFF, 0}), BWRT_E_MISS);
+        for (int i = 0; i < 2; ++i) {
+            let_time_pass(&reader, 200'000'000);
+            assert_int_equal(get(&reader, {0xFFFF'FFFF, 0}), BWRT_E_MISS);
+        }
     }
 };
 

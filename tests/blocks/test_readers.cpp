@@ -4,8 +4,10 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
+#include <thread>
 
 #include "tests/blocks/pair_world.h"
 
@@ -433,6 +435,31 @@ void a_writer_that_begins_anew_is_followed_at_once(void** state) {
     }
 }
 
+void what_stays_is_never_missed_while_its_writer_begins_anew(void** state) {
+    Pair* pair = pair_of(state);
+    pair->open();
+    assert_int_equal(put(&pair->writer, {1, 0}, 3), BWRT_OK);
+    std::atomic<bool> is_over{false};
+    std::atomic<std::uint32_t> looked{0}, missed{0};
+    std::thread asker([&] {
+        while (!is_over) {
+            ++looked;
+            if (look_up(&pair->reader, {1, 0}, 3).prefix_count != 3) ++missed;
+        }
+    });
+    for (int life = 0; life < 10; ++life) {
+        pair->writer.open_again(pair->shared());
+        for (int i = 0; i < 10; ++i) {
+            if (get(&pair->reader, {1, 0}, 3) != BWRT_OK) ++missed;
+        }
+        const std::uint32_t before = looked;
+        while (looked < before + 10) usleep(100);
+    }
+    is_over = true;
+    asker.join();
+    assert_int_equal(missed, 0);
+}
+
 void a_shard_that_comes_is_found_after_a_while(void** state) {
     Pair* pair = pair_of(state);
     StoreOf other = pair->shared();
@@ -623,6 +650,7 @@ const CMUnitTest kTests[] = {
     IN_PAIR(a_reader_changes_nothing_and_locks_nobody_out),
     IN_PAIR(what_a_writer_that_ended_left_on_disk_is_read),
     IN_PAIR(a_writer_that_begins_anew_is_followed_at_once),
+    IN_PAIR(what_stays_is_never_missed_while_its_writer_begins_anew),
     IN_PAIR(a_shard_that_comes_is_found_after_a_while),
     IN_PAIR(a_writer_that_does_not_share_takes_away_what_was_shared),
     IN_PAIR(a_shard_that_is_removed_after_its_writer_was_killed_is_gone),
