@@ -92,6 +92,7 @@ Runtime::Runtime(const bwrt_config& checked, Calibration calibration, const Cloc
 bwrt_status Runtime::open_store(const bwrt_store& checked, const ErrorSink& sink) {
     if ((checked.flags & BWRT_STORE_READER) != 0) {
         view_ = std::make_unique<StoreView>();
+        view_->set_log(tables_.limits.log, tables_.limits.log_user);
         if (const bwrt_status status =
                 view_->open(checked, &tables_.regions, clock_.now_ns(), sink)) {
             return status;

@@ -70,6 +70,11 @@ class StoreView {
     static constexpr std::uint32_t kShardCountMax = 256;
     static constexpr std::uint64_t kRefreshNs = 100'000'000;
 
+    // Before it is opened: what is told of shards that are not read.
+    void set_log(bwrt_log_function log, void* user) noexcept {
+        log_ = log;
+        log_user_ = user;
+    }
     // Opens what a checked description names; `regions` has the own places.
     bwrt_status open(const bwrt_store& checked, RegionTable* regions, std::uint64_t now_ns,
                      const ErrorSink& sink);
@@ -191,7 +196,9 @@ class StoreView {
 
     void refresh_all();
     [[nodiscard]] bool is_over(const Place& place, const std::vector<std::string>* names) const;
-    bool attach(const std::string& name);
+    enum class Attached : std::uint8_t { kYes, kNone, kRefused, kNoPlace };
+    Attached attach(const std::string& name);
+    void complain(const std::string& name, Attached why) noexcept;
     void detach(Place* place) noexcept;
     void reap() noexcept;
     [[nodiscard]] std::uint32_t ordinal_of(const std::string& name);
@@ -220,7 +227,10 @@ class StoreView {
     std::atomic<Look> look_{Look::kNone};
 
     // The jobs'.
-    std::vector<std::string> shards_;  // by ordinal
+    std::vector<std::string> shards_;      // by ordinal
+    std::vector<std::string> complained_;  // shards that there is something wrong with, told once
+    bwrt_log_function log_ = nullptr;
+    void* log_user_ = nullptr;
     std::uint64_t last_life_ = 0;
 
     static constexpr std::uint32_t kBadCount = 1024;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <new>
 
 #include "runtime/boundary.h"
@@ -112,11 +113,15 @@ void StoreView::refresh_all() try {
         return shard >= is_attached.size() || !is_attached[shard];
     };
     std::erase_if(names, [&](const std::string& name) { return !is_new(name); });
-    std::erase_if(names, [&](const std::string& name) { return attach(name); });
+    std::erase_if(names, [&](const std::string& name) {
+        const Attached attached = attach(name);
+        if (attached != Attached::kNoPlace || over.empty()) complain(name, attached);
+        return attached != Attached::kNoPlace;
+    });
     if (over.empty()) return;
     for (Place* place : over) detach(place);
     reap();
-    for (const std::string& name : names) attach(name);  // in the places of those
+    for (const std::string& name : names) complain(name, attach(name));  // in the places of those
 } catch (const std::bad_alloc&) {
 }
 
@@ -127,14 +132,12 @@ std::uint32_t StoreView::ordinal_of(const std::string& name) {
     return ordinal;
 }
 
-// False where there is none to be had, or no place for it.
-bool StoreView::attach(const std::string& name) {
+StoreView::Attached StoreView::attach(const std::string& name) {
     const SharedName shared(roots_[0], name.c_str());
     auto index = std::make_unique<SharedIndexReader>();
-    if (index->open(shared_directory_.fd(), shared) != SharedIndexReader::Opened::kYes) {
-        return false;
-    }
-    if (index->is_retired()) return false;
+    const SharedIndexReader::Opened opened = index->open(shared_directory_.fd(), shared);
+    if (opened == SharedIndexReader::Opened::kOther) return Attached::kRefused;
+    if (opened == SharedIndexReader::Opened::kNone || index->is_retired()) return Attached::kNone;
     for (std::uint32_t i = 0; i < kShardCountMax; ++i) {
         Place& place = places_[i];
         if (place.index != nullptr) continue;
@@ -148,9 +151,34 @@ bool StoreView::attach(const std::string& name) {
         if (i >= place_count_.load(std::memory_order_relaxed)) {
             place_count_.store(i + 1, std::memory_order_release);
         }
-        return true;
+        return Attached::kYes;
     }
-    return false;
+    return Attached::kNoPlace;
+}
+
+// Once of each shard, until it is as it should be.  Whoever has no log function is told the last of
+// it by bwrt_get_store_info().
+void StoreView::complain(const std::string& name, Attached why) noexcept try {
+    const auto told = std::find(complained_.begin(), complained_.end(), name);
+    if (why == Attached::kYes || why == Attached::kNone) {
+        if (told != complained_.end()) complained_.erase(told);
+        return;
+    }
+    if (told != complained_.end()) return;
+    complained_.push_back(name);
+    char sentence[160];
+    if (why == Attached::kNoPlace) {
+        std::snprintf(sentence, sizeof sentence, "shard %s is not read: a reader has at most %u",
+                      name.c_str(), kShardCountMax);
+    } else {
+        std::snprintf(sentence, sizeof sentence,
+                      "shard %s is not read: its index is damaged, of another version or user, or "
+                      "cannot be opened",
+                      name.c_str());
+    }
+    report_.say_disk(sentence);
+    if (log_ != nullptr) log_(log_user_, BWRT_LOG_WARNING, sentence);
+} catch (const std::bad_alloc&) {
 }
 
 // Nobody comes in any more; reap() takes the index away when nobody is inside.  Who finds the gate

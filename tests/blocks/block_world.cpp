@@ -74,6 +74,8 @@ bwrt_status BlockWorld::try_open(const StoreOf& given) {
     described.store.directory_count = static_cast<std::uint32_t>(described.directories.size());
     bwrt_config config = config_of_mode();
     config.store = &described.store;
+    config.log = log;
+    config.log_user = log_user;
     storage = new ScriptedStorage(fault_mode_now->storage);
     storage->refused_file_count = refused_file_count;
     if (clock == nullptr) clock = new MovableClock;

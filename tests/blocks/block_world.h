@@ -74,6 +74,8 @@ struct BlockWorld {
     MovableClock* clock = nullptr;
     runtime::Janitor* janitor = nullptr;  // the runtime's own when null
     void* folder = nullptr;
+    bwrt_log_function log = nullptr;
+    void* log_user = nullptr;
     std::uint32_t refused_file_count = 0;  // when it is opened: attachments that are refused
 
     bwrt_status try_open(const StoreOf& given);
@@ -139,8 +141,8 @@ bwrt_status put(BlockWorld* world, Key first, std::uint32_t count = 1,
 bwrt_status put_to(BlockWorld* world, std::uint32_t tier, Key first, std::uint32_t count = 1,
                    std::uint64_t length = kLength);
 
-// OK only where every byte is right; where it is not OK nothing was written, but for the chunks of a
-// rotten block that were verified before the one that is not what was stored.
+// OK only where every byte is right; where it is not OK nothing was written, but for the chunks of
+// a rotten block that were verified before the one that is not what was stored.
 bwrt_status get(BlockWorld* world, Key first, std::uint32_t count = 1,
                 std::uint64_t length = kLength, std::uint64_t variant = 0);
 

@@ -3,11 +3,22 @@
 // test_store_info.cpp — what bwrt_get_store_info() tells of each kind of store: what is in force,
 // and why the rest is not.
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "runtime/store/shared_index.h"
 #include "tests/blocks/pair_world.h"
 
 namespace {
 
 using namespace bwrt::test;
+using bwrt::runtime::Access;
+using bwrt::runtime::SharedHeader;
+using bwrt::runtime::SharedName;
+using bwrt::runtime::StoreRoot;
 
 bwrt_store_info info_of(BlockWorld* world) {
     bwrt_store_info info = {};
@@ -139,12 +150,115 @@ void a_reader_tells_what_it_has_and_nothing_of_the_shards(void** state) {
     assert_null(info.striping_reason);
 }
 
+// ---- shards that are not read
+
+struct Told {
+    std::mutex mutex;
+    std::vector<std::string> warnings;
+};
+
+Told told;
+
+void hear(void*, std::int32_t level, const char* sentence) {
+    const std::lock_guard<std::mutex> lock(told.mutex);
+    if (level == BWRT_LOG_WARNING) told.warnings.emplace_back(sentence);
+}
+
+std::size_t warning_count() {
+    const std::lock_guard<std::mutex> lock(told.mutex);
+    return told.warnings.size();
+}
+
+void a_shard_whose_index_is_refused_is_told_once(void** state) {
+    Pair* pair = pair_of(state);
+    told.warnings.clear();
+    pair->reader.log = hear;
+    pair->open();
+    const std::string index = indices_of(*pair)[0];
+    pair->reader.close();
+    pair->writer.close();
+    const std::string good = bwrt::test::bytes_of(index);
+    put_bytes(index, std::string(8192, 'x'));
+    pair->reader.open(pair->reading());
+    for (int i = 0; i < 3; ++i) pair->let_reader_look();
+
+    assert_int_equal(warning_count(), 1);
+    const char* sentence =
+        "shard 0 is not read: its index is damaged, of another version or user, or cannot be "
+        "opened";
+    assert_string_equal(told.warnings[0].c_str(), sentence);
+    assert_string_equal(info_of(&pair->reader).disk_reason, sentence);
+    put_bytes(index, good);
+    pair->let_reader_look();
+    pair->reader.close();
+    assert_int_equal(warning_count(), 1);
+}
+
+// An index of another name's is one when it says so itself: holes are no pages.
+void copy_index(const Pair& pair, const std::string& from, const char* shard) {
+    StoreRoot root;
+    assert_int_equal(open_root("s", 0, nullptr, Access::kRead, &root, {}), BWRT_OK);
+    const SharedName name(root, shard);
+    const std::string path = std::string(pair.indices) + "/" + name.file;
+    const int source = open(from.c_str(), O_RDONLY);
+    const int target = open(path.c_str(), O_RDWR | O_CREAT, 0600);
+    struct stat about = {};
+    assert_int_equal(fstat(source, &about), 0);
+    assert_int_equal(ftruncate(target, about.st_size), 0);
+    std::vector<char> page(4096);
+    for (off_t at = 0; at < about.st_size; at += 4096) {
+        assert_int_equal(pread(source, page.data(), 4096, at), 4096);
+        if (at == 0) std::strcpy(&page[offsetof(SharedHeader, shard)], shard);
+        if (std::any_of(page.begin(), page.end(), [](char byte) { return byte != 0; })) {
+            assert_int_equal(pwrite(target, page.data(), 4096, at), 4096);
+        }
+    }
+    close(source);
+    close(target);
+    std::filesystem::create_directory(std::string("s/shards/") + shard);
+    assert_int_equal(chmod((std::string("s/shards/") + shard).c_str(), 0700), 0);
+}
+
+void shards_for_which_there_is_no_place_are_told_and_come_when_there_is(void** state) {
+    Pair* pair = pair_of(state);
+    told.warnings.clear();
+    pair->reader.log = hear;
+    pair->writer.open(pair->shared());
+    assert_int_equal(put(&pair->writer, {1, 0}), BWRT_OK);
+    pair->writer.close();
+    const std::string index = indices_of(*pair)[0];
+    for (int i = 1; i <= 256; ++i) {  // with the first one too many
+        copy_index(*pair, index, ("copy-" + std::to_string(i)).c_str());
+    }
+    pair->reader.open(pair->reading());
+    for (int i = 0; i < 2; ++i) pair->let_reader_look();
+    assert_int_equal(warning_count(), 1);
+    const std::string sentence = told.warnings[0];
+    assert_non_null(std::strstr(sentence.c_str(), " is not read: a reader has at most 256"));
+    assert_string_equal(info_of(&pair->reader).disk_reason, sentence.c_str());
+
+    const std::string late = sentence.substr(6, sentence.find(' ', 6) - 6);
+    const std::string other = late == "copy-7" ? "copy-8" : "copy-7";
+    std::filesystem::remove_all("s/shards/" + other);
+    pair->let_reader_look();
+    assert_int_equal(warning_count(), 1);
+    put_bytes("s/shards/copy-300", "");  // no index: nothing is wrong with it
+    copy_index(*pair, index, "copy-301");
+    pair->let_reader_look();
+    assert_int_equal(warning_count(), 2);  // so the place was taken
+    assert_string_equal(told.warnings[1].c_str(),
+                        "shard copy-301 is not read: a reader has at most 256");
+    pair->reader.close();
+}
+
 const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(a_host_tier_tells_where_it_lies_and_has_no_disk),
     IN_BLOCK_WORLD(a_disk_tier_tells_what_it_is_made_of),
     IN_BLOCK_WORLD(disk_that_an_earlier_writer_s_segments_cannot_fill_is_said),
     IN_BLOCK_WORLD(huge_pages_are_in_force_or_it_is_said_why_not),
     IN_PAIR(a_reader_tells_what_it_has_and_nothing_of_the_shards),
+    IN_PAIR(a_shard_whose_index_is_refused_is_told_once),
+    IN_PAIR(shards_for_which_there_is_no_place_are_told_and_come_when_there_is),
 };
 
 }  // namespace
