@@ -172,14 +172,16 @@ void PreadvPool::tell_driver() noexcept {
 std::int32_t PreadvPool::attach_file(int fd) noexcept {
     if (fd < 0) return -EBADF;
     int* const end = files_.get() + file_count_max_;
-    int* const place = std::find(files_.get(), end, -1);
+    int* const place = std::find(files_.get() + first_free_file_, end, -1);
+    first_free_file_ = static_cast<std::uint32_t>(place - files_.get());
     if (place == end) return -ENFILE;
     *place = fd;
-    return static_cast<std::int32_t>(place - files_.get());
+    return static_cast<std::int32_t>(first_free_file_++);
 }
 
 void PreadvPool::detach_file(std::int32_t file) noexcept {
     files_[static_cast<std::uint32_t>(file)] = -1;
+    first_free_file_ = std::min(first_free_file_, static_cast<std::uint32_t>(file));
 }
 
 std::int32_t PreadvPool::attach_buffer(void*, std::size_t) noexcept { return -EOPNOTSUPP; }

@@ -89,6 +89,7 @@ class PreadvPool final : public StorageBackend {
     std::unique_ptr<std::uint32_t[]> free_jobs_;       // a stack
     std::unique_ptr<std::uint32_t[]> cancelled_tags_;  // results that no worker will bring
     std::unique_ptr<int[]> files_;                     // -1: free
+    std::uint32_t first_free_file_ = 0;                // none before it is
     std::unique_ptr<pthread_t[]> workers_;
     std::uint32_t worker_count_ = 0;
     std::uint32_t free_count_ = 0;

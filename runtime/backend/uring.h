@@ -142,6 +142,7 @@ class Uring final : public StorageBackend {
     std::unique_ptr<Slot[]> slots_;
     std::unique_ptr<std::uint32_t[]> free_slots_;  // a stack: what was freed last is warm
     std::unique_ptr<File[]> files_;
+    std::uint32_t first_free_file_ = 0;  // none before it is
     std::unique_ptr<Buffer[]> buffers_;
     std::uint32_t free_count_ = 0;
     std::uint32_t in_flight_count_ = 0;  // taken and not reaped

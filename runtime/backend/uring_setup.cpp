@@ -141,20 +141,21 @@ int Uring::set_file(std::int32_t file, int fd) noexcept {
 
 std::int32_t Uring::attach_file(int fd) noexcept {
     if (fd < 0) return -EBADF;
-    for (std::uint32_t i = 0; i < file_count_max_; ++i) {
-        if (files_[i].fd >= 0) continue;
-        const auto file = static_cast<std::int32_t>(i);
-        const bool fixed = i < fixed_file_count_ && set_file(file, fd) == 0;
-        files_[i] = {fixed ? file : fd, static_cast<std::uint8_t>(fixed ? IOSQE_FIXED_FILE : 0)};
-        return file;
-    }
-    return -ENFILE;
+    std::uint32_t& free = first_free_file_;
+    while (free < file_count_max_ && files_[free].fd >= 0) ++free;
+    if (free == file_count_max_) return -ENFILE;
+    const auto file = static_cast<std::int32_t>(free);
+    const bool fixed = free < fixed_file_count_ && set_file(file, fd) == 0;
+    files_[free] = {fixed ? file : fd, static_cast<std::uint8_t>(fixed ? IOSQE_FIXED_FILE : 0)};
+    ++free;
+    return file;
 }
 
 void Uring::detach_file(std::int32_t file) noexcept {
     File& entry = files_[static_cast<std::uint32_t>(file)];
     if ((entry.entry_flags & IOSQE_FIXED_FILE) != 0) set_file(file, -1);
     entry = {-1, 0};
+    first_free_file_ = std::min(first_free_file_, static_cast<std::uint32_t>(file));
 }
 
 int Uring::set_buffer(std::uint32_t index, const iovec& piece) noexcept {

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <csignal>
 #include <random>
+#include <set>
 
 #include "tests/backend/storage_world.h"
 
@@ -245,6 +246,30 @@ void attaches_as_many_files_as_it_was_made_for(void** state) {
     assert_int_equal(world->storage->attach_file(world->fd), files[3]);
 }
 
+// Whatever is given back in whatever order is given out again, the first of it first.
+void attaches_again_all_that_was_detached(void** state) {
+    World* const world = world_of(state);
+    std::mt19937_64 random(test_seed());
+    std::set<std::int32_t> attached, free;
+    for (int i = 1; i < 8; ++i) attached.insert(world->storage->attach_file(world->fd));
+    for (int round = 0; round < 200; ++round) {
+        if (random() % 2 == 0 && !attached.empty()) {
+            const auto skipped = static_cast<std::ptrdiff_t>(random() % attached.size());
+            const auto one = std::next(attached.begin(), skipped);
+            world->storage->detach_file(*one);
+            free.insert(*one);
+            attached.erase(one);
+        } else if (free.empty()) {
+            assert_true(world->storage->attach_file(world->fd) < 0);
+        } else {
+            const std::int32_t file = world->storage->attach_file(world->fd);
+            assert_int_equal(file, *free.begin());
+            free.erase(free.begin());
+            attached.insert(file);
+        }
+    }
+}
+
 void reads_from_the_file_that_was_attached_last(void** state) {
     World* const world = world_of(state);
     const int other = open_unlinked_file();
@@ -333,6 +358,7 @@ int main(int argc, char** argv) {
         WORLD_TEST(says_efault_for_memory_that_is_not_there),
         cmocka_unit_test(says_efbig_past_the_file_size_limit_and_lives),
         WORLD_TEST(attaches_as_many_files_as_it_was_made_for),
+        WORLD_TEST(attaches_again_all_that_was_detached),
         WORLD_TEST(reads_from_the_file_that_was_attached_last),
         WORLD_TEST(agrees_with_a_model_under_random_requests),
     };
