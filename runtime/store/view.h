@@ -12,11 +12,10 @@
 // GET waits for it; a lookup and a reader of events, who wait for nobody, leave word and answer
 // from what there is.  Who misses all the time has it looked every 100 ms.
 //
-//   kNone ──want_look()──▶ kWanted ──begin_look(), driver──▶ kUnderWay ──refresh(), its end──▶
-//   kNone
+//   kNone ──want_look()──▶ kWanted ──begin_look()──▶ kUnderWay ──refresh() ends──▶ kNone
 //
-// What is attached no more stays mapped until nobody
-// is inside: the place's gate says so (runtime/gate.h), whose generation is that of the life.
+// What is attached no more stays mapped until nobody is inside: the place's gate says so
+// (runtime/gate.h), whose generation is that of the life.
 //
 // What an index says is another process's: it is copied, checked and only then acted upon, and what
 // is read by it is verified whole.  Nothing is written, and no lock is anybody's who would wait.
