@@ -195,7 +195,7 @@ class StoreView {
 
     void refresh_all();
     [[nodiscard]] bool is_over(const Place& place, const std::vector<std::string>* names) const;
-    enum class Attached : std::uint8_t { kYes, kNone, kRefused, kNoPlace };
+    enum class Attached : std::uint8_t { kYes, kNone, kRefused, kFull };
     Attached attach(const std::string& name);
     void complain(const std::string& name, Attached why) noexcept;
     void detach(Place* place) noexcept;

@@ -115,8 +115,8 @@ void StoreView::refresh_all() try {
     std::erase_if(names, [&](const std::string& name) { return !is_new(name); });
     std::erase_if(names, [&](const std::string& name) {
         const Attached attached = attach(name);
-        if (attached != Attached::kNoPlace || over.empty()) complain(name, attached);
-        return attached != Attached::kNoPlace;
+        if (attached != Attached::kFull || over.empty()) complain(name, attached);
+        return attached != Attached::kFull;
     });
     if (over.empty()) return;
     for (Place* place : over) detach(place);
@@ -153,7 +153,7 @@ StoreView::Attached StoreView::attach(const std::string& name) {
         }
         return Attached::kYes;
     }
-    return Attached::kNoPlace;
+    return Attached::kFull;
 }
 
 // Once of each shard, until it is as it should be.  Whoever has no log function is told the last of
@@ -167,7 +167,7 @@ void StoreView::complain(const std::string& name, Attached why) noexcept try {
     if (told != complained_.end()) return;
     complained_.push_back(name);
     char sentence[160];
-    if (why == Attached::kNoPlace) {
+    if (why == Attached::kFull) {
         std::snprintf(sentence, sizeof sentence, "shard %s is not read: a reader has at most %u",
                       name.c_str(), kShardCountMax);
     } else {
