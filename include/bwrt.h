@@ -174,17 +174,22 @@ enum {
  * has not been touched since is BWRT_E_CORRUPT, and then a miss to this reader.  A HIT in
  * BWRT_TIER_HOST says that some part is in its writer's memory alone, from where a GET here
  * misses it.  What is read here counts as no use of the block there, and a time to live is over
- * for readers when its writer has taken the block out.  A shard that has come is found within 100
- * ms, also when a writer has begun anew; what a writer that is gone left in its index is read
- * from disk, and after a restart of the machine its index is there again when the next writer
- * is.  PUT, PREFETCH, MOVE, DROP, PIN, UNPIN, leases and quotas are BWRT_E_UNSUPPORTED. */
+ * for readers when its writer has taken the block out.  Lookups and bwrt_events answer from the
+ * shards that are known; where one of them, or a GET, misses something, another thread looks for
+ * shards that have come or begun anew, at most every 100 ms: the GET waits for it, and the next
+ * lookup sees what it found.  That thread is there in caller mode, too.  What a writer that is
+ * gone left in its index is read from disk, and after a restart of the machine its index is there
+ * again when the next writer is.  PUT, PREFETCH, MOVE, DROP, PIN, UNPIN, leases and quotas are
+ * BWRT_E_UNSUPPORTED. */
 typedef struct bwrt_store {
     uint32_t struct_size;
     uint32_t flags;                 /* BWRT_STORE_* */
     const char* const* directories; /* directory_count paths, one a device; the first has the log;
                                        always in this order */
     const char* shard;       /* 1 to 64 of A-Z a-z 0-9 . _ -, no '.' in front; NULL: "0" */
-    uint64_t disk_bytes;     /* in each directory, never exceeded; at least 128 MiB */
+    uint64_t disk_bytes;     /* in each directory, never exceeded; at least 128 MiB.  With less than
+                                before, the segments that are too many are removed at open, and
+                                what is in them */
     uint64_t host_bytes;     /* of the host tier; 0: none */
     uint64_t transit_bytes;  /* memory that blocks pass through on their way to and from the disk,
                                 beside the host tier; 0: 128 MiB, or none without directories */
@@ -991,7 +996,8 @@ typedef struct bwrt_store_info {
     uint32_t stripe_bytes;
     const char* checksum;        /* "SSE2" or "AVX2": how XXH3 is computed on this processor */
     const char* huge_reason;     /* why its memory is not in huge pages, where it was to be */
-    const char* disk_reason;     /* why disk_bytes is less than the directories have */
+    const char* disk_reason;     /* why disk_bytes is less than the directories have; of a reader:
+                                    why a shard is not read, the last there was */
     const char* direct_reason;   /* why a segment is not read and written past the page cache */
     const char* reserve_reason;  /* why a segment's space is not reserved */
     const char* striping_reason; /* why a segment is not striped */
