@@ -27,6 +27,7 @@ BlockLane::BlockLane(Tables* tables, StorageBackend* backend, StorageLane* stora
         flight->next = free_;
         free_ = flight;
     }
+    wanting_ = BoundedRing<WantsDisk>(tables->flight_count_max);
     for (std::uint32_t i = 0; i < kJobCount; ++i) jobs_.push_back(std::make_unique<SegmentJob>());
     attach_own();
 }
@@ -98,10 +99,12 @@ void BlockLane::finish(const Wave& wave) noexcept {
 
 void BlockLane::rest() noexcept {
     rests_ = true;
-    if (store_->has_disk()) store_->record_budget(true);
+    if (!store_->has_disk()) return;
+    write_wanting();  // nothing is emptied any more, so there will be no room
+    store_->record_budget(true);
 }
 
-bool BlockLane::is_busy() const noexcept {
+bool BlockLane::is_at_work() const noexcept {
     if (flight_count_ != 0) return true;
     if (!store_->has_disk()) return false;
     const LogWriter& log = store_->disk().log();
@@ -119,6 +122,7 @@ bool BlockLane::turn(std::uint64_t now_ns) noexcept {
         place_carried();
         empty_segments();
     }
+    if (!wanting_.is_empty()) write_wanting();
     if (retry_) retry_starved();
     if (store_->has_disk()) {  // behind all that may have something to record or to sync
         while (!unrecorded_.is_empty() && store_->disk().log().room() != 0) {

@@ -15,6 +15,7 @@
 //   block_load.cpp   from memory, or a read from the disk
 //   block_verify.cpp what was read: verified, served
 //   block_put.cpp    into the store: fill, publish
+//   block_behind.cpp from memory to the disk, later
 //   block_write.cpp  to the disk: write, sync
 //   block_log.cpp    records, and the next log
 //   block_carry.cpp  segments emptied, files made
@@ -48,7 +49,9 @@ class BlockLane final : public BlockService, private OwnIoOwner {
         return !verifying_.is_empty() || (retry_ && !starved_.is_empty());
     }
     void rest() noexcept override;
-    [[nodiscard]] bool is_busy() const noexcept override;
+    [[nodiscard]] bool is_busy() const noexcept override {
+        return is_at_work() || !wanting_.is_empty();
+    }
     [[nodiscard]] std::uint64_t next_timer_ns() const noexcept override {
         return rests_ ? kNeverNs : store_->next_sweep_ns();
     }
@@ -78,6 +81,7 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     [[nodiscard]] Begun begin_drop(BlockTask* task) noexcept;
     [[nodiscard]] Begun begin_unpin(BlockTask* task) noexcept;
     void retry_starved() noexcept;
+    [[nodiscard]] bool is_at_work() const noexcept;
     void begin_copy(BlockTask* task, std::byte* place) noexcept;
     void copy_from_host(BlockTask* task, std::uint32_t host_block) noexcept;
     void copy_from_flight(BlockTask* task, Flight* flight) noexcept;
@@ -120,6 +124,7 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     void read_done(Flight* flight) noexcept;
     void miss(BlockTask* task) noexcept;
     [[nodiscard]] Begun no_room(BlockTask* task) noexcept;
+    [[nodiscard]] bool may_get_room() const noexcept;
 
     // block_verify.cpp
     void begin_verifying(Flight* flight) noexcept;
@@ -141,7 +146,7 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     [[nodiscard]] Begun present(BlockTask* task, std::uint32_t entry) noexcept;
     [[nodiscard]] Begun begin_fill(BlockTask* task) noexcept;
     [[nodiscard]] Destination destination_of(BlockTask* task) noexcept;
-    [[nodiscard]] bool take_entry(BlockTask* task, Flight* flight) noexcept;
+    [[nodiscard]] bool take_entry(BlockTask* task, Flight* flight, bool is_orphan) noexcept;
     [[nodiscard]] bool take_disk(BlockTask* task, Flight* flight, const Arriving& block) noexcept;
     void make_record(const BlockTask& task, Flight* flight) noexcept;
     void filled(Flight* flight) noexcept;
@@ -151,13 +156,19 @@ class BlockLane final : public BlockService, private OwnIoOwner {
                                  std::uint64_t bytes) noexcept;
     void sum_chunk(Flight* flight, std::uint32_t chunk, const void* bytes,
                    std::uint32_t length) noexcept;
+    [[nodiscard]] static std::uint64_t fingerprint_of(const BlockTask& task) noexcept;
+
+    // block_behind.cpp
+    void write_behind(std::uint32_t entry, const BlockTask& task) noexcept;
+    void want_disk(const BlockTask& task, std::uint32_t host_block) noexcept;
+    void write_wanting() noexcept;
+    [[nodiscard]] bool goes_to_disk(const BlockTask& task) const noexcept;
     [[nodiscard]] Begun write_from_host(BlockTask* task, std::uint32_t entry,
                                         bool durable) noexcept;
+    [[nodiscard]] DiskTier::Taken begin_host_write(BlockTask* task, std::uint32_t entry,
+                                                   bool durable, bool waits) noexcept;
     void tell_parent(std::uint32_t host_block, BlockTask* task) const noexcept;
-    [[nodiscard]] bool begin_host_write(BlockTask* task, std::uint32_t entry, bool durable,
-                                        bool waits) noexcept;
     [[nodiscard]] Begun make_durable(BlockTask* task, std::uint32_t entry) noexcept;
-    void write_behind(std::uint32_t entry, const BlockTask& task) noexcept;
 
     // block_write.cpp
     void begin_write(Flight* flight) noexcept;
@@ -201,6 +212,13 @@ class BlockLane final : public BlockService, private OwnIoOwner {
 
     void io_done(OwnIo* io) noexcept override;
 
+    // A block of the host tier, held, that is to be on the disk as well.
+    struct WantsDisk {
+        std::uint32_t host_block = kNoHostBlock;
+        bool has_parent = false;
+        BlockName parent = {};  // which may be on the disk alone
+    };
+
     struct SegmentJob final : Job {
         Store* store = nullptr;
         std::uint32_t segment = 0;
@@ -224,6 +242,7 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     std::uint32_t flight_count_ = 0;
     std::uint32_t copy_count_ = 0;  // tasks in the host lane
 
+    BoundedRing<WantsDisk> wanting_;
     StarvedTasks starved_;
     bool retry_ = false;  // something was given back
 

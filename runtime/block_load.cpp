@@ -57,17 +57,19 @@ void BlockLane::miss(BlockTask* task) noexcept {
 
 // Not now, or never: when nothing is on its way that would give something back.
 BlockLane::Begun BlockLane::no_room(BlockTask* task) noexcept {
-    // A write of the log, or a new one, makes room for records.
-    if (is_busy() || copy_count_ != 0) return Begun::kStarved;
-    if (emptying_ != kNoSegment) {
-        if (store_->disk().has_log_room()) return Begun::kStarved;  // otherwise nothing is carried
-    } else if (store_->has_disk() &&
-               is_reclaim_due()) {  // a segment to empty: nobody has looked yet
-        retry_ = true;
+    if (may_get_room() || !wanting_.is_empty()) {
+        if (store_->has_disk() && is_reclaim_due()) retry_ = true;  // nobody has looked yet
         return Begun::kStarved;
     }
     fail(task, BWRT_E_NOSPC, 0, store_->has_host() ? BWRT_TIER_HOST : BWRT_TIER_DISK);
     return Begun::kYes;
+}
+
+// Something on its way may give room back, a write of the log makes it for records.
+bool BlockLane::may_get_room() const noexcept {
+    if (is_at_work() || copy_count_ != 0) return true;
+    if (emptying_ != kNoSegment) return store_->disk().has_log_room();  // else nothing is carried
+    return store_->has_disk() && is_reclaim_due();
 }
 
 BlockLane::Begun BlockLane::found_in_host(BlockTask* task, std::uint32_t entry) noexcept {

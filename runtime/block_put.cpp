@@ -26,12 +26,6 @@ std::uint32_t ttl_of(const BlockTask& task) noexcept {
     return planner::ttl_of(hints_of(task));
 }
 
-// For the doorkeeper.  An identity need not be a digest: those by content are hexadecimal digits.
-std::uint64_t fingerprint_of(const BlockTask& task) noexcept {
-    static_assert(sizeof task.name == sizeof task.name.identity + sizeof task.name.part);
-    return xxh3().hash(&task.name, sizeof task.name, task.tenant->keys.seed());
-}
-
 }  // namespace
 
 BlockLane::Begun BlockLane::begin_put(BlockTask* task) noexcept {
@@ -90,6 +84,12 @@ BlockLane::Begun BlockLane::present(BlockTask* task, std::uint32_t entry) noexce
 
 // ---- where to
 
+// For the doorkeeper.  An identity need not be a digest: those by content are hexadecimal digits.
+std::uint64_t BlockLane::fingerprint_of(const BlockTask& task) noexcept {
+    static_assert(sizeof task.name == sizeof task.name.identity + sizeof task.name.part);
+    return xxh3().hash(&task.name, sizeof task.name, task.tenant->keys.seed());
+}
+
 BlockLane::Destination BlockLane::destination_of(BlockTask* task) noexcept {
     Destination to = {store_->has_host(), store_->has_disk()};
     const bool durable = (task->flags & BWRT_BLOCK_DURABLE) != 0;
@@ -115,7 +115,7 @@ BlockLane::Destination BlockLane::destination_of(BlockTask* task) noexcept {
 }
 
 // True: the flight's entry is in the index, and belongs to it.
-bool BlockLane::take_entry(BlockTask* task, Flight* flight) noexcept {
+bool BlockLane::take_entry(BlockTask* task, Flight* flight, bool is_orphan) noexcept {
     const IndexKey key = key_of(*task);
     const auto host_only = static_cast<std::uint16_t>(task->tier == BWRT_TIER_HOST ? kHostOnly : 0);
     const BlockFields fields = {task->length_bytes, number_of(flight), 0, 0,
@@ -124,7 +124,8 @@ bool BlockLane::take_entry(BlockTask* task, Flight* flight) noexcept {
     std::uint32_t entry = kNoEntry;
     IndexWriter& index = store_->index();
     IndexWriter::Inserted inserted = index.insert(key, fields, seal, &entry);
-    if (inserted == IndexWriter::Inserted::kFull && store_->free_an_entry()) {
+    if (inserted == IndexWriter::Inserted::kFull && !is_orphan &&
+        store_->free_an_entry(parent_entry_of(*task))) {
         inserted = index.insert(key, fields, seal, &entry);
     }
     if (inserted == IndexWriter::Inserted::kFull) return false;
@@ -153,21 +154,26 @@ BlockLane::Begun BlockLane::begin_fill(BlockTask* task) noexcept {
     const std::uint32_t parent = parent_entry_of(*task);
     block.is_orphan = task->has_parent && task->closure != BWRT_CLOSURE_LAST_STATE &&
                       (parent == kNoEntry || !store_->is_anywhere(parent));
-    if (!take_memory(flight, block, parent, to.host, to.disk) || !take_entry(task, flight)) {
+    if (!take_memory(flight, block, parent, to.host, to.disk) ||
+        !take_entry(task, flight, block.is_orphan)) {
         undo_flight(flight);
         return no_room(task);
     }
     block.entry = flight->entry;
-    if (to.disk && !take_disk(task, flight, block)) {
-        if (!flight->in_host() || (task->flags & BWRT_BLOCK_DURABLE) != 0) {
-            const bwrt_status never = flight->status;
+    const bool may_wait = flight->in_host() && (task->flags & BWRT_BLOCK_DURABLE) == 0;
+    if (to.disk && (!wanting_.is_empty() || !take_disk(task, flight, block))) {
+        const bwrt_status never = flight->status;
+        if (may_wait && never == BWRT_OK && !wanting_.is_full()) {
+            want_disk(*task, flight->host_block);
+        } else if (!may_wait || never == BWRT_OK) {
             undo_flight(flight);
-            if (never == BWRT_OK) return no_room(task);
+            if (never == BWRT_OK) return wanting_.is_empty() ? no_room(task) : Begun::kStarved;
             fail(task, never, 0, BWRT_TIER_DISK);
             return Begun::kYes;
+        } else {
+            flight->status = BWRT_OK;
+            ++store_->count().refused_count;  // it is in memory all the same
         }
-        flight->status = BWRT_OK;
-        ++store_->count().refused_count;  // it is in memory all the same
     }
     flight->state = Flight::State::kFilling;
     flight->leader = task;
@@ -310,143 +316,6 @@ void BlockLane::fill_failed(Flight* flight) noexcept {
         flight->has_disk = false;
     }
     end_flight(flight);
-}
-
-// ---- from memory to the disk, later
-
-// A block of the host tier that is not on disk is asked for again: is it worth it now?
-void BlockLane::write_behind(std::uint32_t entry, const BlockTask& task) noexcept {
-    const BlockFields fields = store_->index().fields_of(entry);
-    if (!store_->has_disk() || (fields.flags & (kOnDisk | kPending | kHostOnly)) != 0) return;
-    if (store_->host().flight_of(fields.host_place) != kNoFlight || free_ == nullptr) return;
-    if (!store_->disk().has_log_room()) return;  // nothing is spent in vain
-    if (store_->disk().admit(fingerprint_of(task), fields.length_bytes, false, store_->now_ns()) !=
-        planner::Admittance::kWrite) {
-        return;
-    }
-    BlockTask copy = task;
-    static_cast<void>(begin_host_write(&copy, entry, false, false));
-}
-
-BlockLane::Begun BlockLane::write_from_host(BlockTask* task, std::uint32_t entry,
-                                            bool durable) noexcept {
-    if (!task->admitted) {  // asked for by name, but there is one budget
-        const std::uint32_t length_bytes = store_->index().fields_of(entry).length_bytes;
-        task->admitted = store_->disk().admit(fingerprint_of(*task), length_bytes, true,
-                                              store_->now_ns()) == planner::Admittance::kWrite;
-    }
-    if (!task->admitted) {
-        ++store_->count().refused_count;
-        fail(task, BWRT_E_NOSPC, 0, BWRT_TIER_DISK);
-        return Begun::kYes;
-    }
-    return begin_host_write(task, entry, durable, true) ? Begun::kYes : no_room(task);
-}
-
-// Who asks for a block alone does not say whose child it is; its tier knows.
-void BlockLane::tell_parent(std::uint32_t host_block, BlockTask* task) const noexcept {
-    if (host_block == planner::kNoBlock) return;
-    const std::uint32_t entry = store_->host().entry_of(host_block);
-    if (entry == kNoEntry) return;
-    const IndexKey key = store_->index().key_of(entry);
-    std::memcpy(task->parent.identity, key.identity, sizeof task->parent.identity);
-    task->parent.part = key.part;
-    task->has_parent = true;
-}
-
-// The task waits for it or not.  False: it has not begun.
-bool BlockLane::begin_host_write(BlockTask* task, std::uint32_t entry, bool durable,
-                                 bool waits) noexcept {
-    const BlockFields fields = store_->index().fields_of(entry);
-    Flight* flight = take_flight();
-    if (flight == nullptr) return false;
-    HostTier& host = store_->host();
-    Arriving block;
-    block.entry = entry;
-    block.length_bytes = fields.length_bytes;
-    block.tenant = task->tenant->index;
-    const planner::Arrival in_host = host.policy().arrival_of(fields.host_place);
-    block.closure = in_host.closure;
-    block.window_blocks = static_cast<std::uint16_t>(in_host.window_count);
-    block.expires = in_host.expires;
-    flight->length_bytes = fields.length_bytes;
-    flight->tenant = task->tenant;
-    flight->seal = store_->index().seal_of(entry);
-    BlockTask told = *task;
-    told.length_bytes = fields.length_bytes;
-    told.layout_digest = flight->seal.layout_digest;
-    told.closure = static_cast<std::uint8_t>(in_host.closure);
-    told.window_blocks = block.window_blocks;
-    if (!told.has_parent) tell_parent(in_host.parent, &told);
-    if (!take_disk(&told, flight, block)) {
-        undo_flight(flight);
-        ++store_->count().refused_count;
-        return false;
-    }
-    flight->entry = entry;
-    flight->host_block = fields.host_place;
-    flight->address = host.address_of(fields.host_place);
-    flight->memory_region = host.region_slot();
-    flight->durable = durable;
-    host.hold(fields.host_place);
-    host.flight_of(fields.host_place) = number_of(flight);
-    make_record(told, flight);
-    flight->record.expires_s = store_->wall_of_tick(in_host.expires);
-    if (waits) join(task, number_of(flight));
-    begin_write(flight);  // which may be over at once
-    return true;
-}
-
-// On disk, and not known to stay there: a flight that syncs it and writes nothing.  Of what an
-// earlier process left nobody knows whether it is whole, so that is read first.
-BlockLane::Begun BlockLane::make_durable(BlockTask* task, std::uint32_t entry) noexcept {
-    BlockFields fields = store_->index().fields_of(entry);
-    if ((fields.flags & kInFlight) != 0) {
-        // Whoever verifies it as he copies may be in less of a hurry.
-        Flight* flight = &flights_[fields.host_place];
-        if (flight->state == Flight::State::kVerifying && !flight->verifies) verify_later(flight);
-    }
-    if ((fields.flags & (kInFlight | kCarried)) != 0) return Begun::kStarved;
-    if ((fields.flags & kInHost) != 0 && store_->host().flight_of(fields.host_place) != kNoFlight) {
-        join(task, store_->host().flight_of(fields.host_place));
-        return Begun::kYes;
-    }
-    if (!is_open(fields.disk_segment)) {  // nor could it be read from there
-        ++count_of(*task).failed_count;
-        store_->leave_disk(entry, BWRT_REASON_CORRUPT);
-        return begin_put(task);
-    }
-    if (store_->disk().segments().is_given_up(fields.disk_segment)) {  // no flush of it counts
-        store_->leave_disk(entry, BWRT_REASON_EVICTED);
-        return begin_put(task);
-    }
-    Flight* flight = take_flight();
-    if (flight == nullptr) return Begun::kStarved;
-    const bool known = (fields.flags & (kFound | kVerified)) != kFound;
-    Arriving block;
-    block.length_bytes = fields.length_bytes;
-    if (!known && !take_memory(flight, block, kNoEntry, false, true)) {
-        undo_flight(flight);
-        return no_room(task);
-    }
-    flight->entry = entry;
-    flight->length_bytes = fields.length_bytes;
-    flight->carries = true;  // it leaves the entry as it is
-    flight->durable = true;
-    flight->disk = {fields.disk_segment, std::uint64_t{fields.disk_page} * kUnitBytes};
-    fields.flags |= kCarried;
-    store_->index().update(entry, fields);
-    store_->disk().segments().hold(flight->disk.segment);
-    join(task, number_of(flight));
-    if (known) {
-        flight->state = Flight::State::kSyncing;
-        unsynced_.push(flight);
-        return Begun::kYes;
-    }
-    flight->tenant = task->tenant;
-    flight->seal = store_->index().seal_of(entry);
-    read_again(flight, OwnWave::kNormal);
-    return Begun::kYes;
 }
 
 }  // namespace bwrt::runtime

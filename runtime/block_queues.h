@@ -7,6 +7,9 @@
 
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "runtime/block_task.h"
 
 namespace bwrt::runtime {
@@ -107,6 +110,30 @@ class StarvedTasks {
  private:
     BlockTask* head_ = nullptr;
     BlockTask** end_ = &head_;
+};
+
+// In the order in which they came, so many at most.
+template <typename T>
+class BoundedRing {
+ public:
+    BoundedRing() = default;
+    explicit BoundedRing(std::uint32_t count_max) : items_(count_max) {}
+
+    [[nodiscard]] bool is_empty() const noexcept { return count_ == 0; }
+    [[nodiscard]] bool is_full() const noexcept { return count_ == items_.size(); }
+    [[nodiscard]] const T& front() const noexcept { return items_[first_]; }
+    void push(const T& item) noexcept {
+        items_[(first_ + count_) % items_.size()] = item;
+        ++count_;
+    }
+    void pop() noexcept {
+        first_ = (first_ + 1) % items_.size();
+        --count_;
+    }
+
+ private:
+    std::vector<T> items_;
+    std::size_t first_ = 0, count_ = 0;
 };
 
 }  // namespace bwrt::runtime

@@ -273,14 +273,21 @@ std::uint32_t Store::lease(const Lookup& lookup, std::uint32_t identity_count,
     return identity_count;
 }
 
-bool Store::free_an_entry() noexcept {
+bool Store::free_an_entry(std::uint32_t parent) noexcept {
     const std::uint32_t before = index_->block_count();
+    const std::uint16_t flags = parent == kNoEntry ? 0 : index_->fields_of(parent).flags;
+    const std::uint32_t host_block =
+        (flags & kInHost) != 0 ? index_->fields_of(parent).host_place : kNoHostBlock;
+    if (host_block != kNoHostBlock) host_->hold(host_block);
+    if ((flags & kOnDisk) != 0) disk_->policy().pin(parent);
     for (int i = 0; i < 16 && index_->block_count() == before; ++i) {
         bool gone = false;
         if (has_disk()) gone = disk_->evict_one(tick_, &disk_owner_);
         if (has_host() && !gone) gone = host_->evict_one(tick_, &host_owner_);
         if (!gone) break;
     }
+    if (host_block != kNoHostBlock) host_->drop_hold(host_block);
+    if ((flags & kOnDisk) != 0) disk_->policy().drop_pin(parent);
     return index_->block_count() < before;
 }
 

@@ -122,8 +122,8 @@ class Store {
     }
     // Gives the entry back when nothing needs it any more.
     void settle(std::uint32_t entry) noexcept;
-    // Makes some block go so that the index has room for another.
-    [[nodiscard]] bool free_an_entry() noexcept;
+    // Makes some block go, but not `parent`, so that the index has room for another.
+    [[nodiscard]] bool free_an_entry(std::uint32_t parent) noexcept;
     void drain_disk() noexcept;
 
     // Who goes when another comes.

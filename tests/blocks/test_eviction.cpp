@@ -440,6 +440,46 @@ void who_is_asked_for_alone_is_his_parents_child_in_every_tier(void** state) {
     }
 }
 
+// A hit behind a miss is of use to nobody.
+std::uint32_t run_of(BlockWorld* world, std::uint32_t chain, std::uint32_t count) {
+    const Answers answers = look_up(world, {chain, 0}, count);
+    for (std::uint32_t i = answers.prefix_count; i < count; ++i) {
+        assert_int_equal(answers.of[i].state, BWRT_LOOKUP_MISS);
+    }
+    return answers.prefix_count;
+}
+
+// What finds no room on the disk while segments are emptied waits in memory, and who finds none
+// there waits as well.
+void of_a_chain_that_goes_through_a_small_host_tier_a_leading_run_is_left(void** state) {
+    BlockWorld* world = world_of(state);
+    constexpr std::uint32_t kQuarter = 256 << 10;
+    world->open(StoreOf(4 * kMib, kDiskBytes, 16 * kMib, kQuarter));
+    for (std::uint32_t chain = 0; chain < 6; ++chain) {
+        assert_int_equal(put(world, {chain, 0}, 100, kQuarter), BWRT_OK);
+        for (std::uint32_t before = 0; before < chain; ++before) run_of(world, before, 100);
+        assert_int_equal(run_of(world, chain, 100), 100);
+        later(world);
+    }
+    settle(world);
+    for (std::uint32_t chain = 0; chain < 6; ++chain) run_of(world, chain, 100);
+    assert_int_equal(sample_store(world).refused_count, 0);
+}
+
+void of_a_chain_longer_than_what_may_be_known_a_leading_run_is_left(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf few(16 * kMib, kDiskBytes);
+    few.store.block_count_max = 50;
+    world->open(few);
+    Request request(world, BWRT_OP_PUT, {1, 0}, 100);
+
+    assert_int_equal(request.run(), BWRT_E_NOSPC);
+
+    settle(world);
+    assert_int_equal(run_of(world, 1, 100), request.completion.prefix_count);
+    assert_true(request.completion.prefix_count >= 40);
+}
+
 const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(the_tier_holds_what_it_was_given_room_for),
     IN_BLOCK_WORLD(the_leaves_of_the_oldest_go_first),
@@ -463,6 +503,8 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(blocks_of_another_length_find_room_among_chains),
     IN_BLOCK_WORLD(more_blocks_than_are_known_at_a_time_let_others_go),
     IN_BLOCK_WORLD(who_is_asked_for_alone_is_his_parents_child_in_every_tier),
+    IN_BLOCK_WORLD(of_a_chain_that_goes_through_a_small_host_tier_a_leading_run_is_left),
+    IN_BLOCK_WORLD(of_a_chain_longer_than_what_may_be_known_a_leading_run_is_left),
 };
 
 }  // namespace
