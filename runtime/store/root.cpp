@@ -160,8 +160,8 @@ bwrt_status ShardLock::take(int shard_fd, const char* shard_name, const ErrorSin
     if (locked != 0) {
         if (errno != EWOULDBLOCK) return fail_lock(shard_name, sink);
         if (read_at(file.fd(), pid, sizeof pid - 1, 0) < 0) pid[0] = '\0';
-        return fail(sink, BWRT_E_LOCKED, kShardField, "%s is written by process %ld", shard_name,
-                    std::strtol(pid, nullptr, 10));
+        return fail(sink, BWRT_E_LOCKED, kShardField, "shard %s is written by process %ld",
+                    shard_name, std::strtol(pid, nullptr, 10));
     }
     // For people, and no reason not to go on where it cannot be written: a disk may be full.
     const int length = std::snprintf(pid, sizeof pid, "%d\n", static_cast<int>(getpid()));

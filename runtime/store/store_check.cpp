@@ -97,9 +97,12 @@ bwrt_status Store::check(const bwrt_store& given, bwrt_store* checked_out,
     bwrt_store store = given;
     constexpr std::uint32_t kFlags =
         BWRT_STORE_HUGE | BWRT_STORE_SHARED | BWRT_STORE_READER | BWRT_STORE_EXPORT;
-    if ((store.flags & ~kFlags) != 0 || store.reserved != 0) {
-        return fail(sink, BWRT_E_INVAL, store.reserved != 0 ? "store.reserved" : "store.flags",
-                    "flags 0x%x are not all BWRT_STORE_*", store.flags);
+    if ((store.flags & ~kFlags) != 0) {
+        return fail(sink, BWRT_E_INVAL, "store.flags", "flags 0x%x are not all BWRT_STORE_*",
+                    store.flags);
+    }
+    if (store.reserved != 0) {
+        return fail(sink, BWRT_E_INVAL, "store.reserved", "reserved is %u, not 0", store.reserved);
     }
     if ((store.flags & BWRT_STORE_EXPORT) != 0 && store.host_bytes == 0) {
         return fail(sink, BWRT_E_INVAL, "store.flags", "EXPORT, and host_bytes is 0");

@@ -130,7 +130,13 @@ bwrt_status Store::open_memory(const bwrt_store& checked, const ErrorSink& sink)
         }
         description.length_bytes = bytes;
         char reason[160];  // the region keeps it, too
-        return regions_->fill_own(own_slot(place), description, reason, sizeof reason, sink);
+        bwrt_error error = {};
+        const bwrt_status status = regions_->fill_own(own_slot(place), description, reason,
+                                                      sizeof reason, ErrorSink{&error});
+        if (status == BWRT_OK) return status;
+        return fail_os(sink, status, error.os_code,
+                       place == kHostSlot ? "store.host_bytes" : "store.transit_bytes", "%s",
+                       error.message);
     };
     if (checked.host_bytes != 0) {
         if (const bwrt_status status = allocate(kHostSlot, checked.host_bytes)) return status;
@@ -209,7 +215,8 @@ bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
             find_segment_bytes(shards_[0], roots_[0].superblock, &segment_bytes, sink)) {
         return status;
     }
-    if (segment_bytes == 0) {
+    const bool begins = segment_bytes == 0;
+    if (begins) {
         segment_bytes = Segments::segment_bytes_for(budgets);
         while (segment_bytes < place_bytes(checked.block_bytes_max)) segment_bytes += kMebibyte;
     }
@@ -217,9 +224,16 @@ bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
     for (DirectoryBudget& budget : budgets) {
         budget.bytes = std::min(budget.bytes, segment_count_max(checked) * segment_bytes);
         if (budget.bytes / segment_bytes > Segments::kCountMin) continue;
+        if (begins) {
+            return fail(sink, BWRT_E_INVAL, "store.disk_bytes",
+                        "%llu bytes are less than two logs and five segments of %llu, as long as "
+                        "store.block_bytes_max %u needs them",
+                        ull(checked.disk_bytes), ull(segment_bytes), checked.block_bytes_max);
+        }
         return fail(sink, BWRT_E_INVAL, "store.disk_bytes",
-                    "%llu bytes are less than five segments of %llu", ull(budget.bytes),
-                    ull(segment_bytes));
+                    "%llu bytes are less than two logs and five segments of %llu, as long as the "
+                    "shard's first writer made them: give more, or another shard or directory",
+                    ull(checked.disk_bytes), ull(segment_bytes));
     }
     segments_each_ = static_cast<std::uint32_t>(
         std::min(checked.disk_bytes / segment_bytes, segment_count_max(checked)));

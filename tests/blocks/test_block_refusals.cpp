@@ -89,6 +89,50 @@ void a_store_that_cannot_be_is_refused_by_field(void** state) {
     world->open(kBoth);
 }
 
+struct Sentence {
+    const char* field;
+    bwrt_status status;
+    const char* words;
+    void (*breaks)(bwrt_store*);
+};
+
+const Sentence kSentences[] = {
+    {"store.reserved", BWRT_E_INVAL, "reserved is 1", [](bwrt_store* s) { s->reserved = 1; }},
+    {"store.host_bytes", BWRT_E_NOMEM, "cannot be allocated",
+     [](bwrt_store* s) { s->host_bytes = std::uint64_t{1} << 62; }},
+    {"store.transit_bytes", BWRT_E_NOMEM, "cannot be allocated",
+     [](bwrt_store* s) { s->transit_bytes = std::uint64_t{1} << 62; }},
+    {"store.disk_bytes", BWRT_E_INVAL, "134217728 bytes are less than",
+     [](bwrt_store* s) { s->block_bytes_max = 32 * kMib; }},
+    {"store.disk_bytes", BWRT_E_INVAL, "store.block_bytes_max 33554432",
+     [](bwrt_store* s) { s->block_bytes_max = 32 * kMib; }},
+};
+
+void a_refusal_says_what_to_change(void** state) {
+    BlockWorld* world = world_of(state);
+    const char* directory = "s";
+    for (const Sentence& sentence : kSentences) {
+        bwrt_store store = kBoth.store;
+        store.directories = &directory;
+        store.directory_count = 1;
+        store.disk_bytes = 128 * kMib;
+        store.host_bytes = store.transit_bytes = 256 * kMib;
+        sentence.breaks(&store);
+        bwrt_config config = config_of_mode();
+        config.store = &store;
+        bwrt_runtime* runtime = nullptr;
+        assert_int_equal(bwrt_open(&config, &runtime, &world->error), sentence.status);
+        assert_string_equal(world->error.field, sentence.field);
+        assert_non_null(std::strstr(world->error.message, sentence.words));
+    }
+    // The same, where it is the first writer's doing.
+    world->open(StoreOf(0, std::uint64_t{4} << 30));
+    world->close();
+    assert_int_equal(world->try_open(StoreOf(0, 128 * kMib)), BWRT_E_INVAL);
+    assert_string_equal(world->error.field, "store.disk_bytes");
+    assert_non_null(std::strstr(world->error.message, "the shard's first writer"));
+}
+
 // ---- operations
 
 struct Wave {
@@ -409,6 +453,7 @@ void a_runtime_without_a_store_has_no_blocks(void** state) {
 
 const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(a_store_that_cannot_be_is_refused_by_field),
+    IN_BLOCK_WORLD(a_refusal_says_what_to_change),
     IN_BLOCK_WORLD(an_operation_that_cannot_be_is_refused_by_field),
     IN_BLOCK_WORLD(a_wave_whose_blocks_cannot_be_is_refused_by_field),
     IN_BLOCK_WORLD(a_tier_that_is_not_there_cannot_be_asked_for),

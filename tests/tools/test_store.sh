@@ -380,7 +380,7 @@ a_store_that_is_written_is_locked() {
     "$bwrt" store stat store >said
     grep -qx "  writer     process $writer" said || fail "$(cat said)"
     refused 0 '"writer_is_there":	true' "$bwrt" store stat store --json
-    refused 1 "0 is written by process $writer" "$bwrt" store drop store --all
+    refused 1 "shard 0 is written by process $writer" "$bwrt" store drop store --all
     refused 1 '"code":	"E_LOCKED"' "$bwrt" store drop store --all --json
     kill -9 "$writer"
     wait "$writer" 2>/dev/null || true
