@@ -5,11 +5,17 @@
 // It is the shard's writer for that moment, with the lock: the log is read, and what is to go is
 // said behind its end and flushed.  The bytes stay until their segment is filled anew.  An index
 // that an earlier writer shared says otherwise from then on, so it is taken away before.
+//
+// A wrong secret leads to a space that nobody has, where nothing is dropped.  Who erases a tenant
+// must not take that for success, so a tenant without any block in the shard is status 1.
 
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <optional>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include "runtime/store/drop.h"
 #include "runtime/store/shared_index.h"
@@ -38,6 +44,17 @@ class Choice {
                std::find(spaces_.begin(), spaces_.end(), key.space) != spaces_.end();
     }
 
+    // Those of `tenants`, which the choice was made of, whose space is not among these.  Tenant 0's
+    // secret is the store's own and cannot be wrong.
+    std::vector<std::uint64_t> tenants_without(const std::vector<std::uint64_t>& tenants,
+                                               const std::set<std::uint64_t>& spaces) const {
+        std::vector<std::uint64_t> without;
+        for (std::size_t i = 0; i < tenants.size(); i++) {
+            if (tenants[i] != 0 && spaces.count(spaces_[i]) == 0) without.push_back(tenants[i]);
+        }
+        return without;
+    }
+
  private:
     bool by_identity_;
     std::uint8_t identity_[runtime::kIdentityBytes] = {};
@@ -62,6 +79,22 @@ void retire_index(const StoreDropOptions& options, const OpenedStore& store,
     runtime::retire_shared_index(directory.fd(), runtime::SharedName(root, shard.c_str()));
 }
 
+void print_json(const std::string& shard, std::uint64_t dropped, std::uint64_t bytes,
+                std::uint64_t kept, const std::vector<std::uint64_t>& strangers) {
+    JsonObject object;
+    object.add("shard", shard);
+    object.add("dropped", dropped);
+    object.add("dropped_bytes", bytes);
+    object.add("kept", kept);
+    std::vector<JsonObject> tenants;
+    for (const std::uint64_t tenant : strangers) {
+        tenants.emplace_back();
+        tenants.back().add("tenant", tenant);
+    }
+    object.add("without_blocks", std::move(tenants));
+    object.print();
+}
+
 }  // namespace
 
 void run_store_drop(const StoreDropOptions& options, bool json) {
@@ -71,6 +104,7 @@ void run_store_drop(const StoreDropOptions& options, bool json) {
     if (store.shards().size() > 1)
         throw Failure("E_INVAL", "the store has several shards: give --shard", 2);
     std::vector<BlockKey> keys;
+    std::set<std::uint64_t> spaces;
     std::uint64_t kept = 0, bytes = 0;
     const std::string name = store.shards().empty() ? "" : store.shards()[0];
     if (!name.empty()) {
@@ -78,6 +112,7 @@ void run_store_drop(const StoreDropOptions& options, bool json) {
         runtime::ShardContents contents;
         must_do([&](const auto& sink) { return contents.read(store.directories(), shard, sink); });
         for (const runtime::Record* record : contents.blocks_by_place()) {
+            spaces.insert(record->key.space);
             if (!choice.has(record->key)) {
                 kept++;
                 continue;
@@ -92,17 +127,18 @@ void run_store_drop(const StoreDropOptions& options, bool json) {
             });
         }
     }
-    if (!json) {
+    const std::vector<std::uint64_t> strangers = choice.tenants_without(options.tenants, spaces);
+    if (json) {
+        print_json(name, keys.size(), bytes, kept, strangers);
+    } else {
         std::printf("%zu blocks dropped, %s; %llu kept\n", keys.size(), format_bytes(bytes).c_str(),
                     runtime::ull(kept));
-        return;
+        for (const std::uint64_t tenant : strangers) {
+            std::printf("tenant %llu: the shard has no block under this secret\n",
+                        runtime::ull(tenant));
+        }
     }
-    JsonObject object;
-    object.add("shard", name);
-    object.add("dropped", static_cast<std::uint64_t>(keys.size()));
-    object.add("dropped_bytes", bytes);
-    object.add("kept", kept);
-    object.print();
+    if (!strangers.empty()) throw Ended{1};
 }
 
 }  // namespace bwrt::tools

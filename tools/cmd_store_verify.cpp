@@ -259,7 +259,7 @@ void print_text(const std::vector<ShardResult>& results, const ShardResult& sum,
         }
     }
     if (sum.unverified != 0) {
-        std::printf("unverified: %llu, of tenants whose secret was not given\n",
+        std::printf("unverified: %llu, of tenants whose secret was not given or does not fit\n",
                     runtime::ull(sum.unverified));
     }
     if (sum.gone + sum.moved != 0) {

@@ -182,12 +182,15 @@ void add_store_verify(CLI::App* store, const bool* json) {
     add_place(app, options);
     add_tenants(app, options, "Also the blocks of this tenant; may be given again");
     app->add_flag("--skip-unknown", options->skip_unknown,
-                  "Blocks of tenants whose secret is not given are no reason for status 1");
+                  "Blocks of tenants whose secret is not given, or does not fit, are no reason for "
+                  "status 1");
 }
 
 void add_store_drop(CLI::App* store, const bool* json) {
     const auto [app, options] = add_command(
-        store, "drop", "Take blocks out of a shard that no process writes", run_store_drop, json);
+        store, "drop",
+        "Take blocks out of a shard that no process writes; status 1 when a tenant has none in it",
+        run_store_drop, json);
     add_place(app, options);
     app->add_flag("--all", options->all, "All blocks");
     app->add_option("--identity", options->identity,

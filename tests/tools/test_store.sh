@@ -196,7 +196,7 @@ a_right_store_verifies() {
 
 blocks_of_unknown_tenants_are_counted() {
     plant
-    refused 1 'unverified: 2, of tenants whose secret was not given' "$bwrt" store verify store
+    refused 1 'unverified: 2, of tenants whose secret was not given or does not fit' "$bwrt" store verify store
     refused 0 '6 right, 0 damaged; all is right' "$bwrt" store verify store --skip-unknown
     refused 0 '"unverified":	2' "$bwrt" store verify store --skip-unknown --json
 }
@@ -329,6 +329,24 @@ drop_takes_out_what_it_is_told() {
     sha256sum store/shards/0/log.* >before
     refused 0 '"dropped":	0' "$bwrt" store drop store --all --json
     sha256sum store/shards/0/log.* | cmp before -
+}
+
+# Who erases a tenant must not take a wrong secret for success.
+drop_under_a_wrong_secret_is_no_success() {
+    plant
+    head -c 32 /dev/zero >wrong
+    refused 1 'tenant 7: the shard has no block under this secret' \
+        "$bwrt" store drop store --tenant 7 --secret-file wrong
+    grep -q '^0 blocks dropped, .*; 8 kept$' said || fail "$(cat said)"
+    refused 1 '"tenant":	7' "$bwrt" store drop store --tenant 7 --secret-file wrong --json
+    # The right one beside it is done all the same; tenant 0's secret cannot be wrong.
+    refused 1 '2 blocks dropped' "$bwrt" store drop store "${seven[@]}" --tenant 8 --secret-file wrong
+    grep -q '^tenant 8: ' said || fail "$(cat said)"
+    ! grep -q '^tenant 7: ' said || fail "$(cat said)"
+    refused 0 '6 blocks dropped' "$bwrt" store drop store --tenant 0
+    refused 0 '"without_blocks":	[]' "$bwrt" store drop store --tenant 0 --json
+    # Once erased, a tenant is as good as one that never was.
+    refused 1 'tenant 7: ' "$bwrt" store drop store "${seven[@]}"
 }
 
 drop_refuses_an_unclear_order() {
