@@ -67,6 +67,18 @@ inline void fail_from_now_on(int call, int os_code, int fd = kAnyFd) {
     }
 }
 
+#if defined(__SANITIZE_THREAD__)
+constexpr bool kThreadSanitizer = true;  // a child of a process with threads may begin none
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+constexpr bool kThreadSanitizer = true;
+#else
+constexpr bool kThreadSanitizer = false;
+#endif
+#else
+constexpr bool kThreadSanitizer = false;
+#endif
+
 // What body() returns in a child process, as an exit status.
 template <typename Body>
 int in_a_child(Body&& body) {
