@@ -101,7 +101,9 @@ enum {
     /* The world's. */
     BWRT_E_IO = -50,        /* os_code has the errno */
     BWRT_E_TRUNCATED = -51, /* the file ended before the bytes asked for */
-    BWRT_E_NOSPC = -52,     /* no space, quota or file size limit */
+    BWRT_E_NOSPC = -52,     /* no space, quota or file size limit; of a PUT also what
+                               write_touch_count or write_bytes_per_day kept from the disk, where
+                               only that could have taken it */
     BWRT_E_NOMEM = -53,
     BWRT_E_DEVICE = -54,      /* these two: no function of this version returns them */
     BWRT_E_DEVICE_LOST = -55,
@@ -160,7 +162,8 @@ enum {
  * since ABI 0.4).  What the disk holds outlives the process.
  *
  * One process writes a shard: another is refused with BWRT_E_LOCKED.  A directory is made where it
- * is missing, with mode 0700, and must otherwise be a store's; nothing outside of it is opened.
+ * is missing, with mode 0700, not those above it, and must otherwise be a store's; nothing outside
+ * of it is opened.  A block lies in the directory of its parent as long as there is room.
  *
  * Any number of processes read beside the writers (READER): they look up in, GET from and follow
  * the events of every shard in these directories, up to 256, whose writer shares its index
@@ -444,7 +447,9 @@ typedef struct bwrt_operation {
     uint32_t slot_count;
     uint32_t plane_first;
     uint32_t plane_count; /* 0: all from plane_first on */
-    uint32_t tier;        /* MOVE, PUT: BWRT_TIER_* */
+    uint32_t tier;        /* MOVE: BWRT_TIER_*.  PUT: NONE: the host tier where there is one, and
+                             the disk, written behind; HOST: the host tier alone; DISK: the disk
+                             alone, and over when it is written there */
     uint64_t image_offset_bytes;
     uint64_t value_done; /* SIGNAL; the two differ */
     uint64_t value_failed;
@@ -576,7 +581,7 @@ typedef struct bwrt_completion {
     uint32_t tier;            /* that failed */
     int32_t os_code;          /* errno behind status, or 0 */
     uint32_t flags;           /* BWRT_COMPLETION_* */
-    uint64_t bytes;           /* moved and right */
+    uint64_t bytes;           /* moved and right, and those of PRESENT blocks */
     uint64_t prefix_count;    /* leading entries right in all groups */
     uint64_t submitted_ns;
     uint64_t finished_ns;
@@ -704,7 +709,8 @@ enum {
     BWRT_BLOCK_STRICT = 1u << 0,    /* PUT: what is there already is BWRT_E_CONFLICT */
     BWRT_BLOCK_UNRELATED = 1u << 1, /* the blocks have no parents */
     BWRT_BLOCK_CONTINUES = 1u << 2, /* the first one's parent is wave.blocks[block_first - 1] */
-    BWRT_BLOCK_DURABLE = 1u << 3,   /* PUT: over only when it is on the disk to stay, fdatasync */
+    BWRT_BLOCK_DURABLE = 1u << 3,   /* PUT: over only when it is on the disk to stay, fdatasync;
+                                       write_touch_count is no matter, write_bytes_per_day is */
     BWRT_BLOCK_CONTENT = 1u << 4    /* PUT: named by bwrt_content_id(); counted where it saves one */
 };
 
@@ -942,7 +948,7 @@ typedef struct bwrt_store_counters {
     uint64_t written_bytes;  /* to segments: stored and carried */
     uint64_t carried_bytes;  /* of it, blocks moved so that their segment can be used again */
     uint64_t refused_count;  /* blocks not written to disk: seen too rarely, no budget, no room */
-    uint64_t write_budget_left_bytes;
+    uint64_t write_budget_left_bytes; /* of write_bytes_per_day; UINT64_MAX: that is no limit */
     uint64_t log_bytes;
     uint64_t recovery_ns;    /* that opening took */
     uint64_t recovered_count;
