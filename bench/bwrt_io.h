@@ -32,8 +32,8 @@ struct BwrtOptions {
     const char* calibration = nullptr;  // path of a table; borrowed
 };
 
-// bwrt's queue_depth for the job's depth: the reference's counts blocks, and a block larger than one
-// request (0: than the default) is several.
+// bwrt's queue_depth for the job's depth: the reference's counts blocks, and a block larger than
+// one request (0: than the default) is several.
 [[nodiscard]] std::uint32_t request_count(const IoJob& shape, std::uint64_t io_bytes_max);
 
 // Of which there are two.  Long enough that a wave's own cost is that of a few blocks; 32 MiB at
