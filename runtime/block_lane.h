@@ -46,7 +46,8 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     void finish(const Wave& wave) noexcept override;
     bool turn(std::uint64_t now_ns) noexcept override;
     [[nodiscard]] bool has_work() const noexcept override {
-        return !verifying_.is_empty() || (retry_ && !starved_.is_empty());
+        return !verifying_.is_empty() || (retry_ && !starved_.is_empty()) ||
+               (!wanting_.is_empty() && !rests_ && must_look());
     }
     void rest() noexcept override;
     [[nodiscard]] bool is_busy() const noexcept override {
@@ -199,6 +200,10 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     void open_segment_of(Flight* flight) noexcept;
     void reap_jobs() noexcept;
     void empty_segments() noexcept;
+    // Nobody has looked for a segment to empty since there may be one: the next turn does.
+    [[nodiscard]] bool must_look() const noexcept {
+        return store_->has_disk() && emptying_ == kNoSegment && is_reclaim_due();
+    }
     [[nodiscard]] bool is_reclaim_due() const noexcept {
         return reclaim_due_ || store_->disk().segments().release_count() != releases_seen_;
     }

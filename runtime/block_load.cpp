@@ -58,7 +58,7 @@ void BlockLane::miss(BlockTask* task) noexcept {
 // Not now, or never: when nothing is on its way that would give something back.
 BlockLane::Begun BlockLane::no_room(BlockTask* task) noexcept {
     if (may_get_room() || !wanting_.is_empty()) {
-        if (store_->has_disk() && is_reclaim_due()) retry_ = true;  // nobody has looked yet
+        if (must_look()) retry_ = true;
         return Begun::kStarved;
     }
     fail(task, BWRT_E_NOSPC, 0, store_->has_host() ? BWRT_TIER_HOST : BWRT_TIER_DISK);
@@ -69,7 +69,7 @@ BlockLane::Begun BlockLane::no_room(BlockTask* task) noexcept {
 bool BlockLane::may_get_room() const noexcept {
     if (is_at_work() || copy_count_ != 0) return true;
     if (emptying_ != kNoSegment) return store_->disk().has_log_room();  // else nothing is carried
-    return store_->has_disk() && is_reclaim_due();
+    return must_look();
 }
 
 BlockLane::Begun BlockLane::found_in_host(BlockTask* task, std::uint32_t entry) noexcept {
