@@ -173,7 +173,7 @@ void large_blocks_find_room_and_an_idle_store_rests(void** state) {
         StoreOf store(0, row.disk_bytes, 64 * kMib, static_cast<std::uint32_t>(row.length));
         store.directories = {row.name};
         world->open(store);
-        const auto count = static_cast<std::uint32_t>(row.disk_bytes / row.length * 3 / 2);
+        const auto count = static_cast<std::uint32_t>(row.disk_bytes / row.length * 3 / 4);
         for (std::uint32_t i = 0; i < count; ++i) {
             assert_int_equal(put(world, {i, 0}, 1, row.length), BWRT_OK);
         }
