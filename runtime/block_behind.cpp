@@ -51,7 +51,7 @@ void BlockLane::write_wanting() noexcept {
         const std::uint16_t flags =
             entry == kNoEntry ? std::uint16_t{0} : store_->index().fields_of(entry).flags;
         if ((flags & kPending) != 0) return;  // it is being filled
-        const bool is_wanted = (flags & (kInHost | kOnDisk)) == kInHost &&
+        const bool is_wanted = (flags & (kInHost | kOnDisk | kHostOnly)) == kInHost &&
                                host.flight_of(wants.host_block) == kNoFlight;
         if (is_wanted) {
             if (free_ == nullptr) return;

@@ -309,6 +309,12 @@ void settle(BlockWorld* world) {
     drive_until(world, [&] { return sample_store(world).flight_count == 0; });
 }
 
+void hold_all(BlockWorld* world, runtime::IoKind kind) {
+    world->storage->script = [kind](const runtime::IoRequest& request, std::uint64_t) {
+        return is_block_io(request, kind) ? Action::hold() : Action::pass();
+    };
+}
+
 void let_time_pass(BlockWorld* world, std::uint64_t by_ns) {
     world->clock->set_forward(by_ns);
     world->storage->wake();

@@ -183,6 +183,14 @@ void drive_until(BlockWorld* world, Condition&& condition) {
 // What is behind, written: no block is on its way any more.
 void settle(BlockWorld* world);
 
+// Of a unit or more, so for a block and not for the log.
+inline bool is_block_io(const runtime::IoRequest& request, runtime::IoKind kind) {
+    return request.kind == kind && request.iovec_count != 0 && request.iovecs[0].iov_len >= 4096;
+}
+
+// Every request of this kind for a block waits, until the script is another and they are let go.
+void hold_all(BlockWorld* world, runtime::IoKind kind);
+
 void let_time_pass(BlockWorld* world, std::uint64_t by_ns);
 void set_tenant(BlockWorld* world, std::uint64_t number, std::uint64_t host_quota_bytes,
                 std::uint64_t disk_quota_bytes = 0);

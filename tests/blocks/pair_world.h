@@ -65,17 +65,6 @@ inline int leave_pair(void** state) {
     return failed;
 }
 
-inline bool is_block_io(const IoRequest& request, IoKind kind) {
-    return request.kind == kind && request.iovec_count != 0 &&
-           request.iovecs[0].iov_len >= kLength / 2;
-}
-
-inline void hold_all(BlockWorld* world, IoKind kind) {
-    world->storage->script = [kind](const IoRequest& request, std::uint64_t) {
-        return is_block_io(request, kind) ? Action::hold() : Action::pass();
-    };
-}
-
 inline void let_go(BlockWorld* world) {
     world->storage->script = nullptr;
     world->storage->let_go();

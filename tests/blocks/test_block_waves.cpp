@@ -15,12 +15,6 @@ const StoreOf kHostOnly(16 * kMib, 0);
 const StoreOf kDiskOnly(0, kDiskBytes);
 const StoreOf kBoth(16 * kMib, kDiskBytes);
 
-void hold_all(BlockWorld* world, IoKind kind) {
-    world->storage->script = [kind](const IoRequest& request, std::uint64_t) {
-        return request.kind == kind ? Action::hold() : Action::pass();
-    };
-}
-
 void let_all_go(BlockWorld* world) {
     world->storage->script = nullptr;
     world->storage->let_go();

@@ -16,17 +16,6 @@ const StoreOf kBoth(16 * kMib, kDiskBytes);
 const std::uint64_t kLengths[] = {1,     4095,   4096,     4097,         65535,   65536,
                                   65537, 200000, 1 * kMib, 1 * kMib + 1, 2 * kMib};
 
-// Requests of the store itself that are for blocks: long ones, to segments.
-bool is_block_io(const IoRequest& request, IoKind kind) {
-    return request.kind == kind && request.iovecs[0].iov_len >= 4096;
-}
-
-void hold_all(BlockWorld* world, IoKind kind) {
-    world->storage->script = [kind](const IoRequest& request, std::uint64_t) {
-        return is_block_io(request, kind) ? Action::hold() : Action::pass();
-    };
-}
-
 // ---- bytes
 
 void a_block_of_any_length_comes_back_from_the_disk(void** state) {

@@ -10,6 +10,7 @@
 namespace {
 
 using namespace bwrt::test;
+using bwrt::runtime::IoKind;
 
 constexpr std::uint32_t kRoom = 256;
 const StoreOf kHostOnly(16 * kMib, 0);
@@ -466,6 +467,32 @@ void of_a_chain_that_goes_through_a_small_host_tier_a_leading_run_is_left(void**
     assert_int_equal(sample_store(world).refused_count, 0);
 }
 
+// It waits for the disk, and is told meanwhile that it belongs to memory alone.
+void who_waits_for_the_disk_and_is_moved_to_memory_does_not_go_there(void** state) {
+    BlockWorld* world = world_of(state);
+    constexpr std::uint32_t kQuarter = 256 << 10;
+    world->open(StoreOf(16 * kMib, kDiskBytes, 16 * kMib, kQuarter));
+    hold_all(world, IoKind::kRead);  // so that no segment is emptied
+    std::uint32_t chain = 0;
+    for (std::uint64_t written_bytes = 1; written_bytes != 0 && chain < 600; ++chain) {
+        const std::uint64_t before = sample_store(world).written_bytes;
+        assert_int_equal(put(world, {chain, 0}, 1, kQuarter), BWRT_OK);
+        for (int i = 0; i < 50; ++i) drive(world);
+        written_bytes = sample_store(world).written_bytes - before;
+    }
+    const Key waits = {chain - 1, 0};
+    assert_true(chain < 600);
+
+    assert_int_equal(ask(world, BWRT_OP_MOVE, waits, 1, BWRT_TIER_HOST), BWRT_OK);
+
+    world->storage->script = nullptr;
+    world->storage->let_go();
+    settle(world);
+    assert_int_equal(get(world, waits, 1, kQuarter), BWRT_OK);
+    world->open_again(StoreOf(16 * kMib, kDiskBytes, 16 * kMib, kQuarter));
+    assert_false(is_hit(world, waits));
+}
+
 void of_a_chain_longer_than_what_may_be_known_a_leading_run_is_left(void** state) {
     BlockWorld* world = world_of(state);
     StoreOf few(16 * kMib, kDiskBytes);
@@ -504,6 +531,7 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(more_blocks_than_are_known_at_a_time_let_others_go),
     IN_BLOCK_WORLD(who_is_asked_for_alone_is_his_parents_child_in_every_tier),
     IN_BLOCK_WORLD(of_a_chain_that_goes_through_a_small_host_tier_a_leading_run_is_left),
+    IN_BLOCK_WORLD(who_waits_for_the_disk_and_is_moved_to_memory_does_not_go_there),
     IN_BLOCK_WORLD(of_a_chain_longer_than_what_may_be_known_a_leading_run_is_left),
 };
 
