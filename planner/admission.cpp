@@ -36,51 +36,12 @@ std::uint32_t Doorkeeper::see(std::uint64_t fingerprint) noexcept {
     return static_cast<std::uint32_t>(count);
 }
 
-WriteBudget::WriteBudget(std::uint64_t bytes_per_day, std::uint64_t burst_bytes,
-                         std::uint64_t left_bytes, std::uint64_t now_ns) noexcept
-    : bytes_per_day_(bytes_per_day),
-      burst_bytes_(burst_bytes),
-      left_bytes_(std::min(left_bytes, burst_bytes)),
-      refilled_ns_(now_ns) {}
-
-void WriteBudget::refill(std::uint64_t now_ns) noexcept {
-    if (now_ns <= refilled_ns_) return;
-    const Wide parts = Wide{now_ns - refilled_ns_} * bytes_per_day_ + fraction_;
-    const Wide left_bytes = parts / kDayNs + left_bytes_;
-    refilled_ns_ = now_ns;
-    if (left_bytes >= burst_bytes_) {
-        left_bytes_ = burst_bytes_;
-        fraction_ = 0;
-    } else {
-        left_bytes_ = static_cast<std::uint64_t>(left_bytes);
-        fraction_ = static_cast<std::uint64_t>(parts % kDayNs);
-    }
-}
-
-bool WriteBudget::spend(std::uint64_t bytes, std::uint64_t now_ns) noexcept {
-    if (bytes_per_day_ == 0) return true;
-    refill(now_ns);
-    if (bytes > left_bytes_) return false;
-    left_bytes_ -= bytes;
-    return true;
-}
-
-void WriteBudget::charge(std::uint64_t bytes, std::uint64_t now_ns) noexcept {
-    if (bytes_per_day_ == 0) return;
-    refill(now_ns);
-    left_bytes_ -= std::min(bytes, left_bytes_);
-}
-
-std::uint64_t WriteBudget::left_bytes(std::uint64_t now_ns) noexcept {
-    if (bytes_per_day_ == 0) return ~std::uint64_t{0};
-    refill(now_ns);
-    return left_bytes_;
-}
-
 Admission::Admission(const AdmissionLimits& limits, std::uint64_t now_ns)
     : touches_min_(limits.touches_min),
       doorkeeper_(limits.touches_min > 1 ? limits.identity_count : 0),
-      budget_(limits.bytes_per_day, limits.burst_bytes, limits.left_bytes, now_ns) {}
+      budget_(
+          {.bytes = limits.bytes_per_day, .period_ns = kDayNs, .burst_bytes = limits.burst_bytes},
+          limits.left_bytes, now_ns) {}
 
 Admittance Admission::decide(std::uint64_t fingerprint, std::uint64_t bytes, bool must_write,
                              std::uint64_t now_ns) noexcept {

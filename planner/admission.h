@@ -11,10 +11,8 @@
 //               cache line a look: eight to a bucket, the newest first, the oldest forgotten.  So
 //               it ages by what comes after, is exact but for 60 equal bits, and needs no reset
 //               (a sketch of counters would have to be halved, and forgets everything at once).
-//   budget      bytes per day, as a token bucket: what is not written today may be written later,
-//               up to the burst.  Over any time t the bytes spent are at most burst + rate x t,
-//               to the byte.  The level comes in at the start, so that a store which keeps it does
-//               not get a new day by restarting.
+//   budget      bytes per day, as a token bucket whose level comes in at the start, so that a store
+//               which keeps it does not get a new day by restarting.
 //
 // The store asks for a block that is not on disk, when it is PUT and when it is hit in memory.
 
@@ -22,6 +20,7 @@
 
 #include <cstdint>
 
+#include "planner/token_bucket.h"
 #include "planner/zeroed.h"
 
 namespace bwrt::planner {
@@ -41,31 +40,6 @@ class Doorkeeper {
 
     std::uint64_t bucket_count_;
     Zeroed<std::uint64_t> entries_;  // 60 bits of the fingerprint, 4 of the count; 0: empty
-};
-
-class WriteBudget {
- public:
-    // 0 bytes a day: no limit.  A block above the burst is never written.
-    WriteBudget(std::uint64_t bytes_per_day, std::uint64_t burst_bytes, std::uint64_t left_bytes,
-                std::uint64_t now_ns) noexcept;
-
-    // False, and nothing spent, when that much is not left.
-    [[nodiscard]] bool spend(std::uint64_t bytes, std::uint64_t now_ns) noexcept;
-
-    // What was written without having been asked for; what is left is none at least.
-    void charge(std::uint64_t bytes, std::uint64_t now_ns) noexcept;
-
-    // Without a limit: all there is.
-    [[nodiscard]] std::uint64_t left_bytes(std::uint64_t now_ns) noexcept;
-
- private:
-    void refill(std::uint64_t now_ns) noexcept;
-
-    std::uint64_t bytes_per_day_;
-    std::uint64_t burst_bytes_;
-    std::uint64_t left_bytes_;
-    std::uint64_t fraction_ = 0;  // of a byte, in parts of a day's nanoseconds
-    std::uint64_t refilled_ns_;
 };
 
 struct AdmissionLimits {
@@ -97,7 +71,7 @@ class Admission {
  private:
     std::uint32_t touches_min_;
     Doorkeeper doorkeeper_;
-    WriteBudget budget_;
+    TokenBucket budget_;
 };
 
 }  // namespace bwrt::planner
