@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "planner/planner.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "planner/serve.h"
+
+namespace bwrt::planner {
+
+Planner::Planner(const WindowLimits& limits, const PlannerRule& rule)
+    : rule_(rule),
+      window_(limits),
+      credits_(limits.tenant_count),
+      groups_(window_.limits().row_count_max),
+      sort_(window_.limits().row_count_max),
+      placement_(window_.limits()),
+      schedule_(window_.limits()),
+      scored_(window_.limits().row_count_max),
+      ways_(std::size_t{limits.node_count} * limits.tier_count * limits.tier_count),
+      no_budgets_(std::size_t{limits.node_count} * limits.tier_count),
+      no_credits_(limits.tenant_count),
+      asked_(no_budgets_.size()),
+      tenant_asked_(limits.tenant_count),
+      bus_asked_(std::size_t{limits.node_count} * kBusCountMax) {
+    const std::size_t row_count_max = window_.limits().row_count_max;
+    by_page_.reserve(row_count_max);
+    by_urgency_.reserve(row_count_max);
+    carried_.reserve(row_count_max);
+    plan_.verdicts.reserve(row_count_max);
+    plan_.rest_first.reserve(row_count_max);
+    operations_.reserve(row_count_max * Placement::kOperationsPerRow);
+    plan_.operations.reserve(row_count_max * Placement::kOperationsPerRow);
+}
+
+const Plan& Planner::plan(const WindowState& state) noexcept {
+    const RequestColumns& rows = window_.rows();
+    begin(state);
+    score(rows, row_count(), state.heat_milli, rule_.score, rule_.age_first, state.now_ns, scored_);
+    refuse_late();
+    groups_.number(rows, row_count(), scored_);
+    sort_by_page();
+    const Coalesced whole = coalesce(groups_, scored_, by_page_, rule_.gap_bytes_max, operations_);
+    const bool must_place = !all_can_move(whole);
+    if (must_place) place();
+    schedule_.arrange(scored_, by_page_, inputs_, must_place, operations_, plan_);
+    charge(must_place);
+    end_what_waited();
+    return plan_;
+}
+
+void Planner::next() noexcept {
+    carried_.clear();
+    for (std::uint32_t row = 0; row < row_count(); ++row) {
+        const Verdict verdict = plan_.verdicts[row];
+        if (!is_carried(verdict)) continue;
+        Request request = window_.row(row);
+        if (verdict == Verdict::kPlannedPart) {
+            const std::uint64_t end = request.page_first + request.page_count;
+            request.page_first = plan_.rest_first[row];
+            request.page_count = end - request.page_first;
+            request.age = 0;
+        } else {
+            ++request.age;
+        }
+        carried_.push_back(request);
+    }
+    window_.clear();
+    for (const Request& request : carried_) (void)window_.append(request);  // it was taken before
+}
+
+void Planner::begin(const WindowState& state) noexcept {
+    inputs_ = {.now_ns = state.now_ns,
+               .window_ns = rule_.window_ns,
+               .min_io_bytes = rule_.takes_small ? 0 : rule_.min_io_bytes,
+               .gap_bytes_max = rule_.gap_bytes_max,
+               .age_max = rule_.age_max,
+               .takes_late = rule_.takes_late,
+               .joins = rule_.merges,
+               .budgets = rule_.has_budgets ? state.budgets : no_budgets_.data(),
+               .routes = state.routes,
+               .buses = state.buses,
+               .credits = rule_.has_credits ? credits_.left(state.now_ns) : no_credits_.data()};
+    plan_.verdicts.assign(row_count(), Verdict::kPlanned);
+    plan_.rest_first.resize(row_count());
+}
+
+// What would be late if nothing stood in front of it is not looked at again.
+void Planner::refuse_late() noexcept {
+    const auto look = [&] {
+        std::fill(ways_.begin(), ways_.end(), Way{kNoDeadline, 0});
+        for (std::uint32_t row = 0; row < row_count(); ++row) {
+            if (!scored_[row].stays) continue;
+            Way& way = ways_[way_of(row)];
+            way.deadline_ns_min = std::min(way.deadline_ns_min, scored_[row].deadline_ns);
+            way.row_bytes_max = std::max(way.row_bytes_max, scored_[row].bytes());
+        }
+    };
+    const auto is_soon_enough = [&](std::size_t way, std::uint64_t deadline_ns,
+                                    std::uint64_t bytes) {
+        const std::int64_t movable =
+            movable_bytes(route_of(way), bus_of(way), inputs_.now_ns, deadline_ns);
+        return movable >= 0 && bytes + extra_bytes(route_of(way), bus_of(way), bytes) <=
+                                   static_cast<std::uint64_t>(movable);
+    };
+    look();
+    bool may_be_late = false;
+    for (std::size_t way = 0; way < ways_.size(); ++way) {
+        may_be_late |= !is_soon_enough(way, ways_[way].deadline_ns_min, ways_[way].row_bytes_max);
+    }
+    for (std::uint32_t row = 0; row < row_count(); ++row) {
+        if (!scored_[row].stays) {
+            plan_.verdicts[row] = Verdict::kNotWorth;
+        } else if (may_be_late && !rule_.takes_late &&
+                   !is_soon_enough(way_of(row), scored_[row].deadline_ns, scored_[row].bytes())) {
+            plan_.verdicts[row] = Verdict::kLate;
+            scored_[row].stays = false;
+        }
+    }
+    if (may_be_late) look();
+}
+
+void Planner::sort_by_page() noexcept {
+    by_page_.clear();
+    std::uint64_t pages = 0;
+    for (std::uint32_t row = 0; row < row_count(); ++row) {
+        if (!scored_[row].stays) continue;
+        pages |= scored_[row].page_first;
+        by_page_.push_back({scored_[row].page_first, row});
+    }
+    // One sort by both where both fit into a key; else by page, and then, in this order, by group.
+    const auto page_bits = static_cast<std::uint32_t>(std::bit_width(pages));
+    const auto group_bits = static_cast<std::uint32_t>(std::bit_width(groups_.group_count()));
+    const bool fits = page_bits + group_bits <= 64;
+    if (!fits) sort_.sort(by_page_);
+    for (KeyedRow& keyed : by_page_) {
+        const std::uint64_t group = scored_[keyed.row].group;
+        keyed.key = fits ? group << page_bits | keyed.key : group;
+    }
+    sort_.sort(by_page_);
+}
+
+// The most urgent first; rows that are as urgent as each other by page.
+void Planner::place() noexcept {
+    by_urgency_ = by_page_;
+    for (KeyedRow& keyed : by_urgency_) keyed.key = scored_[keyed.row].urgency;
+    sort_.sort(by_urgency_);
+    placement_.run(window_.rows(), groups_, scored_, by_urgency_, inputs_, operations_,
+                   plan_.verdicts, plan_.rest_first);
+    for_each_served(
+        scored_, by_page_, plan_.verdicts, operations_,
+        [&](std::uint32_t row, std::uint32_t index) { serve(operations_[index], scored_[row]); });
+}
+
+// Whether nothing could have to stay behind, whatever the order.
+bool Planner::all_can_move(const Coalesced& whole) noexcept {
+    const RequestColumns& rows = window_.rows();
+    const bool has_credits = rule_.has_credits && credits_.has_limits();
+    if (!whole.is_whole || !rule_.merges || (has_credits && !whole.is_own)) return false;
+    std::fill(asked_.begin(), asked_.end(), TierBudget{0, 0});
+    std::fill(tenant_asked_.begin(), tenant_asked_.end(), 0);
+    for (const KeyedRow& keyed : by_page_) {
+        const std::uint32_t row = keyed.row;
+        const std::size_t cell =
+            std::size_t{rows.node[row]} * window_.limits().tier_count + rows.tier_dst[row];
+        // Each may be an operation of its own until the next one joins it to another.
+        ++asked_[cell].operation_count;
+        if (has_credits) tenant_asked_[rows.tenant[row]] += scored_[row].bytes();
+    }
+    for (const Operation& operation : operations_) {
+        const std::size_t cell =
+            std::size_t{operation.node} * window_.limits().tier_count + operation.tier_dst;
+        asked_[cell].bytes += std::min(operation.bytes, ~asked_[cell].bytes);
+    }
+    for (std::size_t cell = 0; cell < asked_.size(); ++cell) {
+        if (asked_[cell].bytes > inputs_.budgets[cell].bytes ||
+            asked_[cell].operation_count > inputs_.budgets[cell].operation_count) {
+            return false;
+        }
+    }
+    for (std::size_t tenant = 0; tenant < tenant_asked_.size(); ++tenant) {
+        if (tenant_asked_[tenant] > inputs_.credits[tenant].left_bytes) return false;
+    }
+    return buses_are_soon_enough();
+}
+
+// Whether each bus has moved all of it by the first of its deadlines.
+bool Planner::buses_are_soon_enough() noexcept {
+    std::fill(bus_asked_.begin(), bus_asked_.end(), 0);
+    const std::uint32_t tier_count = window_.limits().tier_count;
+    const auto bus_index = [&](std::size_t way) {
+        return way / (tier_count * tier_count) * kBusCountMax + route_of(way).bus;
+    };
+    for (const Operation& operation : operations_) {
+        const std::size_t way =
+            (std::size_t{operation.node} * tier_count + operation.tier_src) * tier_count +
+            operation.tier_dst;
+        std::uint64_t& asked = bus_asked_[bus_index(way)];
+        const std::uint64_t bytes =
+            operation.bytes + extra_bytes(route_of(way), bus_of(way), operation.bytes);
+        asked += std::min(bytes, ~asked);
+    }
+    for (std::size_t way = 0; way < ways_.size(); ++way) {
+        if (ways_[way].row_bytes_max == 0) continue;
+        const std::int64_t movable =
+            movable_bytes(route_of(way), bus_of(way), inputs_.now_ns, ways_[way].deadline_ns_min);
+        if (movable < 0 || bus_asked_[bus_index(way)] > static_cast<std::uint64_t>(movable)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void Planner::charge(bool was_placed) noexcept {
+    if (!rule_.has_credits || !credits_.has_limits()) return;
+    const RequestColumns& rows = window_.rows();
+    for (std::uint32_t row = 0; row < row_count(); ++row) {
+        const Verdict verdict = plan_.verdicts[row];
+        if (!scored_[row].stays || verdict == Verdict::kTooSmall) continue;
+        credits_.charge(rows.tenant[row],
+                        was_placed ? placement_.paid_bytes(row) : scored_[row].bytes(),
+                        inputs_.now_ns);
+    }
+}
+
+void Planner::end_what_waited() noexcept {
+    const RequestColumns& rows = window_.rows();
+    for (std::uint32_t row = 0; row < row_count(); ++row) {
+        Verdict& verdict = plan_.verdicts[row];
+        if (is_carried(verdict) && verdict != Verdict::kPlannedPart &&
+            rows.age[row] + 1 >= rule_.age_max) {
+            verdict = Verdict::kWaited;
+        }
+    }
+}
+
+std::size_t Planner::way_of(std::uint32_t row) const noexcept {
+    const RequestColumns& rows = window_.rows();
+    const std::size_t tier_count = window_.limits().tier_count;
+    return (rows.node[row] * tier_count + rows.tier_src[row]) * tier_count + rows.tier_dst[row];
+}
+
+const Route& Planner::route_of(std::size_t way) const noexcept {
+    const std::size_t tier_count = window_.limits().tier_count;
+    return inputs_.routes[way % (tier_count * tier_count)];
+}
+
+const Bus& Planner::bus_of(std::size_t way) const noexcept {
+    const std::size_t tier_count = window_.limits().tier_count;
+    return inputs_.buses[way / (tier_count * tier_count) * kBusCountMax + route_of(way).bus];
+}
+
+}  // namespace bwrt::planner

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// planner.h — from what was asked for to what moves: one window after the other.
+//
+//   request()  rows of the window, besides those that an earlier one carried   request_window.h
+//   plan()     what each row is worth, and the order                           score.h
+//              groups of the same pages                                        page_groups.h
+//              all of it can move: the union                                   coalesce.h
+//              else: what fits, the most urgent first                          placement.h
+//              for whom, in which order, done when; what is too small waits    schedule.h
+//
+// A planner is a value: it has no clock, does no I/O, starts no thread, and the same calls give the
+// same plans, to the bit.  All of its memory is taken when it is made and when the first window of
+// a size comes.  It is not for several threads at a time.
+//
+// Nothing starves: what is carried comes again, one window older; from `age_first` windows on it
+// goes before everything younger, and after `age_max` it is given back as kWaited.
+
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "planner/coalesce.h"
+#include "planner/credits.h"
+#include "planner/page_groups.h"
+#include "planner/placement.h"
+#include "planner/plan.h"
+#include "planner/radix_sort.h"
+#include "planner/request_window.h"
+#include "planner/schedule.h"
+#include "planner/score.h"
+
+namespace bwrt::planner {
+
+// Each stage can be switched off: what it would keep back then moves.
+struct PlannerRule {
+    ScoreRule score;
+    std::uint64_t window_ns = 20'000'000;
+    std::uint64_t min_io_bytes = 524'288;
+    std::uint64_t gap_bytes_max = 0;
+    std::uint8_t age_first = 4;
+    std::uint8_t age_max = 8;  // 1: nothing is carried
+    bool takes_late = false;
+    bool has_credits = true;
+    bool has_budgets = true;
+    bool merges = true;        // false: a row is an operation, unless another row moves its pages
+    bool takes_small = false;  // what is below min_io_bytes does not wait
+};
+
+// What is measured, as of now; the arrays belong to the caller.
+struct WindowState {
+    std::uint64_t now_ns = 0;
+    const TierBudget* budgets = nullptr;        // [node][tier]
+    const Route* routes = nullptr;              // [source][target]
+    const Bus* buses = nullptr;                 // [node][kBusCountMax]
+    const std::uint64_t* heat_milli = nullptr;  // of each row's pages; nullptr: all cold
+};
+
+class Planner {
+ public:
+    // Throws std::bad_alloc.
+    Planner(const WindowLimits& limits, const PlannerRule& rule);
+
+    [[nodiscard]] Refusal request(const Request& request) noexcept {
+        return window_.append(request);
+    }
+    // Those of the window that comes next; of the one that was planned last until the next request.
+    [[nodiscard]] const RequestColumns& rows() const noexcept { return window_.rows(); }
+    [[nodiscard]] std::uint32_t row_count() const noexcept { return window_.row_count(); }
+
+    [[nodiscard]] Credits& credits() noexcept { return credits_; }
+
+    // Of the rows there are.  Then next() must come before anything is requested.
+    [[nodiscard]] const Plan& plan(const WindowState& state) noexcept;
+
+    // Ends the window: what its plan carries is in the next one already.
+    void next() noexcept;
+    // Ends it and carries nothing.
+    void clear() noexcept { window_.clear(); }
+
+ private:
+    // Of rows with one source and target; what is true of them all need not be asked of each.
+    struct Way {
+        std::uint64_t deadline_ns_min;
+        std::uint64_t row_bytes_max;
+    };
+
+    void begin(const WindowState& state) noexcept;
+    void refuse_late() noexcept;
+    void sort_by_page() noexcept;
+    void place() noexcept;
+    [[nodiscard]] bool all_can_move(const Coalesced& whole) noexcept;
+    [[nodiscard]] bool buses_are_soon_enough() noexcept;
+    void end_what_waited() noexcept;
+    void charge(bool was_placed) noexcept;
+
+    [[nodiscard]] std::size_t way_of(std::uint32_t row) const noexcept;
+    [[nodiscard]] const Route& route_of(std::size_t way) const noexcept;
+    [[nodiscard]] const Bus& bus_of(std::size_t way) const noexcept;
+
+    PlannerRule rule_;
+    RequestWindow window_;
+    Credits credits_;
+    PageGroups groups_;
+    RadixSort sort_;
+    Placement placement_;
+    Schedule schedule_;
+    Zeroed<ScoredRow> scored_;
+    PlacementInputs inputs_;
+    std::vector<Way> ways_;  // [node][source][target]
+    std::vector<KeyedRow> by_page_;
+    std::vector<KeyedRow> by_urgency_;
+    std::vector<Operation> operations_;
+    std::vector<TierBudget> no_budgets_;       // [node][tier]
+    std::vector<TenantCredit> no_credits_;     // [tenant]
+    std::vector<TierBudget> asked_;            // [node][tier]
+    std::vector<std::uint64_t> tenant_asked_;  // [tenant]
+    std::vector<std::uint64_t> bus_asked_;     // [node][bus]
+    std::vector<Request> carried_;
+    Plan plan_;
+};
+
+}  // namespace bwrt::planner

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "planner/schedule.h"
+
+#include <algorithm>
+
+namespace bwrt::planner {
+
+Schedule::Schedule(const WindowLimits& limits)
+    : limits_(limits),
+      sort_(limits.row_count_max * Placement::kOperationsPerRow),
+      fronts_(std::size_t{limits.node_count} * kBusCountMax) {
+    const std::size_t operation_count_max =
+        std::size_t{limits.row_count_max} * Placement::kOperationsPerRow;
+    stays_behind_.reserve(operation_count_max);
+    order_.reserve(operation_count_max);
+}
+
+void Schedule::arrange(const Zeroed<ScoredRow>& scored, const std::vector<KeyedRow>& rows_by_page,
+                       const PlacementInputs& inputs, bool has_positions,
+                       std::vector<Operation>& operations, Plan& plan_out) noexcept {
+    order_.clear();
+    for (std::uint32_t i = 0; i < operations.size(); ++i) {
+        order_.push_back({has_positions ? operations[i].position : operations[i].urgency, i});
+    }
+    sort_.sort(order_);
+    predict(inputs, operations);
+    if (leave_behind(inputs, operations)) {
+        for_each_served(scored, rows_by_page, plan_out.verdicts, operations,
+                        [&](std::uint32_t row, std::uint32_t index) {
+                            if (stays_behind_[index] == 0) return;
+                            plan_out.verdicts[row] = Verdict::kTooSmall;
+                        });
+        std::erase_if(order_, [&](const KeyedRow& keyed) { return stays_behind_[keyed.row] != 0; });
+        predict(inputs, operations);
+    }
+    for (KeyedRow& keyed : order_) {
+        const Operation& operation = operations[keyed.row];
+        keyed.key = std::uint64_t{operation.node} << 16 | std::uint64_t{operation.tier_src} << 8 |
+                    operation.tier_dst;
+    }
+    sort_.sort(order_);
+    plan_out.operations.clear();
+    for (const KeyedRow& keyed : order_) plan_out.operations.push_back(operations[keyed.row]);
+    operations.clear();
+}
+
+// Each bus moves its operations in their order.
+void Schedule::predict(const PlacementInputs& inputs, std::vector<Operation>& operations) noexcept {
+    std::fill(fronts_.begin(), fronts_.end(), Front{0, 0});
+    for (const KeyedRow& keyed : order_) {
+        Operation& operation = operations[keyed.row];
+        const Route& route =
+            inputs.routes[operation.tier_src * limits_.tier_count + operation.tier_dst];
+        const std::size_t bus = std::size_t{operation.node} * kBusCountMax + route.bus;
+        Front& front = fronts_[bus];
+        operation.position = front.count++;
+        operation.finish_ns =
+            finish_ns(route, inputs.buses[bus], inputs.now_ns, front.bytes, operation.bytes);
+        front.bytes += operation.bytes;
+    }
+}
+
+bool Schedule::leave_behind(const PlacementInputs& inputs,
+                            const std::vector<Operation>& operations) noexcept {
+    if (inputs.min_io_bytes == 0) return false;
+    bool has_any = false;
+    stays_behind_.assign(operations.size(), 0);
+    for (std::uint32_t index = 0; index < operations.size(); ++index) {
+        const Operation& operation = operations[index];
+        const bool is_due = operation.age + 1 >= inputs.age_max;
+        if (operation.bytes >= inputs.min_io_bytes || is_due) continue;
+        const std::uint64_t next_finish_ns =
+            operation.finish_ns + std::min(inputs.window_ns, ~operation.finish_ns);
+        if (next_finish_ns > operation.deadline_ns) continue;
+        stays_behind_[index] = 1;
+        has_any = true;
+    }
+    return has_any;
+}
+
+}  // namespace bwrt::planner
