@@ -113,10 +113,10 @@ void run_a_wave(bwrt_runtime* runtime, LayoutWorld* world, Random* random) {
     if (with_groups) check_groups(groups, expected);
 }
 
-void run_cases(Scale scale, int case_count, std::uint32_t file_flags) {
+void run_cases(Scale scale, std::uint32_t case_count, std::uint32_t file_flags) {
     const std::uint64_t seed = bwrt::test::test_seed();
-    for (int i = 0; i < case_count; ++i) {
-        Random random(seed + static_cast<std::uint64_t>(i));
+    for (std::uint32_t i = 0; i < bwrt::test::share_of(case_count); ++i) {
+        Random random(seed + i);
         bwrt_runtime* runtime = open_runtime(&random);
         if (runtime == nullptr) skip();
         const std::uint32_t free_before = runtime->runtime.tables().pages.count_free();
