@@ -193,20 +193,21 @@ typedef struct bwrt_store {
     uint64_t disk_bytes;     /* in each directory, never exceeded; at least 128 MiB.  With less than
                                 before, the segments that are too many are removed at open, and
                                 what is in them */
-    uint64_t host_bytes;     /* of the host tier; 0: none */
+    uint64_t host_bytes;     /* of the host tier, 2 MiB or more; 0: none */
     uint64_t transit_bytes;  /* memory that blocks pass through on their way to and from the disk,
-                                beside the host tier; 0: 128 MiB, or none without directories */
+                                beside the host tier; 2 MiB or more; 0: 128 MiB or eight of the
+                                longest blocks, whichever is more, and none without directories */
     uint64_t write_bytes_per_day; /* to the disk, for the life of flash; a restart begins no new
-                                     day; 0: as many as come */
-    uint32_t directory_count;     /* 0: no disk tier; up to 16 */
-    uint32_t block_count_max;     /* known at a time; 0: 1,048,576; up to 2^27; some 150 bytes each */
-    uint32_t block_bytes_max;     /* up to 256 MiB, and an eighth of each memory above; 0: that, or
-                                     16 MiB */
-    uint32_t flight_count_max;    /* blocks on their way at a time; 0: 1,024; up to 65,536 */
-    uint32_t tenant_count_max;    /* with blocks here; 0: 64; up to 4,096 */
-    uint32_t lease_count_max;     /* at a time; 0: 65,536 */
+                                     day; a longer block is never written; 0: as many as come */
+    uint32_t directory_count;     /* 1 to 16; 0: no disk tier */
+    uint32_t block_count_max;     /* known at a time; 16 to 2^27; 0: 2^20; some 150 bytes each */
+    uint32_t block_bytes_max;     /* 4 KiB to 256 MiB, and an eighth of each memory above; 0: that,
+                                     or 16 MiB */
+    uint32_t flight_count_max;    /* blocks on their way at a time; 2 to 65,536; 0: 1,024 */
+    uint32_t tenant_count_max;    /* with blocks here; 1 to 4,096; 0: 64 */
+    uint32_t lease_count_max;     /* at a time, in each tier; 1 to 2^24; 0: 65,536 */
     uint32_t write_touch_count;   /* a block is written to disk when it has been asked for or put
-                                     that often; 0: 1, the first time; up to 15 */
+                                     that often; 1 to 15; 0: 1, the first time */
     uint32_t reserved;
     const char* index_directory;  /* where shared indices lie, in a tmpfs; the same for all who open
                                      the store; NULL: /dev/shm */
@@ -740,7 +741,7 @@ struct bwrt_block_options {
 typedef struct bwrt_tenant {
     uint32_t struct_size;
     uint32_t flags;            /* none yet */
-    uint64_t number;           /* the caller's */
+    uint64_t number;           /* the caller's; not all ones, which is no tenant in an event */
     const void* secret;        /* 32 bytes; NULL: 0 keeps its own, others as they are */
     uint64_t host_quota_bytes; /* of the host tier; 0: none.  Who has more loses first */
     uint64_t disk_quota_bytes; /* of this shard's disk tier */
@@ -768,10 +769,11 @@ typedef struct bwrt_lookup_query {
     uint32_t flags;          /* none yet */
     uint64_t tenant;
     const void* identities;  /* identity_count of 32 bytes each, in the order of their prefix */
-    uint32_t identity_count; /* up to 2^20 */
+    uint32_t identity_count; /* 1 to 2^20 */
     uint32_t part_first;
-    uint32_t part_count;     /* a block is there when all its parts are; 0: one */
-    uint32_t lease_ms;       /* not 0: the leading hits stay for that long; up to 600,000 */
+    uint32_t part_count;     /* a block is there when all its parts are; 1 to 65,536, none above
+                                part 2^32 - 1; 0: one */
+    uint32_t lease_ms;       /* 1 to 600,000: the leading hits stay for that long; 0: no lease */
     bwrt_handle layout;      /* a HIT must be of this layout; 0: of whatever layout */
 } bwrt_lookup_query;
 
@@ -779,7 +781,13 @@ typedef struct bwrt_lookup_query {
  * answers, identity_count of them, or NULL.  Without a lease it takes no lock and waits for
  * nobody: it may be asked a million times a second beside the work.  A hit is history when the
  * call returns, but for a lease: of as many leading hits as there were leases left for, which
- * *leased_count_out, where it is not NULL, says. */
+ * *leased_count_out, where it is not NULL, says.
+ *
+ * A lease keeps a block, and those it needs, from making room for others: in one tier, and it may
+ * leave the other.  It ends by itself, no sooner than lease_ms after the call and no more than
+ * 150 ms later, or when the runtime is closed; no call ends it, and each lookup takes leases of its
+ * own.  What goes in spite of it: a block that is dropped or moved, whose time to live is over,
+ * that does not verify, or that the disk can keep no more. */
 BWRT_API bwrt_status bwrt_lookup(bwrt_runtime* runtime, const bwrt_lookup_query* query,
                                  bwrt_lookup_answer* answers, uint32_t* prefix_count_out,
                                  uint32_t* leased_count_out, bwrt_error* error);
@@ -814,8 +822,10 @@ typedef struct bwrt_event {
 } bwrt_event;
 
 /* What comes and goes, for who keeps a map of it: a router.  *cursor, 0 at first, is where the
- * reader is; up to capacity events are written, and *cursor goes behind them.  With 0, and when
- * a reader is so late that events were lost, it begins with a RESYNC and all blocks there are.
+ * reader is; up to capacity events, 1 or more, are written, and *cursor goes behind them.  There
+ * are no more when *count_out is 0.  The last 65,536 are kept.  With 0, and when a reader is so
+ * late that events were lost, it begins with a RESYNC and all blocks there are, as they were at one
+ * moment: that is kept for its reader until he has had it, for the last 16 who began so.
  *
  * A reader of a store (BWRT_STORE_READER) is told of all shards, and begins anew also when one comes,
  * goes or loses its writer; it may be told twice of what changed during a RESYNC, and of a tenant's
@@ -1006,7 +1016,8 @@ typedef struct bwrt_store_info {
                                     why a shard is not read, the last there was */
     const char* direct_reason;   /* why a segment is not read and written past the page cache */
     const char* reserve_reason;  /* why a segment's space is not reserved */
-    const char* striping_reason; /* why a segment is not striped */
+    const char* striping_reason; /* why a segment is not striped.  Nobody has to ask for that: it
+                                    is NULL only on Lustre, and where there are no segments */
 } bwrt_store_info;
 
 /* BWRT_E_UNSUPPORTED without a store. */

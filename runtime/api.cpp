@@ -277,6 +277,9 @@ bwrt_status bwrt_tenant_set(bwrt_runtime* runtime, const bwrt_tenant* tenant, bw
     if (checked.flags != 0) {
         return fail(sink, BWRT_E_INVAL, "tenant.flags", "0x%x: there are none", checked.flags);
     }
+    if (checked.number == ~std::uint64_t{0}) {
+        return fail(sink, BWRT_E_INVAL, "tenant.number", "all ones: events say so of no tenant");
+    }
     const Call call(&runtime->runtime.calls());
     return guard(error, [&] { return runtime->runtime.set_tenant(checked, sink); });
 }

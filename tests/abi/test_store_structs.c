@@ -402,6 +402,12 @@ static void flags_without_a_meaning_must_be_zero(void** state) {
     tenant.flags = 1;
     assert_int_equal(bwrt_tenant_set(self->runtime, &tenant, &self->error), BWRT_E_INVAL);
     assert_blames(&self->error, BWRT_E_INVAL, "tenant.flags");
+    tenant.flags = 0;
+    tenant.number = UINT64_MAX; /* in an event it is no tenant */
+    assert_int_equal(bwrt_tenant_set(self->runtime, &tenant, &self->error), BWRT_E_INVAL);
+    assert_blames(&self->error, BWRT_E_INVAL, "tenant.number");
+    tenant.number = UINT64_MAX - 1;
+    assert_int_equal(bwrt_tenant_set(self->runtime, &tenant, NULL), BWRT_OK);
     query.flags = 1;
     assert_int_equal(bwrt_lookup(self->runtime, &query, NULL, &count, NULL, &self->error),
                      BWRT_E_INVAL);

@@ -56,7 +56,10 @@ const StoreRefusal kStores[] = {
     {"store.block_bytes_max", BWRT_E_INVAL, [](bwrt_store* s) { s->block_bytes_max = 4095; }},
     {"store.block_bytes_max", BWRT_E_INVAL,
      [](bwrt_store* s) { s->block_bytes_max = (256u << 20) + 1; }},
+    {"store.flight_count_max", BWRT_E_INVAL, [](bwrt_store* s) { s->flight_count_max = 1; }},
     {"store.flight_count_max", BWRT_E_INVAL, [](bwrt_store* s) { s->flight_count_max = 65537; }},
+    {"store.lease_count_max", BWRT_E_INVAL,
+     [](bwrt_store* s) { s->lease_count_max = (1u << 24) + 1; }},
     {"store.tenant_count_max", BWRT_E_INVAL, [](bwrt_store* s) { s->tenant_count_max = 4097; }},
     {"store.write_touch_count", BWRT_E_INVAL, [](bwrt_store* s) { s->write_touch_count = 16; }},
     {"store.shard", BWRT_E_INVAL, [](bwrt_store* s) { s->shard = ""; }},
@@ -87,6 +90,28 @@ void a_store_that_cannot_be_is_refused_by_field(void** state) {
         assert_int_not_equal(world->error.message[0], '\0');
     }
     world->open(kBoth);
+}
+
+// And with one less it is refused: above, but for the memories, which are as little as there is.
+void a_store_may_be_as_small_as_the_header_says(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf least(2 * kMib, kDiskBytes, 2 * kMib, 4096);
+    least.store.block_count_max = 16;
+    least.store.flight_count_max = 2;
+    least.store.tenant_count_max = least.store.lease_count_max = 1;
+    least.store.write_touch_count = 1;
+    world->open(least);
+    assert_int_equal(put(world, {1, 0}, 4, 4096), BWRT_OK);
+    assert_int_equal(look_up(world, {1, 0}, 4, 1000).leased_count, 1);
+    assert_int_equal(get(world, {1, 0}, 4, 4096), BWRT_OK);
+    world->close();
+
+    for (std::uint64_t bwrt_store::*memory :
+         {&bwrt_store::host_bytes, &bwrt_store::transit_bytes}) {
+        StoreOf less = least;
+        less.store.*memory -= 1;
+        assert_int_equal(world->try_open(less), BWRT_E_INVAL);
+    }
 }
 
 struct Sentence {
@@ -453,6 +478,7 @@ void a_runtime_without_a_store_has_no_blocks(void** state) {
 
 const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(a_store_that_cannot_be_is_refused_by_field),
+    IN_BLOCK_WORLD(a_store_may_be_as_small_as_the_header_says),
     IN_BLOCK_WORLD(a_refusal_says_what_to_change),
     IN_BLOCK_WORLD(an_operation_that_cannot_be_is_refused_by_field),
     IN_BLOCK_WORLD(a_wave_whose_blocks_cannot_be_is_refused_by_field),

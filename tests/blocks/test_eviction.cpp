@@ -326,6 +326,23 @@ void leased_blocks_stay_until_their_time_is_over(void** state) {
     assert_int_equal(hit_count(world, {1, 0}, 50), 0);
 }
 
+// No sooner than it was said, and not much later.
+void a_lease_ends_by_itself_and_soon(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    assert_int_equal(put(world, {1, 0}, 50), BWRT_OK);
+    assert_int_equal(look_up(world, {1, 0}, 50, 60'000).leased_count, 50);
+    // A second look with a shorter one ends nothing.
+    assert_int_equal(look_up(world, {1, 0}, 50, 1).leased_count, 50);
+    let_time_pass(world, 59 * kSecondNs);
+    assert_int_equal(put_unrelated(world, 2, kRoom), BWRT_OK);
+    assert_int_equal(look_up(world, {1, 0}, 50).prefix_count, 50);
+
+    let_time_pass(world, 1150'000'000);
+    assert_int_equal(put_unrelated(world, 3, kRoom), BWRT_OK);
+    assert_int_equal(hit_count(world, {1, 0}, 50), 0);
+}
+
 void as_many_are_leased_as_there_are_leases(void** state) {
     BlockWorld* world = world_of(state);
     StoreOf few = kHostOnly;
@@ -524,6 +541,7 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(a_tenant_above_its_quota_loses_its_own),
     IN_BLOCK_WORLD(who_has_more_than_his_quota_loses_first),
     IN_BLOCK_WORLD(leased_blocks_stay_until_their_time_is_over),
+    IN_BLOCK_WORLD(a_lease_ends_by_itself_and_soon),
     IN_BLOCK_WORLD(as_many_are_leased_as_there_are_leases),
     IN_BLOCK_WORLD(a_leased_block_can_be_dropped),
     IN_BLOCK_WORLD(a_long_block_finds_room_among_short_ones),

@@ -30,15 +30,15 @@ class Store:
       directories          one a device, always in the same order; none: no disk tier
       shard                who writes, where several processes share directories; "0"
       disk_bytes           in each directory, never exceeded; at least 128 MiB
-      host_bytes           of the host tier; 0: none
-      transit_bytes        memory on the way to and from the disk; 128 MiB
+      host_bytes           of the host tier, 2 MiB or more; 0: none
+      transit_bytes        memory on the way to and from the disk, 2 MiB or more; 128 MiB
       write_bytes_per_day  to the disk, for the life of flash; 0: as many as come
-      block_count_max      known at a time; up to 2^27; 1,048,576
-      block_bytes_max      up to 256 MiB, and an eighth of each memory above; that, or 16 MiB
-      flight_count_max     blocks on their way at a time; up to 65,536; 1,024
-      tenant_count_max     with blocks here; up to 4,096; 64
-      lease_count_max      at a time; 65,536
-      write_touch_count    a block goes to the disk when asked for or put that often; up to 15; 1
+      block_count_max      known at a time; 16 to 2^27; 1,048,576
+      block_bytes_max      4 KiB to 256 MiB, and an eighth of each memory above; that, or 16 MiB
+      flight_count_max     blocks on their way at a time; 2 to 65,536; 1,024
+      tenant_count_max     with blocks here; 1 to 4,096; 64
+      lease_count_max      at a time, in each tier; 1 to 2^24; 65,536
+      write_touch_count    a block goes to the disk when asked for or put that often; 1 to 15; 1
       huge                 its memory in huge pages where the system has them
       shared               readers in other processes may look at the index
       reader               reads all shards and writes none: lookups, GETs and events
