@@ -176,7 +176,8 @@ enum {
  * meanwhile it finds in its new place, what is gone is BWRT_E_MISS, and what does not verify and
  * has not been touched since is BWRT_E_CORRUPT, and then a miss to this reader.  A HIT in
  * BWRT_TIER_HOST says that some part is in its writer's memory alone, from where a GET here
- * misses it.  What is read here counts as no use of the block there, and a time to live is over
+ * misses it: that is news for who sends requests to the writer, and a lookup's prefix ends before
+ * it.  What is read here counts as no use of the block there, and a time to live is over
  * for readers when its writer has taken the block out.  Lookups and bwrt_events answer from the
  * shards that are known; where one of them, or a GET, misses something, another thread looks for
  * shards that have come or begun anew, at most every 100 ms: the GET waits for it, and the next
@@ -777,8 +778,9 @@ typedef struct bwrt_lookup_query {
     bwrt_handle layout;      /* a HIT must be of this layout; 0: of whatever layout */
 } bwrt_lookup_query;
 
-/* Asks where blocks are.  *prefix_count_out is the count of leading identities that are hits;
- * answers, identity_count of them, or NULL.  Without a lease it takes no lock and waits for
+/* Asks where blocks are.  *prefix_count_out is the count of leading identities that are hits and
+ * can be loaded here: all hits, but to a reader of a store (BWRT_STORE_READER) only those on the
+ * disk.  answers, identity_count of them, or NULL.  Without a lease it takes no lock and waits for
  * nobody: it may be asked a million times a second beside the work.  A hit is history when the
  * call returns, but for a lease: of as many leading hits as there were leases left for, which
  * *leased_count_out, where it is not NULL, says.

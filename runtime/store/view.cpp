@@ -223,7 +223,7 @@ std::uint32_t StoreView::look_up(const Lookup& lookup, bwrt_lookup_answer* answe
             if (batch.seen[i] == Seen::kMiss) doubt_out->missed = true;
             if ((first + i + 1) % lookup.part_count != 0) continue;
             const bool hit = worst >= Seen::kHost;
-            in_prefix = in_prefix && hit;
+            in_prefix = in_prefix && worst == Seen::kDisk;  // what a GET here could load
             if (in_prefix) ++prefix_count;
             if (answers != nullptr) {
                 bwrt_lookup_answer answer = {};

@@ -88,7 +88,8 @@ class StoreView {
         bool missed = false;   // or answered by what a writer has in memory, who may be gone
         bool retired = false;  // an index that is over
     };
-    // As look_up() of lookup.h, over all shards: the best that one of them says of each part.
+    // As look_up() of lookup.h, over all shards: the best that one of them says of each part.  The
+    // prefix is what can be read here, and so ends where a hit is in a writer's memory alone.
     std::uint32_t look_up(const Lookup& lookup, bwrt_lookup_answer* answers,
                           Doubt* doubt_out) const noexcept;
     [[nodiscard]] bool is_due(const Doubt& doubt, std::uint64_t now_ns) const noexcept;

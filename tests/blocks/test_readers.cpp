@@ -72,6 +72,28 @@ void what_is_in_the_writers_memory_alone_is_a_hint(void** state) {
     assert_int_equal(get(&pair->reader, {2, 0}), BWRT_OK);
 }
 
+// The prefix is what a GET of as many blocks would load.
+void a_prefix_ends_at_what_is_in_the_writers_memory_alone(void** state) {
+    Pair* pair = pair_of(state);
+    pair->open(kHostBytes);
+    assert_int_equal(put_to(&pair->writer, BWRT_TIER_DISK, {1, 0}, 2), BWRT_OK);
+    assert_int_equal(put_to(&pair->writer, BWRT_TIER_HOST, {1, 2}), BWRT_OK);
+    assert_int_equal(put_to(&pair->writer, BWRT_TIER_DISK, {1, 3}), BWRT_OK);
+    settle(&pair->writer);
+    assert_int_equal(look_up(&pair->writer, {1, 0}, 4).prefix_count, 4);
+
+    const Answers answers = look_up(&pair->reader, {1, 0}, 4);
+    assert_int_equal(answers.prefix_count, 2);
+    assert_int_equal(answers.of[2].state, BWRT_LOOKUP_HIT);
+    assert_int_equal(answers.of[2].tier, BWRT_TIER_HOST);
+    assert_int_equal(answers.of[3].tier, BWRT_TIER_DISK);
+    assert_int_equal(get(&pair->reader, {1, 0}, answers.prefix_count), BWRT_OK);
+
+    assert_int_equal(ask(&pair->writer, BWRT_OP_MOVE, {1, 2}, 1, BWRT_TIER_DISK), BWRT_OK);
+    assert_int_equal(look_up(&pair->reader, {1, 0}, 4).prefix_count, 4);
+    assert_int_equal(get(&pair->reader, {1, 0}, 4), BWRT_OK);
+}
+
 void a_block_is_there_when_all_of_its_parts_are_on_disk(void** state) {
     Pair* pair = pair_of(state);
     pair->open(kHostBytes);
@@ -640,6 +662,7 @@ const CMUnitTest kTests[] = {
     IN_PAIR(a_reader_gets_blocks_of_any_length),
     IN_PAIR(what_is_dropped_is_a_miss_to_a_reader_at_once),
     IN_PAIR(what_is_in_the_writers_memory_alone_is_a_hint),
+    IN_PAIR(a_prefix_ends_at_what_is_in_the_writers_memory_alone),
     IN_PAIR(a_block_is_there_when_all_of_its_parts_are_on_disk),
     IN_PAIR(a_block_that_is_being_stored_is_pending),
     IN_PAIR(a_lookup_of_another_layout_is_a_miss),

@@ -29,7 +29,7 @@ class Found(IntEnum):
 class Lookup:
     """What Runtime.lookup() found, as of then.
 
-    prefix_count  leading identities that are hits
+    prefix_count  leading identities that are hits; to a reader of a store only those on the disk
     leased_count  of these, how many stay for as long as the lease; 0 without one
     answers       an array with (state, tier, ready_ns) of each identity, in its order, as
                   bwrt_lookup_answer has them; numpy.ctypeslib.as_array(found.answers) shows it as
