@@ -193,7 +193,8 @@ typedef struct bwrt_store {
     const char* shard;       /* 1 to 64 of A-Z a-z 0-9 . _ -, no '.' in front; NULL: "0" */
     uint64_t disk_bytes;     /* in each directory, never exceeded; at least 128 MiB.  With less than
                                 before, the segments that are too many are removed at open, and
-                                what is in them */
+                                what is in them: disk_reason says how many blocks that were.  Less
+                                than five segments' length is refused */
     uint64_t host_bytes;     /* of the host tier, 2 MiB or more; 0: none */
     uint64_t transit_bytes;  /* memory that blocks pass through on their way to and from the disk,
                                 beside the host tier; 2 MiB or more; 0: 128 MiB or eight of the
@@ -1014,8 +1015,11 @@ typedef struct bwrt_store_info {
     uint32_t stripe_bytes;
     const char* checksum;        /* "SSE2" or "AVX2": how XXH3 is computed on this processor */
     const char* huge_reason;     /* why its memory is not in huge pages, where it was to be */
-    const char* disk_reason;     /* why disk_bytes is less than the directories have; of a reader:
-                                    why a shard is not read, the last there was */
+    const char* disk_reason;     /* why disk_bytes is less than the directories have, which blocks
+                                    are too long for it, and how many the log has that cannot be had
+                                    any more: of segments and directories that are not there, say.
+                                    The log function is told, too.  Of a reader: why a shard is not
+                                    read, the last there was */
     const char* direct_reason;   /* why a segment is not read and written past the page cache */
     const char* reserve_reason;  /* why a segment's space is not reserved */
     const char* striping_reason; /* why a segment is not striped.  Nobody has to ask for that: it

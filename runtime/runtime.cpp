@@ -105,6 +105,9 @@ bwrt_status Runtime::open_store(const bwrt_store& checked, const ErrorSink& sink
     if (const bwrt_status status = store_->open(checked, &tables_.regions, clock_.now_ns(), sink)) {
         return status;
     }
+    bwrt_store_info info = {};
+    store_->info(&info);
+    if (info.disk_reason != nullptr) log(BWRT_LOG_WARNING, info.disk_reason);
     tables_.store = store_.get();
     tables_.blocks = {&store_->tenants(), store_->block_bytes_max(), store_->has_host(),
                       store_->has_disk(), false};

@@ -39,12 +39,19 @@ void Recovery::restart() noexcept {
     segments_.for_each([this](std::uint32_t segment) { begin_segment(segment, 0); });
     counts_ = {};
     budget_ = {};
+    if (losses_ != nullptr) losses_->clear();
 }
 
 void Recovery::begin_segment(std::uint32_t segment, std::uint64_t generation) noexcept {
     const auto number = static_cast<std::uint16_t>(segment);
     while (index_.first_of_segment(number) != kNoEntry) forget(index_.first_of_segment(number));
     segments_.restore_generation(segment, generation);
+}
+
+void Recovery::lose_segment(std::uint32_t segment) noexcept {
+    const std::uint32_t before = index_.block_count();
+    begin_segment(segment, segments_.generation_of(segment));
+    if (losses_ != nullptr) losses_->put_file_missing(segment, before - index_.block_count());
 }
 
 void Recovery::take(const Record& record) noexcept {
@@ -55,13 +62,18 @@ void Recovery::take(const Record& record) noexcept {
             store(record);
             break;
         case RecordKind::kRemoved:
+            if (losses_ != nullptr) losses_->remove(record.key);
             if (key_of(record.key.space, record.key.identity, record.key.part, &key)) {
                 const std::uint32_t entry = index_.find(key);
                 if (entry != kNoEntry) forget(entry);
             }
             break;
         case RecordKind::kSegment:
-            if (segments_.exists(record.segment)) begin_segment(record.segment, record.generation);
+            if (segments_.exists(record.segment)) {
+                begin_segment(record.segment, record.generation);
+            } else if (losses_ != nullptr) {
+                losses_->begin_segment(record.segment, record.generation);
+            }
             break;
         case RecordKind::kBudget:
             budget_ = {record.budget_left_bytes, record.stored_s};
@@ -101,8 +113,10 @@ std::uint32_t Recovery::parent_of(const Record& record) noexcept {
 }
 
 void Recovery::store(const Record& record) noexcept {
+    if (losses_ != nullptr) losses_->remove(record.key);
     if (!is_place(record)) {
         ++counts_.no_place;
+        if (losses_ != nullptr && !segments_.exists(record.segment)) losses_->put(record);
         return;
     }
     if (record.generation != segments_.generation_of(record.segment)) {
@@ -124,6 +138,7 @@ void Recovery::store(const Record& record) noexcept {
     if (index_.insert(key, fields, {record.layout_digest, record.root}, &entry) !=
         IndexWriter::Inserted::kNew) {
         ++counts_.no_room;
+        if (losses_ != nullptr) losses_->put(record);
         return;
     }
     segments_.restore_block({record.segment, record.offset_bytes},

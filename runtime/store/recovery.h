@@ -5,6 +5,7 @@
 //   log ──read_log()──▶ Recovery ──▶ index     which blocks, where
 //                                ──▶ segments  what is alive in each
 //                                ──▶ observer  what the policy is to know
+//                                ──▶ losses    which blocks cannot be had any more
 //
 // The time it takes is that of reading the log, and so of what there are blocks, not bytes: no
 // block is looked at.  A record may be whole and yet say what cannot be any more, of a segment
@@ -19,6 +20,7 @@
 
 #include "runtime/store/index.h"
 #include "runtime/store/log.h"
+#include "runtime/store/losses.h"
 #include "runtime/store/segments.h"
 
 namespace bwrt::runtime {
@@ -81,19 +83,22 @@ struct BudgetMark {
 
 class Recovery final : public LogReader {
  public:
-    // All three empty; the observer may be null.  A stored record's generation is that of its
-    // segment when it was written.
-    Recovery(IndexWriter* index, Segments* segments, Spaces* spaces, RecoveryObserver* observer)
-        : index_(*index), segments_(*segments), spaces_(*spaces), observer_(observer) {}
+    // The three and the losses are empty; observer and losses may be null.  A stored record's
+    // generation is that of its segment when it was written.
+    Recovery(IndexWriter* index, Segments* segments, Spaces* spaces, RecoveryObserver* observer,
+             Losses* losses = nullptr)
+        : index_(*index),
+          segments_(*segments),
+          spaces_(*spaces),
+          observer_(observer),
+          losses_(losses) {}
 
     void restart() noexcept override;
     void take(const Record& record) noexcept override;
 
     // Behind the log: there is no file of that segment, and so nothing of what the log says is in
     // it.
-    void lose_segment(std::uint32_t segment) noexcept {
-        begin_segment(segment, segments_.generation_of(segment));
-    }
+    void lose_segment(std::uint32_t segment) noexcept;
 
     [[nodiscard]] const RecoveryCounts& counts() const noexcept { return counts_; }
     [[nodiscard]] const BudgetMark& budget() const noexcept { return budget_; }
@@ -111,6 +116,7 @@ class Recovery final : public LogReader {
     Segments& segments_;
     Spaces& spaces_;
     RecoveryObserver* observer_;
+    Losses* losses_;
     RecoveryCounts counts_;
     BudgetMark budget_;
 };

@@ -168,8 +168,6 @@ class Store {
     bwrt_status open_disk(const bwrt_store& checked, std::uint64_t now_ns, const ErrorSink& sink);
     [[nodiscard]] std::uint64_t left_today(const BudgetMark& mark,
                                            std::uint64_t bytes_per_day) const noexcept;
-    void say_what_is_left(const std::vector<DirectoryBudget>& budgets, std::uint64_t segment_bytes,
-                          std::uint64_t count_max) noexcept;
     bwrt_status open_log(const LogReport& report, const ErrorSink& sink);
     bwrt_status open_log_region(const OpenFile& file, const ErrorSink& sink);
     bwrt_status match_segments(Recovery* recovery, const ErrorSink& sink);

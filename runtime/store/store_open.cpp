@@ -35,6 +35,20 @@ std::vector<DirectoryBudget> budgets_of(const bwrt_store& checked) {
     return budgets;
 }
 
+// A directory has so many segments, as long as the shard's first writer made them: what is left of
+// its budget then.
+std::string what_is_left(const std::vector<DirectoryBudget>& budgets, std::uint64_t segment_bytes,
+                         std::uint64_t count_max) {
+    const auto is_left = [&](const DirectoryBudget& budget) {
+        return budget.bytes >= (count_max + 1) * segment_bytes;
+    };
+    if (std::none_of(budgets.begin(), budgets.end(), is_left)) return {};
+    const bool for_less = segment_bytes < Segments::segment_bytes_for(budgets);
+    return "segments are of " + std::to_string(segment_bytes / kMebibyte) + " MiB, " +
+           (for_less ? "made for a smaller disk_bytes" : "the longest there are") +
+           ", and a directory has at most " + std::to_string(count_max);
+}
+
 std::uint64_t random_word() {
     std::uint64_t word = 0;
     if (!fill_random(&word, sizeof word)) word = MonotonicClock().now_ns() * 0x9E3779B97F4A7C15u;
@@ -220,7 +234,13 @@ bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
         segment_bytes = Segments::segment_bytes_for(budgets);
         while (segment_bytes < place_bytes(checked.block_bytes_max)) segment_bytes += kMebibyte;
     }
-    say_what_is_left(budgets, segment_bytes, segment_count_max(checked));
+    std::string said = what_is_left(budgets, segment_bytes, segment_count_max(checked));
+    if (!begins && segment_bytes < place_bytes(checked.block_bytes_max)) {
+        said += std::string(said.empty() ? "" : "; ") +
+                "blocks that are longer than a segment of " +
+                std::to_string(segment_bytes / kMebibyte) +
+                " MiB, as an earlier writer made them, are not written to the disk";
+    }
     for (DirectoryBudget& budget : budgets) {
         budget.bytes = std::min(budget.bytes, segment_count_max(checked) * segment_bytes);
         if (budget.bytes / segment_bytes > Segments::kCountMin) continue;
@@ -240,7 +260,8 @@ bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
     report_.set_segment_count(checked.directory_count * segments_each_);
     segments_ = std::make_unique<Segments>(budgets, segment_bytes, 1 + random_word() % 1021);
     Found found(checked.block_count_max);
-    Recovery recovery(index_.get(), segments_.get(), &spaces_, &found);
+    Losses losses;
+    Recovery recovery(index_.get(), segments_.get(), &spaces_, &found, &losses);
     LogReport report;
     if (const bwrt_status status =
             read_log(shards_[0], roots_[0].superblock, &recovery, &report, sink)) {
@@ -252,6 +273,10 @@ bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
                     tenant_count_max_);
     }
     if (const bwrt_status status = match_segments(&recovery, sink)) return status;
+    const std::string lost = losses.sentences(*segments_);
+    if (!said.empty() && !lost.empty()) said += "; ";
+    said += lost;
+    if (!said.empty()) report_.say_disk(said.c_str());
     segments_->settle();
     DiskTierLimits limits;
     limits.entry_count = checked.block_count_max;
@@ -283,22 +308,6 @@ std::uint64_t Store::left_today(const BudgetMark& mark,
     const std::uint64_t come_bytes =
         bytes_per_day / kDayS * gone_s + bytes_per_day % kDayS * gone_s / kDayS;
     return std::min(bytes_per_day, mark.left_bytes + come_bytes);
-}
-
-// A directory has so many segments, as long as the shard's first writer made them.
-void Store::say_what_is_left(const std::vector<DirectoryBudget>& budgets,
-                             std::uint64_t segment_bytes, std::uint64_t count_max) noexcept {
-    for (const DirectoryBudget& budget : budgets) {
-        if (budget.bytes < (count_max + 1) * segment_bytes) continue;
-        char reason[160];
-        std::snprintf(
-            reason, sizeof reason, "segments are of %llu MiB, %s, and a directory has at most %llu",
-            ull(segment_bytes / kMebibyte),
-            segment_bytes < Segments::segment_bytes_for(budgets) ? "made for a smaller disk_bytes"
-                                                                 : "the longest there are",
-            ull(count_max));
-        report_.say_disk(reason);
-    }
 }
 
 bwrt_status Store::open_log(const LogReport& report, const ErrorSink& sink) {

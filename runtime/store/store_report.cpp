@@ -42,7 +42,7 @@ void StoreReport::say(const char** reason, const char* text) noexcept {
 }
 
 const char* StoreReport::keep(const char* text) noexcept {
-    for (char(&place)[160] : texts_) {
+    for (char(&place)[512] : texts_) {
         if (place[0] == '\0') std::snprintf(place, sizeof place, "%s", text);
         if (std::strncmp(place, text, sizeof place - 1) == 0) return place;
     }

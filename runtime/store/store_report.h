@@ -3,8 +3,9 @@
 // store_report.h — what is not as it was asked for, in words: the reasons in bwrt_store_info.
 //
 // Told when memory and directories are opened, and of segments by the janitor while the runtime
-// runs.  A reason is one of few sentences.  It is kept where it was first put down and never
-// changed, so that whoever asks may read it without a copy for as long as there is a store.
+// runs.  A reason is one of few, of one sentence or several.  It is kept where it was first put
+// down and never changed, so that whoever asks may read it without a copy for as long as there is a
+// store.
 
 #pragma once
 
@@ -43,7 +44,7 @@ class StoreReport {
     const char* direct_ = nullptr;
     const char* reserve_ = nullptr;
     const char* striping_ = nullptr;
-    char texts_[16][160] = {};
+    char texts_[16][512] = {};
 };
 
 // Of memory: whether all that is there has the huge pages it was to have, and why not.

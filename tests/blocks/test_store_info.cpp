@@ -20,6 +20,18 @@ using bwrt::runtime::SharedHeader;
 using bwrt::runtime::SharedName;
 using bwrt::runtime::StoreRoot;
 
+struct Told {
+    std::mutex mutex;
+    std::vector<std::string> warnings;
+};
+
+Told told;
+
+void hear(void*, std::int32_t level, const char* sentence) {
+    const std::lock_guard<std::mutex> lock(told.mutex);
+    if (level == BWRT_LOG_WARNING) told.warnings.emplace_back(sentence);
+}
+
 bwrt_store_info info_of(BlockWorld* world) {
     bwrt_store_info info = {};
     info.struct_size = sizeof info;
@@ -106,6 +118,114 @@ void disk_that_an_earlier_writer_s_segments_cannot_fill_is_said(void** state) {
     assert_int_equal(get(world, {1, 0}), BWRT_OK);
 }
 
+// Its own reason beside another one; blocks that do not fit stay in memory.
+void blocks_that_an_earlier_writer_s_segments_cannot_hold_are_said(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(StoreOf(0, kDiskBytes));
+    assert_null(info_of(world).disk_reason);
+    StoreOf longer(256 * kMib, 80 * 1024 * kMib, 256 * kMib, 16 * kMib);
+    world->open_again(longer);
+
+    assert_string_equal(info_of(world).disk_reason,
+                        "segments are of 16 MiB, made for a smaller disk_bytes, and a directory "
+                        "has at most 4096; blocks that are longer than a segment of 16 MiB, as an "
+                        "earlier writer made them, are not written to the disk");
+    assert_int_equal(put(world, {1, 0}, 1, 16 * kMib), BWRT_OK);
+    settle(world);
+    assert_int_equal(tier_of_get(world, {1, 0}, 16 * kMib), BWRT_TIER_HOST);
+    assert_int_equal(sample_store(world).disk.block_count, 0);
+    Request to_disk(world, BWRT_OP_PUT, {2, 0}, 1, 16 * kMib);
+    to_disk.operation.tier = BWRT_TIER_DISK;
+    assert_int_equal(to_disk.run(), BWRT_E_NOSPC);
+
+    longer.store.block_bytes_max = 15 * kMib;
+    longer.store.disk_bytes = kDiskBytes;
+    world->open_again(longer);
+    assert_null(info_of(world).disk_reason);
+}
+
+// ---- what an earlier life had and this one has not
+
+std::uint32_t recovered_count(BlockWorld* world) {
+    return static_cast<std::uint32_t>(sample_store(world).recovered_count);
+}
+
+// 256 MiB hold more segments than 128 have.
+void blocks_that_a_smaller_budget_cuts_off_are_counted(void** state) {
+    BlockWorld* world = world_of(state);
+    told.warnings.clear();
+    world->log = hear;
+    StoreOf large(0, 256 * kMib);
+    world->open(large);
+    for (std::uint32_t chain = 1; chain <= 60; ++chain) {
+        assert_int_equal(put(world, {chain, 0}, 1, 2 * kMib), BWRT_OK);
+    }
+    assert_int_equal(ask(world, BWRT_OP_DROP, {60, 0}), BWRT_OK);
+    world->open_again(large);
+    assert_int_equal(recovered_count(world), 59);
+    assert_null(info_of(world).disk_reason);
+
+    world->open_again(StoreOf(0, kDiskBytes));
+    const std::uint32_t left = recovered_count(world);
+    assert_in_range(left, 1, 58);
+    const std::string cut = "disk_bytes is less than it was: " + std::to_string(59 - left) +
+                            " blocks went with the segments";
+    assert_string_equal(info_of(world).disk_reason, cut.c_str());
+    assert_int_equal(told.warnings.size(), 1);
+    assert_string_equal(told.warnings[0].c_str(), cut.c_str());
+
+    // Put again they are lost no more; with as much as before they do not come back.
+    Request again(world, BWRT_OP_PUT, {59, 0}, 1, 2 * kMib);
+    assert_int_equal(again.run(), BWRT_OK);
+    const bool was_lost = again.results[0].flags == 0;
+    settle(world);
+    const std::uint64_t kept = sample_store(world).disk.block_count;
+    world->open_again(large);
+    assert_int_equal(recovered_count(world), kept);
+    const std::string gone = "directory 0 has no files of the segments with " +
+                             std::to_string(59 - left - (was_lost ? 1 : 0)) + " blocks";
+    assert_string_equal(info_of(world).disk_reason, gone.c_str());
+}
+
+void a_directory_that_is_not_given_is_named(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf three(0, kDiskBytes);
+    three.directories = {"s", "t", "u"};
+    world->open(three);
+    for (std::uint32_t chain = 1; chain <= 30; ++chain) {
+        assert_int_equal(put(world, {chain, 0}), BWRT_OK);
+    }
+    StoreOf two = three;
+    two.directories = {"s", "t"};
+    world->open_again(two);
+    assert_int_equal(recovered_count(world), 20);
+    assert_string_equal(info_of(world).disk_reason, "directory 2 was not given: 10 blocks in it");
+
+    world->open_again(three);  // nothing of it was lost
+    assert_int_equal(recovered_count(world), 30);
+    assert_null(info_of(world).disk_reason);
+    world->close();
+    std::filesystem::remove_all("t");
+    world->open(three);
+    assert_int_equal(recovered_count(world), 20);
+    assert_string_equal(info_of(world).disk_reason,
+                        "directory 1 has no files of the segments with 10 blocks");
+}
+
+void blocks_for_which_the_index_has_no_room_are_counted(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf few(0, kDiskBytes);
+    few.store.block_count_max = 64;
+    world->open(few);
+    assert_int_equal(put(world, {1, 0}, 40), BWRT_OK);
+    few.store.block_count_max = 16;
+    world->open_again(few);
+    const std::uint32_t left = recovered_count(world);
+    const std::string said = "block_count_max is less than it was: there is no room for " +
+                             std::to_string(40 - left) + " blocks";
+    assert_string_equal(info_of(world).disk_reason, said.c_str());
+}
+
 void huge_pages_are_in_force_or_it_is_said_why_not(void** state) {
     BlockWorld* world = world_of(state);
     StoreOf store(16 * kMib, kDiskBytes);
@@ -151,18 +271,6 @@ void a_reader_tells_what_it_has_and_nothing_of_the_shards(void** state) {
 }
 
 // ---- shards that are not read
-
-struct Told {
-    std::mutex mutex;
-    std::vector<std::string> warnings;
-};
-
-Told told;
-
-void hear(void*, std::int32_t level, const char* sentence) {
-    const std::lock_guard<std::mutex> lock(told.mutex);
-    if (level == BWRT_LOG_WARNING) told.warnings.emplace_back(sentence);
-}
 
 std::size_t warning_count() {
     const std::lock_guard<std::mutex> lock(told.mutex);
@@ -257,6 +365,10 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(a_host_tier_tells_where_it_lies_and_has_no_disk),
     IN_BLOCK_WORLD(a_disk_tier_tells_what_it_is_made_of),
     IN_BLOCK_WORLD(disk_that_an_earlier_writer_s_segments_cannot_fill_is_said),
+    IN_BLOCK_WORLD(blocks_that_an_earlier_writer_s_segments_cannot_hold_are_said),
+    IN_BLOCK_WORLD(blocks_that_a_smaller_budget_cuts_off_are_counted),
+    IN_BLOCK_WORLD(a_directory_that_is_not_given_is_named),
+    IN_BLOCK_WORLD(blocks_for_which_the_index_has_no_room_are_counted),
     IN_BLOCK_WORLD(huge_pages_are_in_force_or_it_is_said_why_not),
     IN_PAIR(a_reader_tells_what_it_has_and_nothing_of_the_shards),
     IN_PAIR(a_shard_whose_index_is_refused_is_told_once),
