@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// cmd_store_stat.cpp — `bwrt store stat DIR`: what a store is, who writes its shards, and how much
-// is in them, as their logs have it.
+// cmd_store_stat.cpp — `bwrt store stat DIR`: what a store is, who writes its shards, how much is
+// in them, as their logs have it, and which indices of theirs take memory, also when nobody writes
+// them any more.
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,12 +13,14 @@
 #include <ctime>
 #include <map>
 
+#include "runtime/store/shared_index.h"
 #include "tools/commands.h"
 #include "tools/store_options.h"
 
 namespace bwrt::tools {
 namespace {
 
+using runtime::IndexFile;
 using runtime::Record;
 
 struct Sum {
@@ -162,6 +165,53 @@ void print_text(const ShardStat& stat, std::uint64_t space_0) {
     }
 }
 
+// Without the option the directory need not be there: nobody may ever have shared an index.
+std::vector<IndexFile> indices_of(const StoreStatOptions& options, const OpenedStore& store) {
+    std::vector<IndexFile> files;
+    if (options.index_directory.empty()) {
+        static_cast<void>(runtime::list_index_files(store.directories(), nullptr, &files, {}));
+        return files;
+    }
+    must_do([&](const auto& sink) {
+        return runtime::list_index_files(store.directories(), options.index_directory.c_str(),
+                                         &files, sink);
+    });
+    return files;
+}
+
+std::string path_of(const StoreStatOptions& options, const IndexFile& file) {
+    const std::string& given = options.index_directory;
+    return (given.empty() ? runtime::kSharedDirectory : given) + "/" + file.name;
+}
+
+// What a draft is without a writer, no reader finds.
+const char* fate_of(const IndexFile& file) {
+    if (file.writer.is_there) return "shared by a writer";
+    if (file.is_draft) return "a draft of a writer that is gone: remove it";
+    if (!file.is_of_shard) return "its shard is not here, nor is its writer: remove it";
+    return "its writer is gone; readers find by it what is on disk: remove it when there are none";
+}
+
+void print_indices(const StoreStatOptions& options, const std::vector<IndexFile>& files) {
+    if (!files.empty()) std::printf("\n");
+    for (const IndexFile& file : files) {
+        std::printf("index of shard %s: %s, %s; %s\n", file.shard.c_str(),
+                    path_of(options, file).c_str(), format_bytes(file.bytes).c_str(),
+                    fate_of(file));
+    }
+}
+
+JsonObject json_of(const StoreStatOptions& options, const IndexFile& file) {
+    JsonObject object;
+    object.add("path", path_of(options, file));
+    object.add("shard", file.shard);
+    object.add("bytes", file.bytes);
+    object.add("writer_is_there", file.writer.is_there);
+    object.add("shard_is_there", file.is_of_shard);
+    object.add("draft", file.is_draft);
+    return object;
+}
+
 JsonObject json_of(const ShardStat& stat) {
     JsonObject object, log;
     object.add("name", stat.name);
@@ -205,12 +255,13 @@ JsonObject json_of(const ShardStat& stat) {
 
 }  // namespace
 
-void run_store_stat(const StoreOptions& options, bool json) {
+void run_store_stat(const StoreStatOptions& options, bool json) {
     const OpenedStore store(options);
     const runtime::Superblock& block = store.directories().superblock();
     const std::uint64_t space_0 = runtime::TenantKeys(0, block.secret).space();
     std::vector<ShardStat> stats;
     for (const std::string& name : store.shards()) stats.push_back(stat_of(store, name));
+    const std::vector<IndexFile> indices = indices_of(options, store);
     if (!json) {
         std::printf("store %s, format %u, made %s, %zu %s, %zu %s\n",
                     hex(block.store_id, sizeof block.store_id).c_str(), block.version,
@@ -218,6 +269,7 @@ void run_store_stat(const StoreOptions& options, bool json) {
                     store.directories().roots.size() == 1 ? "directory" : "directories",
                     stats.size(), stats.size() == 1 ? "shard" : "shards");
         for (const ShardStat& one : stats) print_text(one, space_0);
+        print_indices(options, indices);
         return;
     }
     JsonObject object;
@@ -230,6 +282,9 @@ void run_store_stat(const StoreOptions& options, bool json) {
     std::vector<JsonObject> shards;
     for (const ShardStat& one : stats) shards.push_back(json_of(one));
     object.add("shards", std::move(shards));
+    std::vector<JsonObject> files;
+    for (const IndexFile& one : indices) files.push_back(json_of(options, one));
+    object.add("indices", std::move(files));
     object.print();
 }
 

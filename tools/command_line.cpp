@@ -161,6 +161,8 @@ void add_store_stat(CLI::App* store, const bool* json) {
         add_command(store, "stat", "What the store is, who writes its shards, how much is in them",
                     run_store_stat, json);
     add_place(app, options);
+    app->add_option("--index-directory", options->index_directory,
+                    "Where its writers share their index; /dev/shm");
 }
 
 void add_store_list(CLI::App* store, const bool* json) {

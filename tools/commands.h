@@ -61,13 +61,17 @@ struct CalibrateOptions {
     bool network = false;
 };
 
-// Of each command that looks into a store; stat has no further ones, and no tenants.
+// Of each command that looks into a store; stat has no tenants.
 struct StoreOptions {
     std::string directory;
     std::vector<std::string> further;
     std::string shard;  // empty: all
     std::vector<std::uint64_t> tenants;
     std::vector<std::string> secret_files;
+};
+
+struct StoreStatOptions : StoreOptions {
+    std::string index_directory;  // empty: as a writer's is
 };
 
 struct StoreListOptions : StoreOptions {
@@ -94,7 +98,7 @@ void run_calibrate(const CalibrateOptions& options, bool json);
 
 // The first three take no lock and change nothing: the store may be at rest, or be written by a
 // process meanwhile.  What the library would refuse is refused in its words and left as it is.
-void run_store_stat(const StoreOptions& options, bool json);
+void run_store_stat(const StoreStatOptions& options, bool json);
 void run_store_list(const StoreListOptions& options, bool json);
 void run_store_verify(const StoreVerifyOptions& options, bool json);
 void run_store_drop(const StoreDropOptions& options, bool json);

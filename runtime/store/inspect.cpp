@@ -8,10 +8,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 #include <tuple>
+
+#include "runtime/store/shared_index.h"
 
 namespace bwrt::runtime {
 namespace {
@@ -99,6 +103,49 @@ ShardWriter find_writer(const Shard& shard) {
     if (read_at(file.fd(), pid, sizeof pid - 1, 0) > 0) writer.pid = std::strtol(pid, nullptr, 10);
     writer.is_there = find_flock(stat, &writer.pid);
     return writer;
+}
+
+bwrt_status list_index_files(const StoreDirectories& store, const char* directory_or_null,
+                             std::vector<IndexFile>* files_out, const ErrorSink& sink) {
+    constexpr std::string_view kBegin = "bwrt-", kDraftEnd = ".new";
+    OpenFile directory;
+    std::vector<std::string> shards, names;
+    if (const bwrt_status status = open_shared_directory(directory_or_null, &directory, sink)) {
+        return status;
+    }
+    if (const bwrt_status status = list_shards(store, &shards, sink)) return status;
+    if (!list_directory(directory.fd(), &names)) return fail_io("store.index_directory", sink);
+    std::sort(names.begin(), names.end());
+    std::vector<SharedName> known;
+    for (const std::string& shard : shards) known.emplace_back(store.roots[0], shard.c_str());
+    std::vector<IndexFile> files;
+    for (const std::string& name : names) {
+        if (name.rfind(kBegin, 0) != 0) continue;
+        const OpenFile file = open_beneath(directory.fd(), name.c_str(), O_RDONLY);
+        struct stat stat = {};
+        alignas(SharedHeader) unsigned char page[sizeof(SharedHeader)];
+        if (!file.is_open() || fstat(file.fd(), &stat) != 0 || !S_ISREG(stat.st_mode) ||
+            read_at(file.fd(), page, sizeof page, 0) != sizeof page) {
+            continue;  // another user's, or nobody's index
+        }
+        IndexFile found;
+        found.name = name;
+        found.is_draft = name.ends_with(kDraftEnd);
+        const std::string final = name.substr(0, name.size() - (found.is_draft ? 4 : 0));
+        const auto of = std::find_if(known.begin(), known.end(),
+                                     [&](const SharedName& one) { return one.file == final; });
+        found.is_of_shard = of != known.end();
+        const void* store_id = page + offsetof(SharedHeader, store_id);
+        const auto* shard = reinterpret_cast<const char*>(page + offsetof(SharedHeader, shard));
+        const bool says_so = std::memcmp(store_id, store.superblock().store_id, kStoreIdBytes) == 0;
+        if (!found.is_of_shard && !says_so) continue;
+        found.shard = found.is_of_shard ? of->shard : std::string(shard, strnlen(shard, 64));
+        found.bytes = static_cast<std::uint64_t>(stat.st_blocks) * 512;
+        found.writer.is_there = find_flock(stat, &found.writer.pid);
+        files.push_back(std::move(found));
+    }
+    *files_out = std::move(files);
+    return BWRT_OK;
 }
 
 bool look_behind(const Shard& shard, const LogEnd& end, LogTail* tail_out) {

@@ -47,6 +47,23 @@ struct ShardWriter {
 // that starts just then would be refused.  A writer in another pid namespace is not seen.
 [[nodiscard]] ShardWriter find_writer(const Shard& shard);
 
+// A file in which a writer of this store shared its index (shared_index.h).  It outlives its
+// writer, so that readers find what is on disk, and holds memory for as long.
+struct IndexFile {
+    std::string name;   // in its directory
+    std::string shard;  // as it says itself
+    std::uint64_t bytes = 0;
+    ShardWriter writer;  // of which this life is
+    // It is that of a shard that is here; else of one that was removed, or of a store that was
+    // copied, or moved to other devices.
+    bool is_of_shard = false;
+    bool is_draft = false;  // not whole yet, or never
+};
+
+// Of the store's shards, and those that say that they are of this store.  Takes no lock.
+bwrt_status list_index_files(const StoreDirectories& store, const char* directory_or_null,
+                             std::vector<IndexFile>* files_out, const ErrorSink& sink);
+
 // What lies behind the end of a log.
 struct LogTail {
     std::uint64_t length_bytes = 0;

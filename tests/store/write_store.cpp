@@ -6,6 +6,8 @@
 //   write_store blocks ROOT [ROOT]  blocks that are right, in one or two directories
 //   write_store churn ROOT          as long as it is let: stores, reclaims and begins new logs at
 //                                   full speed, with the lock; says "ready" after the first round
+//   write_store share ROOT DIRECTORY SHARD [draft]   an index of a shard that was made, in a tmpfs;
+//                                   says "ready" and has it until its standard input ends
 
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 #include <cstring>
 
 #include "runtime/store/log.h"
+#include "runtime/store/shared_index.h"
 #include "tests/store/planted_store.h"
 #include "tests/support/random.h"
 
@@ -139,6 +142,21 @@ int churn(const std::string& path) {
     }
 }
 
+int share(const char* path, const char* directory_path, const char* shard, bool draft) {
+    StoreRoot root;
+    must(open_root(path, 0, nullptr, Access::kRead, &root, {}));
+    OpenFile directory;
+    must(open_shared_directory(directory_path, &directory, {}));
+    auto* writer = new SharedIndexWriter;  // without an end: a draft stays
+    must(writer->create(std::move(directory), SharedName(root, shard), 16, 4, {}));
+    if (!draft) must(writer->publish(1 << 20, {}));
+    std::printf("ready\n");
+    std::fflush(stdout);
+    while (std::getchar() != EOF) {
+    }
+    _exit(0);
+}
+
 }  // namespace
 
 // Two lives, the first with the snapshot's end in its middle.
@@ -146,6 +164,7 @@ int main(int argc, char** argv) {
     if (argc < 3) return 2;
     if (std::strcmp(argv[1], "blocks") == 0) return write_blocks({argv + 2, argv + argc});
     if (std::strcmp(argv[1], "churn") == 0) return churn(argv[2]);
+    if (std::strcmp(argv[1], "share") == 0) return share(argv[2], argv[3], argv[4], argc > 5);
     const char* seed = std::getenv("BWRT_TEST_SEED");
     Random random(seed != nullptr ? std::strtoull(seed, nullptr, 10) : std::random_device{}());
     StoreRoot root;

@@ -349,6 +349,63 @@ drop_under_a_wrong_secret_is_no_success() {
     refused 1 'tenant 7: ' "$bwrt" store drop store "${seven[@]}"
 }
 
+# share SHARD [draft]: an index in memory, whose writer lives until it is ended by end_share.
+share() {
+    mkfifo held
+    "$write_store" share store "$indices" "$@" <held >ready &
+    writer=$!
+    exec 9>held
+    until grep -q ready ready; do
+        kill -0 "$writer" || fail 'the writer ended'
+        sleep 0.01
+    done
+}
+
+end_share() {
+    exec 9>&-
+    wait "$writer"
+    writer=
+    rm held
+}
+
+stat_names_indices_also_of_writers_that_are_gone() {
+    plant
+    indices=$(mktemp -d -p /dev/shm bwrt-test-XXXXXX)
+    trap '[ -z "$writer" ] || kill "$writer"; rm -rf "$folder" "$indices"' EXIT
+    refused 0 '"indices":	[]' "$bwrt" store stat store --json --index-directory "$indices"
+    share 0
+    refused 0 'shared by a writer' "$bwrt" store stat store --index-directory "$indices"
+    grep -Eqx "index of shard 0: $indices/bwrt-[0-9a-f]{32}, .*; shared by a writer" said || fail "$(cat said)"
+    refused 0 '"writer_is_there":	true' "$bwrt" store stat store --json --index-directory "$indices"
+    end_share
+    refused 0 'its writer is gone; readers find by it what is on disk' \
+        "$bwrt" store stat store --index-directory "$indices"
+    # One of a shard that was removed, and what a writer left that was killed before it was done.
+    cp -r store/shards/0 store/shards/old
+    share old
+    end_share
+    rm -r store/shards/old
+    share 0 draft
+    end_share
+    touch "$indices/bwrt-nothing" "$indices/other"
+    "$bwrt" store stat store --index-directory "$indices" >said
+    [ "$(grep -c '^index of shard ' said)" -eq 3 ] || fail "$(cat said)"
+    grep -q '^index of shard old: .*; its shard is not here, nor is its writer: remove it$' said || fail "$(cat said)"
+    grep -q '^index of shard 0: .*\.new, .*; a draft of a writer that is gone: remove it$' said || fail "$(cat said)"
+    "$bwrt" store stat store --shard 0 --json --index-directory "$indices" >said
+    "$python" - <<'EOF'
+import json
+indices = json.load(open("said"))["indices"]
+found = sorted((one["shard"], one["shard_is_there"], one["draft"], one["writer_is_there"]) for one in indices)
+assert found == [("0", True, False, False), ("0", True, True, False), ("old", False, False, False)], found
+assert all(one["bytes"] > 4 << 20 for one in indices), indices
+EOF
+    # Of another store none is said.
+    "$write_store" blocks other_store
+    refused 0 '"indices":	[]' "$bwrt" store stat other_store --json --index-directory "$indices"
+    refused 1 'is in no memory file system' "$bwrt" store stat store --index-directory /proc
+}
+
 drop_refuses_an_unclear_order() {
     plant
     looks_of store >before
