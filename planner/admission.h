@@ -61,6 +61,11 @@ class Admission {
     [[nodiscard]] Admittance decide(std::uint64_t fingerprint, std::uint64_t bytes, bool must_write,
                                     std::uint64_t now_ns) noexcept;
 
+    // As decide() of one that is not to be written now, whatever the answer were.
+    void see(std::uint64_t fingerprint) noexcept {
+        if (touches_min_ > 1) static_cast<void>(doorkeeper_.see(fingerprint));
+    }
+
     void charge(std::uint64_t bytes, std::uint64_t now_ns) noexcept {
         budget_.charge(bytes, now_ns);
     }

@@ -16,6 +16,10 @@ void BlockLane::write_behind(std::uint32_t entry, const BlockTask& task) noexcep
     if (!store_->has_disk() || (fields.flags & (kOnDisk | kPending | kHostOnly)) != 0) return;
     if (store_->host().flight_of(fields.host_place) != kNoFlight || free_ == nullptr) return;
     if (!store_->disk().has_log_room()) return;  // nothing is spent in vain
+    if (!parent_goes_to_disk(task, fields.host_place)) {
+        store_->disk().see(fingerprint_of(task));
+        return;
+    }
     if (store_->disk().admit(fingerprint_of(task), fields.length_bytes, false, store_->now_ns()) !=
         planner::Admittance::kWrite) {
         return;
@@ -34,13 +38,29 @@ void BlockLane::want_disk(const BlockTask& task, std::uint32_t host_block) noexc
     wanting_.push({host_block, task.has_parent, task.parent});
 }
 
-// Its parent is there, or on its way, or there is none that it needs.
-bool BlockLane::goes_to_disk(const BlockTask& task) const noexcept {
-    const std::uint32_t parent = parent_entry_of(task);
-    if (parent == kNoEntry) return true;
+// It is there, or on its way, or there is none that the block needs.  One that was kept from the
+// disk, by what may be written, is in memory alone: when it goes from there the child would be of
+// no use on the disk, and was written for nothing.  Who keeps a parent in memory on purpose will
+// have it there again.
+bool BlockLane::parent_goes_to_disk(std::uint32_t parent, planner::Closure closure) const noexcept {
+    if (parent == kNoEntry || closure == planner::Closure::kLastState) return true;
     const BlockFields fields = store_->index().fields_of(parent);
-    if ((fields.flags & kInHost) == 0 || (fields.flags & kOnDisk) != 0) return true;
-    return store_->host().flight_of(fields.host_place) != kNoFlight;
+    if ((fields.flags & (kOnDisk | kHostOnly)) != 0) return true;
+    if ((fields.flags & kInHost) != 0) {
+        return store_->host().flight_of(fields.host_place) != kNoFlight;
+    }
+    return (fields.flags & kInFlight) == 0 || flights_[fields.host_place].has_disk;
+}
+
+// Of one in host memory, whose tier knows what the task may not say.
+bool BlockLane::parent_goes_to_disk(const BlockTask& task,
+                                    std::uint32_t host_block) const noexcept {
+    const planner::Arrival in_host = store_->host().policy().arrival_of(host_block);
+    std::uint32_t parent = parent_entry_of(task);
+    if (!task.has_parent && in_host.parent != planner::kNoBlock) {
+        parent = store_->host().entry_of(in_host.parent);
+    }
+    return parent_goes_to_disk(parent, in_host.closure);
 }
 
 void BlockLane::write_wanting() noexcept {
@@ -63,7 +83,9 @@ void BlockLane::write_wanting() noexcept {
             task.has_parent = wants.has_parent;
             task.parent = wants.parent;
             DiskTier::Taken taken = DiskTier::Taken::kNone;
-            if (!rests_ && goes_to_disk(task)) taken = begin_host_write(&task, entry, false, false);
+            if (!rests_ && parent_goes_to_disk(task, wants.host_block)) {
+                taken = begin_host_write(&task, entry, false, false);
+            }
             if (taken == DiskTier::Taken::kLater && may_get_room()) return;
             if (taken != DiskTier::Taken::kTaken) ++store_->count().refused_count;
         }

@@ -163,7 +163,10 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     void write_behind(std::uint32_t entry, const BlockTask& task) noexcept;
     void want_disk(const BlockTask& task, std::uint32_t host_block) noexcept;
     void write_wanting() noexcept;
-    [[nodiscard]] bool goes_to_disk(const BlockTask& task) const noexcept;
+    [[nodiscard]] bool parent_goes_to_disk(std::uint32_t parent,
+                                           planner::Closure closure) const noexcept;
+    [[nodiscard]] bool parent_goes_to_disk(const BlockTask& task,
+                                           std::uint32_t host_block) const noexcept;
     [[nodiscard]] Begun write_from_host(BlockTask* task, std::uint32_t entry,
                                         bool durable) noexcept;
     [[nodiscard]] DiskTier::Taken begin_host_write(BlockTask* task, std::uint32_t entry,

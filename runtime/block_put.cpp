@@ -103,8 +103,17 @@ BlockLane::Destination BlockLane::destination_of(BlockTask* task) noexcept {
     const bool must = durable || task->tier == BWRT_TIER_DISK || !to.host;
     if (!task->asked) {
         task->asked = true;  // who is begun again was seen once
-        task->admitted = store_->disk().admit(fingerprint_of(*task), task->length_bytes, durable,
-                                              store_->now_ns()) == planner::Admittance::kWrite;
+        // Behind others who wait for room it is asked when it is its turn (write_wanting()).
+        const bool may_go = must || !wanting_.is_empty() ||
+                            parent_goes_to_disk(parent_entry_of(*task),
+                                                static_cast<planner::Closure>(task->closure));
+        if (may_go) {
+            task->admitted =
+                store_->disk().admit(fingerprint_of(*task), task->length_bytes, durable,
+                                     store_->now_ns()) == planner::Admittance::kWrite;
+        } else {
+            store_->disk().see(fingerprint_of(*task));
+        }
         if (!task->admitted) ++store_->count().refused_count;
     }
     if (task->admitted) return to;

@@ -41,6 +41,9 @@ class DiskTier {
     [[nodiscard]] planner::Admittance admit(std::uint64_t fingerprint, std::uint32_t length_bytes,
                                             bool must_write, std::uint64_t now_ns) noexcept;
 
+    // It was asked for, and is not to be written now.
+    void see(std::uint64_t fingerprint) noexcept { admission_.see(fingerprint); }
+
     // What emptying segments has written counts as well.
     void charge_carried(std::uint64_t bytes, std::uint64_t now_ns) noexcept;
 

@@ -273,6 +273,62 @@ void what_may_not_be_written_is_in_memory_all_the_same(void** state) {
     assert_int_equal(get(world, {1, 0}, 15), BWRT_OK);
 }
 
+// A day's bytes may suffice for the child and did not for its parent.  A child without its parent
+// is of no use: it waits until that goes.
+void no_block_goes_to_the_disk_without_its_parent(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf frugal = kBoth;
+    frugal.store.write_bytes_per_day = 10 * kLength;
+    const auto disk_count = [&] {
+        settle(world);
+        return sample_store(world).disk.block_count;
+    };
+    world->open(frugal);
+    assert_int_equal(put(world, {1, 0}, 12), BWRT_OK);
+    assert_int_equal(disk_count(), 10);
+    let_time_pass(world, 10'000 * kSecondNs);  // one more
+
+    assert_int_equal(put(world, {1, 12}), BWRT_OK);
+    assert_int_equal(get(world, {1, 11}, 2), BWRT_OK);
+    assert_int_equal(disk_count(), 10);
+    assert_true(sample_store(world).write_budget_left_bytes >= kLength);  // and nothing was spent
+    Request alone(world, BWRT_OP_GET, {1, 12}, 1);  // who does not say whose child it is
+    alone.operation.flags = BWRT_BLOCK_UNRELATED;
+    assert_int_equal(alone.run(), BWRT_OK);
+    assert_int_equal(disk_count(), 10);
+
+    assert_int_equal(get(world, {1, 0}, 13), BWRT_OK);  // the first of them goes first
+    assert_int_equal(disk_count(), 11);
+    let_time_pass(world, 20'000 * kSecondNs);
+    assert_int_equal(get(world, {1, 0}, 13), BWRT_OK);
+    assert_int_equal(disk_count(), 13);
+    world->open_again(frugal);
+    assert_int_equal(look_up(world, {1, 0}, 13).prefix_count, 13);
+}
+
+// Whom its parent is of no matter, or whose caller keeps that in memory, or who must go.
+void a_block_goes_to_the_disk_without_a_parent_that_it_does_not_need(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf frugal = kBoth;
+    frugal.store.write_bytes_per_day = 10 * kLength;
+    world->open(frugal);
+    assert_int_equal(put(world, {1, 0}, 12), BWRT_OK);
+    assert_int_equal(put_to(world, BWRT_TIER_HOST, {2, 0}), BWRT_OK);
+    let_time_pass(world, 86'400 * kSecondNs);
+
+    Request last_state(world, BWRT_OP_PUT, {1, 12}, 1);
+    last_state.options.closure = BWRT_CLOSURE_LAST_STATE;
+    assert_int_equal(last_state.run(), BWRT_OK);
+    assert_int_equal(put(world, {2, 1}), BWRT_OK);
+    assert_int_equal(put_to(world, BWRT_TIER_DISK, {1, 13}), BWRT_OK);
+    assert_int_equal(put(world, {3, 1}), BWRT_OK);  // its parent is nowhere
+    settle(world);
+    world->open_again(frugal);
+    for (const Key& key : {Key{1, 12}, Key{2, 1}, Key{1, 13}, Key{3, 1}}) {
+        assert_true(is_hit(world, key));
+    }
+}
+
 void a_block_is_written_when_it_was_asked_for_often_enough(void** state) {
     BlockWorld* world = world_of(state);
     StoreOf choosy = kBoth;
@@ -365,6 +421,8 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(a_store_that_became_smaller_takes_what_comes),
     IN_BLOCK_WORLD(a_restart_has_what_was_left_of_the_day),
     IN_BLOCK_WORLD(what_may_not_be_written_is_in_memory_all_the_same),
+    IN_BLOCK_WORLD(no_block_goes_to_the_disk_without_its_parent),
+    IN_BLOCK_WORLD(a_block_goes_to_the_disk_without_a_parent_that_it_does_not_need),
     IN_BLOCK_WORLD(a_block_is_written_when_it_was_asked_for_often_enough),
     IN_BLOCK_WORLD(who_waits_for_room_has_been_asked_for_once),
     IN_BLOCK_WORLD(names_that_are_no_digests_are_told_apart),
