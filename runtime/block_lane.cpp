@@ -182,7 +182,7 @@ void BlockLane::retry_starved() noexcept {
 // Looks at everything again, in the next turn: what it waited for has changed.
 void BlockLane::start_again(BlockTask* task) noexcept {
     task->flight = kNoFlight;
-    starved_.push_front(task);
+    starved_.push_again(task);
     retry_ = true;
 }
 
@@ -387,20 +387,13 @@ void BlockLane::leave(BlockTask* task) noexcept {
 }
 
 void BlockLane::restart_waiting(Flight* flight) noexcept {
-    // Each goes to the front: the last one first, so that they stay in order.
-    BlockTask* backwards = nullptr;
-    for (BlockTask* task = flight->waiting; task != nullptr;) {
-        BlockTask* following = task->waiting;
-        task->waiting = backwards;
-        backwards = task;
-        task = following;
-    }
+    BlockTask* task = flight->waiting;
     flight->waiting = nullptr;
     flight->waiting_end = &flight->waiting;
-    while (backwards != nullptr) {
-        BlockTask* task = backwards;
-        backwards = task->waiting;
+    while (task != nullptr) {
+        BlockTask* following = task->waiting;
         start_again(task);
+        task = following;
     }
 }
 

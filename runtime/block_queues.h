@@ -49,8 +49,11 @@ class FlightQueue {
     Flight** end_ = &head_;
 };
 
-// Those that are to be begun when something was given back, in the order in which they came; a
-// task that is to look at everything again goes to the front.
+// Those that are to be begun when something was given back, in the order in which they came; those
+// that are to look at everything again come before them, in their own order.
+//
+//   [ pushed again ... | pushed ... ]
+//                      ▲ again_end_
 class StarvedTasks {
  public:
     StarvedTasks() = default;
@@ -65,11 +68,12 @@ class StarvedTasks {
         *end_ = task;
         end_ = &task->waiting;
     }
-    void push_front(BlockTask* task) noexcept {
+    void push_again(BlockTask* task) noexcept {
         task->state = BlockTask::State::kNew;
-        task->waiting = head_;
-        if (head_ == nullptr) end_ = &task->waiting;
-        head_ = task;
+        task->waiting = *again_end_;
+        if (*again_end_ == nullptr) end_ = &task->waiting;
+        *again_end_ = task;
+        again_end_ = &task->waiting;
     }
     // True when there were any of that wave's.
     bool remove_of(const Wave* wave) noexcept {
@@ -77,6 +81,7 @@ class StarvedTasks {
         BlockTask** link = &head_;
         while (*link != nullptr) {
             if ((*link)->wave == wave) {
+                if (again_end_ == &(*link)->waiting) again_end_ = link;
                 *link = (*link)->waiting;
                 any = true;
             } else {
@@ -93,14 +98,16 @@ class StarvedTasks {
     void retry(const Begin& begin, const Resolved& resolved) noexcept {
         while (head_ != nullptr) {
             BlockTask* task = head_;
+            const bool again = again_end_ != &head_;
             head_ = task->waiting;
             if (head_ == nullptr) end_ = &head_;
+            if (again_end_ == &task->waiting) again_end_ = &head_;
             Wave* wave = task->wave;
             ++wave->inflight_count;
             const bool begun = begin(task);
             --wave->inflight_count;
             if (!begun) {
-                push_front(task);
+                put_back(task, again);
                 return;
             }
             resolved(wave);
@@ -108,7 +115,16 @@ class StarvedTasks {
     }
 
  private:
+    void put_back(BlockTask* task, bool again) noexcept {
+        task->state = BlockTask::State::kNew;
+        task->waiting = head_;
+        if (head_ == nullptr) end_ = &task->waiting;
+        if (again && again_end_ == &head_) again_end_ = &task->waiting;
+        head_ = task;
+    }
+
     BlockTask* head_ = nullptr;
+    BlockTask** again_end_ = &head_;
     BlockTask** end_ = &head_;
 };
 

@@ -147,6 +147,37 @@ void a_put_that_nobody_waits_for_is_stored(void** state) {
 
 // ---- cancelled
 
+// Whoever waits for blocks that another wave was to bring brings them himself when that is
+// cancelled, parents first: a child that comes before its parent never learns of it.
+void a_chain_that_another_wave_left_is_stored_parents_first(void** state) {
+    BlockWorld* world = world_of(state);
+    constexpr std::uint64_t kQuarter = 256 << 10;  // 56 of them are all there is room for
+    world->open(kHostOnly);
+    Request first(world, BWRT_OP_PUT, {1, 0}, 6, kQuarter);
+    Request second(world, BWRT_OP_PUT, {1, 0}, 6, kQuarter);
+    first.start();
+    second.start();
+    static_cast<void>(counters_of(world->runtime));  // they have been accepted by then
+    cancel(&first);
+    static_cast<void>(first.finish());
+
+    assert_int_equal(second.finish(), BWRT_OK);
+
+    let_time_pass(world, kSecondNs);
+    assert_int_equal(get(world, {1, 5}, 1, kQuarter), BWRT_OK);  // and so all those before it
+    let_time_pass(world, kSecondNs);
+    for (std::uint32_t chain = 2; chain < 54; ++chain) {
+        assert_int_equal(put(world, {chain, 0}, 1, kQuarter), BWRT_OK);
+    }
+    std::uint32_t hit_count = 0;
+    const Answers answers = look_up(world, {1, 0}, 6);
+    for (const bwrt_lookup_answer& one : answers.of) {
+        if (one.state == BWRT_LOOKUP_HIT) ++hit_count;
+    }
+    assert_in_range(hit_count, 1, 5);
+    assert_int_equal(answers.prefix_count, hit_count);
+}
+
 void what_is_cancelled_before_it_starts_has_no_effect(void** state) {
     BlockWorld* world = world_of(state);
     world->open(kBoth);
@@ -442,6 +473,7 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(one_missing_block_fails_its_wave_and_not_the_others_in_it),
     IN_BLOCK_WORLD(a_wave_that_waits_for_a_put_finds_its_block),
     IN_BLOCK_WORLD(a_put_that_nobody_waits_for_is_stored),
+    IN_BLOCK_WORLD(a_chain_that_another_wave_left_is_stored_parents_first),
     IN_BLOCK_WORLD(what_is_cancelled_before_it_starts_has_no_effect),
     IN_BLOCK_WORLD(a_get_cancelled_while_the_disk_reads_leaves_its_target_alone),
     IN_BLOCK_WORLD(a_put_cancelled_while_the_disk_writes_is_stored_or_not_and_never_half),
