@@ -306,6 +306,27 @@ void no_block_goes_to_the_disk_without_its_parent(void** state) {
     assert_int_equal(look_up(world, {1, 0}, 13).prefix_count, 13);
 }
 
+// Nor while the parent is still being copied.
+void a_short_child_of_a_block_that_may_not_be_written_stays_with_it(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf frugal = kBoth;
+    frugal.store.write_bytes_per_day = 10 * kLength;
+    world->open(frugal);
+    Request parent(world, BWRT_OP_PUT, {1, 0}, 1, 16 * kLength);
+    Request child(world, BWRT_OP_PUT, {1, 1}, 1);
+    const bwrt_operation operations[2] = {parent.operation, child.operation};
+    child.wave.operations = operations;
+    child.wave.operation_count = 2;
+    child.results.resize(2);
+
+    assert_int_equal(child.run(), BWRT_OK);
+
+    settle(world);
+    assert_int_equal(sample_store(world).host.block_count, 2);
+    assert_int_equal(sample_store(world).disk.block_count, 0);
+    assert_int_equal(sample_store(world).refused_count, 2);
+}
+
 // Whom its parent is of no matter, or whose caller keeps that in memory, or who must go.
 void a_block_goes_to_the_disk_without_a_parent_that_it_does_not_need(void** state) {
     BlockWorld* world = world_of(state);
@@ -313,6 +334,7 @@ void a_block_goes_to_the_disk_without_a_parent_that_it_does_not_need(void** stat
     frugal.store.write_bytes_per_day = 10 * kLength;
     world->open(frugal);
     assert_int_equal(put(world, {1, 0}, 12), BWRT_OK);
+    assert_int_equal(put(world, {4, 0}), BWRT_OK);
     assert_int_equal(put_to(world, BWRT_TIER_HOST, {2, 0}), BWRT_OK);
     let_time_pass(world, 86'400 * kSecondNs);
 
@@ -320,11 +342,11 @@ void a_block_goes_to_the_disk_without_a_parent_that_it_does_not_need(void** stat
     last_state.options.closure = BWRT_CLOSURE_LAST_STATE;
     assert_int_equal(last_state.run(), BWRT_OK);
     assert_int_equal(put(world, {2, 1}), BWRT_OK);
-    assert_int_equal(put_to(world, BWRT_TIER_DISK, {1, 13}), BWRT_OK);
+    assert_int_equal(put_to(world, BWRT_TIER_DISK, {4, 1}), BWRT_OK);
     assert_int_equal(put(world, {3, 1}), BWRT_OK);  // its parent is nowhere
     settle(world);
     world->open_again(frugal);
-    for (const Key& key : {Key{1, 12}, Key{2, 1}, Key{1, 13}, Key{3, 1}}) {
+    for (const Key& key : {Key{1, 12}, Key{2, 1}, Key{4, 1}, Key{3, 1}}) {
         assert_true(is_hit(world, key));
     }
 }
@@ -422,6 +444,7 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(a_restart_has_what_was_left_of_the_day),
     IN_BLOCK_WORLD(what_may_not_be_written_is_in_memory_all_the_same),
     IN_BLOCK_WORLD(no_block_goes_to_the_disk_without_its_parent),
+    IN_BLOCK_WORLD(a_short_child_of_a_block_that_may_not_be_written_stays_with_it),
     IN_BLOCK_WORLD(a_block_goes_to_the_disk_without_a_parent_that_it_does_not_need),
     IN_BLOCK_WORLD(a_block_is_written_when_it_was_asked_for_often_enough),
     IN_BLOCK_WORLD(who_waits_for_room_has_been_asked_for_once),
