@@ -400,30 +400,59 @@ void who_comes_while_another_verifies_shares_its_read(void** state) {
     }
 }
 
+// Looking at a chunk costs as much as copying it, so a turn copies half of what it else does: what
+// else there is to do waits no longer.
+void a_turn_that_verifies_copies_half_as_much(void** state) {
+    HalfDone half(world_of(state), kDiskOnly, 1, kNowhere);
+    half.start();
+
+    const unsigned char* bytes = half.get.memory.data();
+    Bytes image(kLong);
+    fill_block(image.data(), half.key, kLong);
+    assert_memory_equal(bytes, image.data(), 2 * kChunk);
+    assert_true(is_filled(bytes + 2 * kChunk, kLong - 2 * kChunk, kUntouched));
+    assert_int_equal(half.get.finish(), BWRT_OK);
+    half.end();
+}
+
+// More than a turn has of copies that are as urgent as can be.
+struct UrgentCopy {
+    Bytes from, to;
+    bwrt_operation operation = {};
+    bwrt_wave wave = {};
+    bwrt_handle handle = 0;
+
+    UrgentCopy() : from(8 * kMib, 1), to(from.size()) {
+        operation.kind = BWRT_OP_COPY;
+        operation.source = operation.target = BWRT_PROCESS_MEMORY;
+        operation.source_offset_bytes = reinterpret_cast<std::uintptr_t>(from.data());
+        operation.target_offset_bytes = reinterpret_cast<std::uintptr_t>(to.data());
+        operation.length_bytes = from.size();
+        wave.struct_size = sizeof wave;
+        wave.operations = &operation;
+        wave.operation_count = 1;
+        wave.operation_bytes = sizeof operation;
+        wave.priority = BWRT_PRIORITY_URGENT;
+    }
+    void start(BlockWorld* world) {
+        assert_int_equal(bwrt_submit_wave(world->runtime, &wave, &handle, nullptr), BWRT_OK);
+    }
+    void finish(BlockWorld* world) const {
+        bwrt_completion completion;
+        assert_int_equal(bwrt_wait(world->runtime, handle, kPatienceNs, &completion, nullptr),
+                         BWRT_OK);
+    }
+};
+
 // Whose copy stands still meanwhile, but for its sixteenth: somebody else's is as urgent.
 void who_comes_and_is_more_urgent_does_not_wait_for_who_verifies(void** state) {
-    const Bytes from(8 * kMib, 1);
-    Bytes to(from.size());
-    bwrt_operation copy = {};
-    copy.kind = BWRT_OP_COPY;
-    copy.source = copy.target = BWRT_PROCESS_MEMORY;
-    copy.source_offset_bytes = reinterpret_cast<std::uintptr_t>(from.data());
-    copy.target_offset_bytes = reinterpret_cast<std::uintptr_t>(to.data());
-    copy.length_bytes = from.size();
-    bwrt_wave urgent = {};
-    urgent.struct_size = sizeof urgent;
-    urgent.operations = &copy;
-    urgent.operation_count = 1;
-    urgent.operation_bytes = sizeof copy;
-    urgent.priority = BWRT_PRIORITY_URGENT;
+    UrgentCopy urgent;
     std::uint32_t chain = 0;
     for (const StoreOf& store : {kDiskOnly, kBoth}) {
         HalfDone half(world_of(state), store, ++chain, kNowhere);
         half.get.wave.priority = BWRT_PRIORITY_BACKGROUND;
         half.start();
-        bwrt_handle copying = 0;
-        assert_int_equal(bwrt_submit_wave(half.world->runtime, &urgent, &copying, nullptr),
-                         BWRT_OK);
+        urgent.start(half.world);
         Request other(half.world, BWRT_OP_GET, half.key, 1, kLong);
         other.wave.priority = BWRT_PRIORITY_URGENT;
 
@@ -433,11 +462,44 @@ void who_comes_and_is_more_urgent_does_not_wait_for_who_verifies(void** state) {
         assert_int_equal(half.get.memory[kLong - 1], kUntouched);
         assert_int_equal(half.get.finish(), BWRT_OK);
         assert_true(half.get.holds(0));
-        bwrt_completion copied;
-        assert_int_equal(bwrt_wait(half.world->runtime, copying, kPatienceNs, &copied, nullptr),
-                         BWRT_OK);
+        urgent.finish(half.world);
         half.end();
     }
+}
+
+// Who wants the block to be there to stay does not ask for its bytes, and wants it verified as
+// much.
+void a_durable_put_of_what_another_verifies_does_not_wait_for_him(void** state) {
+    UrgentCopy urgent;
+    HalfDone half(world_of(state), kBoth, 1, kNowhere);
+    half.get.wave.priority = BWRT_PRIORITY_BACKGROUND;
+    half.start();
+    urgent.start(half.world);
+    Request durable(half.world, BWRT_OP_PUT, half.key, 1, kLong);
+    durable.operation.flags = BWRT_BLOCK_DURABLE;
+    durable.wave.priority = BWRT_PRIORITY_URGENT;
+    half.world->storage->script = [](const bwrt::runtime::IoRequest& request, std::uint64_t) {
+        return request.kind == bwrt::runtime::IoKind::kFlush ? Action::hold() : Action::pass();
+    };
+    durable.start();
+
+    const std::uint64_t until_ns = monotonic_ns() + static_cast<std::uint64_t>(kPatienceNs);
+    while (half.world->storage->held_count() == 0) {  // a turn at a time
+        bwrt_completion none;
+        assert_int_equal(bwrt_wait(half.world->runtime, durable.handle, 0, &none, nullptr),
+                         BWRT_E_TIMEOUT);
+        assert_true(monotonic_ns() < until_ns);
+    }
+
+    assert_int_equal(half.get.memory[kLong - 1], kUntouched);
+    half.world->storage->script = nullptr;
+    half.world->storage->let_go();
+    assert_int_equal(durable.finish(), BWRT_OK);
+    assert_int_equal(durable.results[0].flags, BWRT_RESULT_PRESENT);
+    assert_int_equal(half.get.finish(), BWRT_OK);
+    assert_true(half.get.holds(0));
+    urgent.finish(half.world);
+    half.end();
 }
 
 void who_verifies_may_go_while_others_wait(void** state) {
@@ -536,7 +598,9 @@ const CMUnitTest kTurns[] = {
     IN_BLOCK_WORLD(who_is_cancelled_while_it_verifies_leaves_a_block_that_is_verified),
     IN_BLOCK_WORLD(who_is_ended_while_it_verifies_leaves_no_rotten_block),
     IN_BLOCK_WORLD(who_comes_while_another_verifies_shares_its_read),
+    IN_BLOCK_WORLD(a_turn_that_verifies_copies_half_as_much),
     IN_BLOCK_WORLD(who_comes_and_is_more_urgent_does_not_wait_for_who_verifies),
+    IN_BLOCK_WORLD(a_durable_put_of_what_another_verifies_does_not_wait_for_him),
     IN_BLOCK_WORLD(who_verifies_may_go_while_others_wait),
     IN_BLOCK_WORLD(who_comes_when_it_was_found_rotten_finds_it_gone),
     IN_BLOCK_WORLD(whoever_comes_while_a_get_verifies_is_answered),

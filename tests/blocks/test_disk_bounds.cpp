@@ -136,6 +136,101 @@ void nothing_is_begun_behind_a_shutdown(void** state) {
     }
 }
 
+// Shuts it down, whose waves are over, while the store has something under way; `goes_on` is what
+// it waits for.
+template <typename GoesOn>
+void shut_down_meanwhile(BlockWorld* world, GoesOn&& goes_on) {
+    assert_int_equal(bwrt_shutdown(world->runtime, BWRT_SHUTDOWN_DRAIN, 0, &world->error),
+                     BWRT_E_TIMEOUT);
+    goes_on();
+    assert_int_equal(bwrt_shutdown(world->runtime, BWRT_SHUTDOWN_DRAIN, kPatienceNs, &world->error),
+                     BWRT_OK);
+}
+
+void let_all_go(BlockWorld* world) {
+    world->storage->script = nullptr;
+    world->storage->let_go();
+}
+
+// Of a segment that is being emptied, what is on its way is carried to its end, and no more.
+void no_block_is_carried_behind_a_shutdown(void** state) {
+    BlockWorld* world = world_of(state);
+    for (const bool is_shut : {false, true}) {
+        StoreOf store = kDiskOnly;
+        store.directories = {is_shut ? "shut" : "open"};
+        world->open(store);
+        for (std::uint32_t i = 0; i < 50; ++i) {
+            assert_int_equal(put(world, {i, 0}, 1, 1 * kMib), BWRT_OK);
+        }
+        settle(world);
+        let_time_pass(world, kSecondNs);
+        for (std::uint32_t i = 0; i < 50; i += 2)
+            static_cast<void>(get(world, {i, 0}, 1, 1 * kMib));
+        hold_all(world, IoKind::kRead);
+        std::uint32_t chain = 100;
+        while (world->storage->held_count() < 4) {  // as many are carried at a time
+            assert_true(chain < 200);
+            assert_int_equal(put(world, {chain++, 0}, 1, 1 * kMib), BWRT_OK);
+            for (int i = 0; i < 20; ++i) drive(world);
+        }
+        const std::uint64_t read_count = world->storage->count(IoKind::kRead);
+        if (is_shut) {
+            shut_down_meanwhile(world, [&] { let_all_go(world); });
+        } else {
+            let_all_go(world);
+            settle(world);
+        }
+        for (int i = 0; i < 100; ++i) drive(world);
+
+        const std::uint64_t more = world->storage->count(IoKind::kRead) - read_count;
+        assert_true(is_shut ? more == 0 : more != 0);
+        world->close();
+    }
+}
+
+std::string log_of(const char* directory) {
+    for (const auto& file :
+         std::filesystem::directory_iterator(std::string(directory) + "/shards/0")) {
+        const std::string name = file.path().filename().string();
+        if (name.rfind("log.", 0) == 0 && name.find(".new") == std::string::npos) return name;
+    }
+    return {};
+}
+
+// The last records of a life make the log half as long as it may be.
+void no_log_is_made_anew_behind_a_shutdown(void** state) {
+    BlockWorld* world = world_of(state);
+    constexpr std::uint64_t kHalfBytes = 1 * kMib;
+    for (const bool is_shut : {false, true}) {
+        StoreOf store = kBoth;
+        store.directories = {is_shut ? "shut" : "open"};
+        world->open(store);
+        assert_int_equal(put(world, {1, 0}, 60, 100), BWRT_OK);
+        while (sample_store(world).log_bytes + 10'000 < kHalfBytes) {
+            assert_int_equal(put(world, {2, 0}, 10, 100), BWRT_OK);
+            settle(world);
+            assert_int_equal(ask(world, BWRT_OP_DROP, {2, 0}, 10), BWRT_OK);
+        }
+        const std::string log = log_of(store.directories[0]);
+        hold_all(world, IoKind::kWrite);
+        assert_int_equal(put(world, {3, 0}, 60, 100), BWRT_OK);
+        drive_until(world, [&] { return world->storage->held_count() != 0; });
+        if (is_shut) {
+            shut_down_meanwhile(world, [&] { let_all_go(world); });
+        } else {
+            let_all_go(world);
+            drive_until(world, [&] { return log_of("open") != log; });
+        }
+        world->close();
+
+        assert_int_equal(log_of(store.directories[0]) == log, is_shut);
+        world->open(store);
+        assert_int_equal(get(world, {3, 0}, 60, 100), BWRT_OK);
+        assert_true(sample_store(world).log_bytes >= (is_shut ? kHalfBytes : 0));
+        world->close();
+    }
+}
+
 void the_log_is_made_anew_and_keeps_all(void** state) {
     BlockWorld* world = world_of(state);
     world->open(kDiskOnly);
@@ -437,6 +532,8 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(sixteen_large_directories_are_one_store),
     IN_BLOCK_WORLD(a_full_disk_takes_what_comes_one_by_one),
     IN_BLOCK_WORLD(nothing_is_begun_behind_a_shutdown),
+    IN_BLOCK_WORLD(no_block_is_carried_behind_a_shutdown),
+    IN_BLOCK_WORLD(no_log_is_made_anew_behind_a_shutdown),
     IN_BLOCK_WORLD(the_log_is_made_anew_and_keeps_all),
     IN_BLOCK_WORLD(no_more_is_written_in_a_day_than_may_be),
     IN_BLOCK_WORLD(large_blocks_find_room_and_an_idle_store_rests),
