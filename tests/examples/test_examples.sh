@@ -87,6 +87,29 @@ epoll_loop_reads_a_whole_file() {
     grep -q '^5000017 bytes in 20 waves, 1 at a time: ' said
 }
 
+kv_cache_finds_its_blocks_after_a_restart() {
+    "$examples/kv_cache" cache >said
+    printf '%s\n' 'life 1: found 0, loaded 0, computed 8, stored 8' \
+        'life 2: found 8, loaded 8, computed 0, stored 0' | cmp - said
+    "$examples/kv_cache" cache >said
+    [ "$(grep -c ': found 8, loaded 8, computed 0, stored 0$' said)" -eq 2 ] || fail "$(cat said)"
+    ! "$examples/kv_cache" 2>said || fail "needs no directory"
+    grep -q '^usage: .*kv_cache DIRECTORY$' said || fail "$(cat said)"
+    : >file
+    ! "$examples/kv_cache" file 2>said || fail "a file is no directory"
+    grep -q '^E_IO: file' said || fail "$(cat said)"
+}
+
+# From the rotten block on; those behind it are there already, and stay as they are.
+kv_cache_computes_what_does_not_verify() {
+    "$examples/kv_cache" cache >said
+    printf 'x' | dd of=cache/shards/0/segment.00000000 bs=1 seek=$((3 * 266240 + 100)) conv=notrunc status=none
+    "$examples/kv_cache" cache >said 2>complaint
+    printf '%s\n' 'life 1: found 8, loaded 3, computed 5, stored 5' \
+        'life 2: found 8, loaded 8, computed 0, stored 0' | cmp - said
+    [ "$(cat complaint)" = 'GET: E_CORRUPT' ] || fail "$(cat complaint)"
+}
+
 a_replay_finds_every_byte_right() {
     replay_small --generate 1 --deadline-ms 0 >result
     expect result 'wrong_bytes == 0 and failed_waves == 0 and late_waves == 0'
