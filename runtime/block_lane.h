@@ -11,7 +11,9 @@
 // tasks wait for one flight.  Decisions about who has a place are the store's (store/store.h), I/O
 // is the lanes'; here is what follows what.
 //
-//   block_lane.cpp   tasks: start, copy, end, stop
+//   block_lane.cpp   tasks: start, end, stop; a turn
+//   block_copy.cpp   their copies
+//   block_flight.cpp flights: begun, waited for, ended
 //   block_load.cpp   from memory, or a read from the disk
 //   block_verify.cpp what was read: verified, served
 //   block_put.cpp    into the store: fill, publish
@@ -83,10 +85,6 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     [[nodiscard]] Begun begin_unpin(BlockTask* task) noexcept;
     void retry_starved() noexcept;
     [[nodiscard]] bool is_at_work() const noexcept;
-    void begin_copy(BlockTask* task, std::byte* place) noexcept;
-    void copy_from_host(BlockTask* task, std::uint32_t host_block) noexcept;
-    void copy_from_flight(BlockTask* task, Flight* flight) noexcept;
-    void end_copy(BlockTask* task) noexcept;
     void good(BlockTask* task, std::uint32_t tier) noexcept;
     void fail(BlockTask* task, bwrt_status status, std::int32_t os_code,
               std::uint32_t tier) noexcept;
@@ -100,7 +98,13 @@ class BlockLane final : public BlockService, private OwnIoOwner {
         return store_->count_of(task.tenant->index);
     }
 
-    // Flights (block_lane.cpp).
+    // block_copy.cpp
+    void begin_copy(BlockTask* task, std::byte* place) noexcept;
+    void copy_from_host(BlockTask* task, std::uint32_t host_block) noexcept;
+    void copy_from_flight(BlockTask* task, Flight* flight) noexcept;
+    void end_copy(BlockTask* task) noexcept;
+
+    // block_flight.cpp
     [[nodiscard]] Flight* take_flight() noexcept;
     void join(BlockTask* task, std::uint32_t number) noexcept;
     void leave(BlockTask* task) noexcept;
