@@ -80,39 +80,37 @@ struct Pages {
     }
 };
 
-// A plane a layer and kind, in the order of the image, pages apart.
-inline void make_plain(Pages* pages, std::uint32_t layers, std::uint64_t plane_bytes) {
-    pages->memory.assign(2 * layers * kSlots * plane_bytes, kUntouched);
-    for (std::uint32_t p = 0; p < 2 * layers; ++p) {
+// A plane a layer and kind, `stride_bytes` from slot to slot; backwards: the last plane and the
+// last slot come first.
+inline void make_planes(Pages* pages, std::uint32_t layers, std::uint64_t plane_bytes,
+                        std::uint64_t stride_bytes, bool backwards) {
+    const std::uint32_t count = 2 * layers;
+    pages->memory.assign(count * kSlots * stride_bytes, kUntouched);
+    const auto stride = static_cast<std::int64_t>(stride_bytes);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const std::uint32_t p = backwards ? count - 1 - i : i;
+        const std::uint64_t first_slot = p * kSlots + (backwards ? kSlots - 1 : 0);
         bwrt_plane plane = {};
         plane.region = BWRT_PROCESS_MEMORY;
         plane.offset_bytes =
-            reinterpret_cast<std::uintptr_t>(pages->memory.data()) + p * kSlots * plane_bytes;
-        plane.slot_stride_bytes = static_cast<std::int64_t>(plane_bytes);
+            reinterpret_cast<std::uintptr_t>(pages->memory.data()) + first_slot * stride_bytes;
+        plane.slot_stride_bytes = backwards ? -stride : stride;
         plane.length_bytes = plane_bytes;
         plane.group = p / 2;
         plane.block_offset_bytes = p * plane_bytes;
         pages->planes.push_back(plane);
     }
-    pages->block_bytes = 2 * layers * plane_bytes;
+    pages->block_bytes = count * plane_bytes;
+}
+
+// In the order of the image, pages apart.
+inline void make_plain(Pages* pages, std::uint32_t layers, std::uint64_t plane_bytes) {
+    make_planes(pages, layers, plane_bytes, plane_bytes, false);
 }
 
 // The same image; but the planes come in another order, slots go backwards and lie a little apart.
 inline void make_backwards(Pages* pages, std::uint32_t layers, std::uint64_t plane_bytes) {
-    const std::uint64_t stride = plane_bytes + 64;
-    pages->memory.assign(2 * layers * kSlots * stride, kUntouched);
-    for (std::uint32_t p = 2 * layers; p-- > 0;) {
-        bwrt_plane plane = {};
-        plane.region = BWRT_PROCESS_MEMORY;
-        plane.offset_bytes = reinterpret_cast<std::uintptr_t>(pages->memory.data()) +
-                             (p * kSlots + kSlots - 1) * stride;
-        plane.slot_stride_bytes = -static_cast<std::int64_t>(stride);
-        plane.length_bytes = plane_bytes;
-        plane.group = p / 2;
-        plane.block_offset_bytes = p * plane_bytes;
-        pages->planes.push_back(plane);
-    }
-    pages->block_bytes = 2 * layers * plane_bytes;
+    make_planes(pages, layers, plane_bytes, plane_bytes + 64, true);
 }
 
 // Two planes whose rows lie alternately in the image, so that its order is not that of memory.
@@ -153,6 +151,41 @@ struct PagedRequest : Request {
             operation.target = pages.handle;
             operation.target_slots = slots.data();
         }
+    }
+};
+
+// A request whose groups, layers say, are told of one by one: its operation, a SIGNAL for each
+// group behind it, and their results.
+struct Layerwise {
+    enum : std::uint64_t { kNotYet = 0, kDone = 1, kFailed = 2 };
+
+    std::vector<std::uint64_t> signals;
+    std::vector<bwrt_operation> operations;
+    std::vector<bwrt_group_result> groups;
+
+    Layerwise(Request* request, std::uint32_t group_count)
+        : signals(group_count), operations(1 + group_count), groups(group_count) {
+        operations[0] = request->operation;
+        for (std::uint32_t group = 0; group < group_count; ++group) {
+            bwrt_operation& signal = operations[1 + group];
+            signal.kind = BWRT_OP_SIGNAL;
+            signal.target = BWRT_PROCESS_MEMORY;
+            signal.target_offset_bytes = reinterpret_cast<std::uintptr_t>(&signals[group]);
+            signal.length_bytes = sizeof signals[group];
+            signal.group = group;
+            signal.value_done = kDone;
+            signal.value_failed = kFailed;
+        }
+        request->wave.operations = operations.data();
+        request->wave.operation_count = 1 + group_count;
+        request->results.resize(request->count + group_count);
+        with_groups(&request->wave, groups.data(), group_count);
+    }
+    Layerwise(const Layerwise&) = delete;
+    Layerwise& operator=(const Layerwise&) = delete;
+
+    [[nodiscard]] std::uint64_t signal_of(std::uint32_t group) const {
+        return __atomic_load_n(&signals[group], __ATOMIC_ACQUIRE);
     }
 };
 

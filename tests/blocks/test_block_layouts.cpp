@@ -137,37 +137,18 @@ void layers_arrive_one_after_the_other_and_say_so(void** state) {
     for (std::uint32_t round = 0; round < 2; ++round) {
         std::fill(pages.memory.begin(), pages.memory.end(), kUntouched);
         PagedRequest reader(world, BWRT_OP_GET, {1, 0}, pages, {6, 7, 8, 9, 10, 11});
-        std::uint64_t signals[kLayers] = {};
-        bwrt_operation operations[1 + kLayers] = {reader.operation};
-        for (std::uint32_t layer = 0; layer < kLayers; ++layer) {
-            bwrt_operation& signal = operations[1 + layer];
-            signal.kind = BWRT_OP_SIGNAL;
-            signal.target = BWRT_PROCESS_MEMORY;
-            signal.target_offset_bytes = reinterpret_cast<std::uintptr_t>(&signals[layer]);
-            signal.length_bytes = 8;
-            signal.group = layer;
-            signal.value_done = 1;
-            signal.value_failed = 2;
-        }
-        bwrt_group_result groups[kLayers];
-        reader.wave.operations = operations;
-        reader.wave.operation_count = 1 + kLayers;
-        reader.results.resize(6 + kLayers);
-        with_groups(&reader.wave, groups, kLayers);
+        const Layerwise told(&reader, kLayers);
         reader.start();
 
-        const auto signal_of = [&](std::uint32_t layer) {
-            return __atomic_load_n(&signals[layer], __ATOMIC_ACQUIRE);
-        };
         const auto look = [&] {
             std::uint32_t done = 0;
             std::uint64_t seen[kLayers];
-            for (std::uint32_t layer = kLayers; layer-- > 0;) seen[layer] = signal_of(layer);
+            for (std::uint32_t layer = kLayers; layer-- > 0;) seen[layer] = told.signal_of(layer);
             for (std::uint32_t layer = 0; layer < kLayers; ++layer) {
                 if (seen[layer] == 0) continue;
                 ++done;
-                assert_int_equal(seen[layer], 1);
-                if (layer > 0) assert_int_equal(signal_of(layer - 1), 1);
+                assert_int_equal(seen[layer], Layerwise::kDone);
+                if (layer > 0) assert_int_equal(told.signal_of(layer - 1), Layerwise::kDone);
                 for (std::uint32_t i = 0; i < 6; ++i) {
                     assert_true(pages.holds(6 + i, {1, i}, layer));
                 }
@@ -177,7 +158,7 @@ void layers_arrive_one_after_the_other_and_say_so(void** state) {
         drive_until(world, look);
 
         assert_int_equal(reader.finish(), BWRT_OK);
-        for (const bwrt_group_result& group : groups) {
+        for (const bwrt_group_result& group : told.groups) {
             assert_int_equal(group.status, BWRT_OK);
             assert_int_equal(group.prefix_count, 6 + kLayers);
             assert_int_equal(group.bytes, 6 * (128 << 10));

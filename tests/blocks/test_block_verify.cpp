@@ -183,24 +183,7 @@ void check_layers(BlockWorld* world, Key key, const Layers& layers) {
         flip(place_of(key, pages.block_bytes), layers.rotten_at, 3);
     }
     PagedRequest reader(world, BWRT_OP_GET, key, pages, {7});
-    std::vector<std::uint64_t> signals(count);
-    std::vector<bwrt_operation> operations(1 + count);
-    operations[0] = reader.operation;
-    for (std::uint32_t group = 0; group < count; ++group) {
-        bwrt_operation& signal = operations[1 + group];
-        signal.kind = BWRT_OP_SIGNAL;
-        signal.target = BWRT_PROCESS_MEMORY;
-        signal.target_offset_bytes = reinterpret_cast<std::uintptr_t>(&signals[group]);
-        signal.length_bytes = 8;
-        signal.group = group;
-        signal.value_done = 1;
-        signal.value_failed = 2;
-    }
-    std::vector<bwrt_group_result> groups(count);
-    reader.wave.operations = operations.data();
-    reader.wave.operation_count = 1 + count;
-    reader.results.resize(1 + count);
-    with_groups(&reader.wave, groups.data(), count);
+    const Layerwise told(&reader, count);
     const bool is_right = layers.rotten_at == kNowhere;
 
     assert_int_equal(reader.run(), is_right ? BWRT_OK : BWRT_E_CORRUPT);
@@ -209,10 +192,10 @@ void check_layers(BlockWorld* world, Key key, const Layers& layers) {
     assert_int_equal(reader.results[0].bytes, layers.right_bytes);
     for (std::uint32_t group = 0; group < count; ++group) {
         const bool there = group < layers.right_count;
-        assert_int_equal(groups[group].status, there ? BWRT_OK : BWRT_E_CORRUPT);
-        assert_int_equal(signals[group], there ? 1 : 2);
+        assert_int_equal(told.groups[group].status, there ? BWRT_OK : BWRT_E_CORRUPT);
+        assert_int_equal(told.signal_of(group), there ? Layerwise::kDone : Layerwise::kFailed);
         if (!there) continue;
-        assert_int_equal(groups[group].bytes, layers.part_bytes);
+        assert_int_equal(told.groups[group].bytes, layers.part_bytes);
         assert_true(pages.holds(7, key, group));
     }
     // Up to the rotten chunk it is there, behind that nothing is.

@@ -360,17 +360,34 @@ void what_had_a_time_to_live_has_it_in_the_next_process(void** state) {
     assert_int_equal(sample_store(world).disk.expired_count, 2);
 }
 
+// Of a tenant whose blocks an earlier process has put: this one was not told who it is.
+constexpr std::uint64_t kTenant = 5;
+
+void open_with_blocks_of_a_tenant(BlockWorld* world, const StoreOf& store) {
+    world->open(store);
+    set_tenant(world, kTenant, 0);
+    Request writer(world, BWRT_OP_PUT, {1, 0}, 2);
+    writer.wave.tenant = kTenant;
+    assert_int_equal(writer.run(), BWRT_OK);
+    world->open_again(store);
+}
+
+struct TenantReader : Request {
+    explicit TenantReader(BlockWorld* in) : Request(in, BWRT_OP_GET, {1, 0}, 2) {
+        wave.tenant = kTenant;
+    }
+    void find_all() {
+        set_tenant(world, kTenant, 0);
+        assert_int_equal(run(), BWRT_OK);
+        assert_true(holds_all());
+    }
+};
+
 void a_tenants_blocks_are_found_by_who_knows_its_secret(void** state) {
     BlockWorld* world = world_of(state);
-    world->open(kDiskOnly);
-    set_tenant(world, 5, 0);
-    Request mine(world, BWRT_OP_PUT, {1, 0}, 2);
-    mine.wave.tenant = 5;
-    assert_int_equal(mine.run(), BWRT_OK);
-    world->open_again(kDiskOnly);
+    open_with_blocks_of_a_tenant(world, kDiskOnly);
 
-    Request reader(world, BWRT_OP_GET, {1, 0}, 2);
-    reader.wave.tenant = 5;
+    TenantReader reader(world);
     assert_int_equal(reader.submit(), BWRT_E_INVAL);
     assert_string_equal(world->error.field, "wave.tenant");
     std::uint64_t cursor = 0;
@@ -379,21 +396,14 @@ void a_tenants_blocks_are_found_by_who_knows_its_secret(void** state) {
     assert_true(events[1].tenant == ~std::uint64_t{0});
     assert_int_equal(get(world, {1, 0}, 2), BWRT_E_MISS);
 
-    set_tenant(world, 5, 0);
-    assert_int_equal(reader.run(), BWRT_OK);
-    assert_true(reader.holds_all());
+    reader.find_all();
 }
 
 void a_tenant_that_is_known_has_its_place_however_many_are_refused(void** state) {
     BlockWorld* world = world_of(state);
     StoreOf two = kDiskOnly;
     two.store.tenant_count_max = 2;
-    world->open(two);
-    set_tenant(world, 5, 0);
-    Request writer(world, BWRT_OP_PUT, {1, 0}, 1);
-    writer.wave.tenant = 5;
-    assert_int_equal(writer.run(), BWRT_OK);
-    world->open_again(two);
+    open_with_blocks_of_a_tenant(world, two);
 
     unsigned char secret[32] = {};
     bwrt_tenant tenant = {};
@@ -405,11 +415,7 @@ void a_tenant_that_is_known_has_its_place_however_many_are_refused(void** state)
         assert_int_equal(bwrt_tenant_set(world->runtime, &tenant, &world->error), BWRT_E_AGAIN);
         assert_string_equal(world->error.field, "store.tenant_count_max");
     }
-    set_tenant(world, 5, 0);
-    Request reader(world, BWRT_OP_GET, {1, 0}, 1);
-    reader.wave.tenant = 5;
-    assert_int_equal(reader.run(), BWRT_OK);
-    assert_true(reader.holds_all());
+    TenantReader(world).find_all();
 }
 
 void blocks_lie_in_all_directories(void** state) {
