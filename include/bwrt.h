@@ -200,7 +200,7 @@ typedef struct bwrt_store {
                                 beside the host tier; 2 MiB or more; 0: 128 MiB or eight of the
                                 longest blocks, whichever is more, and none without directories */
     uint64_t write_bytes_per_day; /* to the disk, for the life of flash; a restart begins no new
-                                     day; a longer block is never written; 0: as many as come */
+                                     day; a block above it is never written; 0: as many as come */
     uint32_t directory_count;     /* 1 to 16; 0: no disk tier */
     uint32_t block_count_max;     /* known at a time; 16 to 2^27; 0: 2^20; some 150 bytes each */
     uint32_t block_bytes_max;     /* 4 KiB to 256 MiB, and an eighth of each memory above; 0: that,
@@ -209,7 +209,9 @@ typedef struct bwrt_store {
     uint32_t tenant_count_max;    /* with blocks here; 1 to 4,096; 0: 64 */
     uint32_t lease_count_max;     /* at a time, in each tier; 1 to 2^24; 0: 65,536 */
     uint32_t write_touch_count;   /* a block is written to disk when it has been asked for or put
-                                     that often; 1 to 15; 0: 1, the first time */
+                                     that often; 1 to 15; 0: 1, the first time.  What this or
+                                     write_bytes_per_day keeps in memory keeps its children there:
+                                     without it they would be of no use on the disk */
     uint32_t reserved;
     const char* index_directory;  /* where shared indices lie, in a tmpfs; the same for all who open
                                      the store; NULL: /dev/shm */

@@ -16,8 +16,8 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 SPOKEN = ["runtime/backend/ladder.cpp", "runtime/backend/uring_setup.cpp", "runtime/memory.cpp",
           "runtime/region_file.cpp", "runtime/calibration.cpp",
           "runtime/store/segment_file.cpp"]  # reasons, and errors' messages
-QUOTED = SPOKEN + ["runtime/faulty/seam.cpp", "runtime/store/store_open.cpp",
-                   "tools/cmd_caps.cpp"]  # and other sentences
+QUOTED = SPOKEN + ["runtime/faulty/seam.cpp", "runtime/store/losses.cpp",
+                   "runtime/store/store_open.cpp", "tools/cmd_caps.cpp"]  # and other sentences
 NO_REASON = {"model name", "cores, Linux",  # how a machine is called
              "stripes of", "as it was made"}  # how a segment is striped
 VARIES = re.compile(r"(?:0x)?%\w+|\b(?:E[A-Z]+|E|N\.N|0xN|N|PATH|\d+:\d+)\b|\.\.\.|[,;:()\"]")
