@@ -110,10 +110,11 @@ static void a_store_of_another_version_is_taken_while_it_is_known(void** state) 
     bwrt_runtime* runtime = NULL;
     bwrt_error error;
     LATER(bwrt_store) store;
-    const bwrt_config config = config_with(&store.known);
+    bwrt_config config;
 
     (void)state;
     memset(&store, 0, sizeof(store));
+    config = config_with(&store.known);
     store.known = small_store();
     store.known.struct_size = offsetof(bwrt_store, index_directory) - 8;
     assert_int_equal(bwrt_open(&config, &runtime, &error), BWRT_E_ABI);
