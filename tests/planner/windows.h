@@ -63,7 +63,8 @@ inline planner::Request draw_request(Random& random, std::uint64_t id, bool has_
     request.tenant = static_cast<std::uint16_t>(random.below(3));
     request.node = random.one_in(8) ? 1 : 0;
     request.tier_src = random.one_in(6) ? 2 : 0;
-    if (has_page_sizes && random.one_in(4)) request.page_bytes = std::uint64_t{1024} << random.below(4);
+    if (has_page_sizes && random.one_in(4))
+        request.page_bytes = std::uint64_t{1024} << random.below(4);
     if (random.one_in(5)) request.request_class = planner::RequestClass::kHint;
     if (random.one_in(9)) request.age = static_cast<std::uint8_t>(random.below(7));
     return request;
