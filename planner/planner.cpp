@@ -89,12 +89,13 @@ void Planner::begin(const WindowState& state) noexcept {
 // What would be late if nothing stood in front of it is not looked at again.
 void Planner::refuse_late() noexcept {
     const auto look = [&] {
-        std::fill(ways_.begin(), ways_.end(), Way{kNoDeadline, 0});
+        std::fill(ways_.begin(), ways_.end(), Way{kNoDeadline, 0, 0});
         for (std::uint32_t row = 0; row < row_count(); ++row) {
             if (!scored_[row].stays) continue;
             Way& way = ways_[way_of(row)];
             way.deadline_ns_min = std::min(way.deadline_ns_min, scored_[row].deadline_ns);
             way.row_bytes_max = std::max(way.row_bytes_max, scored_[row].bytes());
+            ++way.row_count;
         }
     };
     const auto is_soon_enough = [&](std::size_t way, std::uint64_t deadline_ns,
@@ -156,21 +157,21 @@ void Planner::place() noexcept {
 // Whether nothing could have to stay behind, whatever the order.
 bool Planner::all_can_move(const Coalesced& whole) noexcept {
     const RequestColumns& rows = window_.rows();
+    const std::size_t tier_count = window_.limits().tier_count;
     const bool has_credits = rule_.has_credits && credits_.has_limits();
     if (!whole.is_whole || !rule_.merges || (has_credits && !whole.is_own)) return false;
     std::fill(asked_.begin(), asked_.end(), TierBudget{0, 0});
+    // Each row may be an operation of its own until the next one joins it to another.
+    for (std::size_t way = 0; way < ways_.size(); ++way) {
+        const std::size_t cell = way / (tier_count * tier_count) * tier_count + way % tier_count;
+        asked_[cell].operation_count += ways_[way].row_count;
+    }
     std::fill(tenant_asked_.begin(), tenant_asked_.end(), 0);
-    for (const KeyedRow& keyed : by_page_) {
-        const std::uint32_t row = keyed.row;
-        const std::size_t cell =
-            std::size_t{rows.node[row]} * window_.limits().tier_count + rows.tier_dst[row];
-        // Each may be an operation of its own until the next one joins it to another.
-        ++asked_[cell].operation_count;
-        if (has_credits) tenant_asked_[rows.tenant[row]] += scored_[row].bytes();
+    for (std::uint32_t row = 0; has_credits && row < row_count(); ++row) {
+        if (scored_[row].stays) tenant_asked_[rows.tenant[row]] += scored_[row].bytes();
     }
     for (const Operation& operation : operations_) {
-        const std::size_t cell =
-            std::size_t{operation.node} * window_.limits().tier_count + operation.tier_dst;
+        const std::size_t cell = std::size_t{operation.node} * tier_count + operation.tier_dst;
         asked_[cell].bytes += std::min(operation.bytes, ~asked_[cell].bytes);
     }
     for (std::size_t cell = 0; cell < asked_.size(); ++cell) {

@@ -84,6 +84,7 @@ class Planner {
     struct Way {
         std::uint64_t deadline_ns_min;
         std::uint64_t row_bytes_max;
+        std::uint32_t row_count;
     };
 
     void begin(const WindowState& state) noexcept;
