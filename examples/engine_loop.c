@@ -82,7 +82,7 @@ static void settle_stores(void) {
             cache[stores[store].block].known = true;
             counts.stored++;
         } else if (done[i].status == BWRT_E_NOSPC) {
-            counts.no_space++; /* an engine would evict something here */
+            counts.no_space++; /* an engine of its own table evicts here */
         } else {
             counts.not_stored++;
         }

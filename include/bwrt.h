@@ -101,9 +101,9 @@ enum {
     /* The world's. */
     BWRT_E_IO = -50,        /* os_code has the errno */
     BWRT_E_TRUNCATED = -51, /* the file ended before the bytes asked for */
-    BWRT_E_NOSPC = -52,     /* no space, quota or file size limit; of a PUT also what
-                               write_touch_count or write_bytes_per_day kept from the disk, where
-                               only that could have taken it */
+    BWRT_E_NOSPC = -52,     /* no space, quota or file size limit; of a PUT also that only the disk
+                               could have taken it, and write_touch_count or write_bytes_per_day
+                               kept it from there */
     BWRT_E_NOMEM = -53,
     BWRT_E_DEVICE = -54,      /* these two: no function of this version returns them */
     BWRT_E_DEVICE_LOST = -55,
@@ -161,9 +161,11 @@ enum {
 /* The block store of a runtime: a tier in host memory, a tier on disk, or both (Blocks, below;
  * since ABI 0.4).  What the disk holds outlives the process.
  *
- * One process writes a shard: another is refused with BWRT_E_LOCKED.  A directory is made where it
- * is missing, with mode 0700, not those above it, and must otherwise be a store's; nothing outside
- * of it is opened.  A block lies in the directory of its parent as long as there is room.
+ * One process writes a shard: another is refused with BWRT_E_LOCKED.  A writer finds what is in its
+ * own shard; who needs all of them opens a reader beside it.  A directory is made where it is
+ * missing, with mode 0700, not those above it, and must otherwise be empty or a store's, and be
+ * writable by its owner alone; nothing outside of it is opened.  A block lies in the directory of
+ * its parent as long as there is room.
  *
  * Any number of processes read beside the writers (READER): they look up in, GET from and follow
  * the events of every shard in these directories, up to 256, whose writer shares its index

@@ -43,7 +43,7 @@ class Error(Exception):
 
     def __init__(self, message: str, status: int = 0, *, field: str = "",
                  operation_index: Optional[int] = None, os_code: int = 0, completion=None):
-        super().__init__(message)
+        super().__init__(f"{field}: {message}" if field else message)
         self.status = status
         self.name = status_name(status)
         self.field = field
