@@ -26,6 +26,15 @@ void Schedule::arrange(const Zeroed<ScoredRow>& scored, const std::vector<KeyedR
     sort_.sort(order_);
     predict(inputs, operations);
     if (leave_behind(inputs, operations)) {
+        // What is said of a row is true of all its pages: none of them waits for company while
+        // another operation moves others.
+        for_each_served(scored, rows_by_page, plan_out.verdicts, operations,
+                        [&](std::uint32_t row, std::uint32_t index) {
+                            if (scored[row].page_first < operations[index].page_first ||
+                                scored[row].page_end > operations[index].page_end) {
+                                stays_behind_[index] = 0;
+                            }
+                        });
         for_each_served(scored, rows_by_page, plan_out.verdicts, operations,
                         [&](std::uint32_t row, std::uint32_t index) {
                             if (stays_behind_[index] == 0) return;

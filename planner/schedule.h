@@ -6,7 +6,8 @@
 // An operation is as urgent as the most urgent row that it serves.  On its bus, each goes behind
 // those that are more urgent, and its finish is predicted from what stands in front of it
 // (routes.h).  What is smaller than it pays to move alone stays behind to wait for company, as long
-// as the next window would still be soon enough: finish + window <= deadline.
+// as the next window would still be soon enough: finish + window <= deadline.  It does not stay
+// behind when it moves only a part of what some row asks for.
 
 #pragma once
 
