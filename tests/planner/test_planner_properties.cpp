@@ -108,6 +108,11 @@ void what_is_said_to_move_moves_and_is_there_in_time(void**) {
 
         const RequestColumns& rows = planner.rows();
         for (std::uint32_t row = 0; row < planner.row_count(); ++row) {
+            if (plan.verdicts[row] == Verdict::kTooSmall) {  // all of it waits
+                for (std::uint64_t page = rows.page_first[row]; page < rows.page_end(row); ++page) {
+                    assert_null(operation_with(plan, rows, row, page));
+                }
+            }
             if (plan.verdicts[row] > Verdict::kPlannedPart) continue;
             const bool is_part = plan.verdicts[row] == Verdict::kPlannedPart;
             const std::uint64_t end = is_part ? plan.rest_first[row] : rows.page_end(row);
