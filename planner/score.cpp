@@ -10,6 +10,7 @@ namespace {
 __extension__ typedef __int128 Wide;
 
 constexpr std::uint64_t kFillNsMin = 1'000'000;
+constexpr std::uint64_t kFillNsMax = ~std::uint64_t{0} >> 1;
 
 // Deadlines further from now than this, nine years either way, are all equally far.
 constexpr std::uint64_t kHorizonNs = std::uint64_t{1} << 58;
@@ -17,7 +18,9 @@ constexpr std::uint32_t kDeadlineBits = 60;
 
 // Where a thousand times the distance fits into 64 bits, whose division takes a tenth of the time.
 bool is_near(std::uint64_t deadline_ns, std::uint64_t now_ns) noexcept {
-    return deadline_ns - now_ns + (kHorizonNs >> 8) < (kHorizonNs >> 7);
+    const std::uint64_t distance_ns =
+        deadline_ns > now_ns ? deadline_ns - now_ns : now_ns - deadline_ns;
+    return distance_ns < kHorizonNs >> 8;
 }
 
 std::int64_t slack_of(std::uint64_t deadline_ns, std::uint64_t fill_ns,
@@ -25,7 +28,7 @@ std::int64_t slack_of(std::uint64_t deadline_ns, std::uint64_t fill_ns,
     if (deadline_ns == kNoDeadline) return kSlackMax;
     if (is_near(deadline_ns, now_ns)) {
         return static_cast<std::int64_t>(deadline_ns - now_ns) * 1'000 /
-               static_cast<std::int64_t>(std::clamp(fill_ns, kFillNsMin, kHorizonNs));
+               static_cast<std::int64_t>(std::clamp(fill_ns, kFillNsMin, kFillNsMax));
     }
     const Wide left = (Wide{deadline_ns} - now_ns) * 1'000;
     const Wide slack = left / static_cast<Wide>(std::max(fill_ns, kFillNsMin));
