@@ -104,6 +104,7 @@ bool Placement::join_at(Asking& asking, PageRuns::Place place, PageInterval page
 
 // The run at `place` has grown: with its neighbours, it may now be one.
 void Placement::unite(Asking& asking, PageRuns::Place place) noexcept {
+    if (!inputs_->joins) return;
     const auto next = std::next(place);
     if (next != runs_.end() && next->first.first == asking.group) {
         (void)unite_two(asking, place, next);
