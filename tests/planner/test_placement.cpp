@@ -353,6 +353,91 @@ void a_row_in_more_pieces_than_are_kept_waits(void**) {
     }
 }
 
+// A row that would be late bounds none of its neighbours.
+void who_is_late_keeps_nobody_from_joining(void**) {
+    for (const std::uint64_t neighbour : {10, 14}) {
+        Crowd crowd;
+        crowd.ask(neighbour, 2, 90);
+        crowd.ask(12, 2, 3).request_class = RequestClass::kHint;
+        crowd.ask(neighbour == 10 ? 8 : 16, 2, 50).request_class = RequestClass::kHint;
+        crowd.plan();
+
+        assert_int_equal(crowd.verdicts[1], Verdict::kLate);
+        assert_int_equal(crowd.operations.size(), 1);
+    }
+}
+
+void a_gap_counts_as_pages_of_the_larger_size(void**) {
+    for (const std::uint64_t gap : {1, 2}) {
+        Crowd crowd;
+        crowd.world.rule.gap_bytes_max = 2 * kPage;
+        crowd.ask(10, 2, 50).page_bytes = 2 * kPage;
+        crowd.ask(12 + gap, 1, 60);
+        crowd.plan();
+
+        assert_int_equal(crowd.operations.size(), gap);
+    }
+}
+
+void larger_pages_are_moved_where_they_are_asked_for_and_not_beside(void**) {
+    Crowd crowd;
+    crowd.world.rule.merges = false;
+    crowd.ask(0, 2, 50);
+    crowd.ask(3, 1, 51);
+    crowd.ask(5, 2, 52);
+    crowd.ask(2, 3, 60).page_bytes = 2 * kPage;
+    crowd.plan();
+
+    // [0,2), [3,4), [5,7), and what is new beside them: [2,3) and [4,5).
+    assert_int_equal(crowd.operations.size(), 5);
+    for (const Operation& operation : crowd.operations) {
+        const bool is_asked_for = operation.page_first >= 2 && operation.page_end <= 5;
+        assert_int_equal(operation.page_bytes, (is_asked_for ? 2 : 1) * kPage);
+    }
+}
+
+void without_merging_larger_pages_make_no_two_operations_one(void**) {
+    Crowd crowd;
+    crowd.world.rule.merges = false;
+    crowd.ask(0, 2, 50);
+    crowd.ask(2, 2, 51);
+    crowd.ask(1, 1, 60).page_bytes = 2 * kPage;
+    crowd.plan();
+
+    assert_int_equal(crowd.operations.size(), 2);
+    assert_int_equal(crowd.operations[0].page_bytes, 2 * kPage);
+    assert_int_equal(crowd.operations[1].page_bytes, kPage);
+}
+
+void who_is_late_with_larger_pages_is_late_and_not_without_a_budget(void**) {
+    Crowd crowd;
+    crowd.ask(8, 1, 40);                         // done at 1, or at 2 when it is larger
+    crowd.ask(0, 2, 50).page_bytes = 2 * kPage;  // done at 5
+    crowd.ask(0, 9, 3).page_bytes = 2 * kPage;
+    crowd.requests[2].request_class = RequestClass::kHint;
+    crowd.plan();
+    assert_int_equal(crowd.verdicts[2], Verdict::kLate);
+}
+
+// As many operations as rows can make: each piece between others is one.
+void a_full_window_has_room_for_all_its_operations_again_and_again(void**) {
+    PlannerWorld world(5);
+    world.rule.merges = false;
+    Planner planner(world.limits, world.rule);
+    planner.credits().set(0, {9 * kPage, kMs, 18 * kPage}, kNow);
+    for (int window = 0; window < 3'000; ++window) {
+        for (std::uint64_t i = 0; i < 4; ++i) {
+            assert_null(planner.request(request_of(i, 2 * i + 1, 1, 5'000)).field);
+        }
+        assert_null(planner.request(request_of(4, 0, 9, 6'000)).field);
+        assert_int_equal(planner.plan(world.state()).operations.size(), 9);
+        assert_int_equal(planner.credits().left(world.now_ns)[0].left_bytes, 9 * kPage);
+        planner.next();
+        assert_int_equal(planner.row_count(), 0);
+        world.now_ns += kMs;
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -375,6 +460,12 @@ int main() {
         cmocka_unit_test(the_largest_page_that_is_asked_for_is_moved),
         cmocka_unit_test(a_copy_takes_as_long_as_its_stream_and_the_bus_no_longer_than_its_bytes),
         cmocka_unit_test(a_row_in_more_pieces_than_are_kept_waits),
+        cmocka_unit_test(who_is_late_keeps_nobody_from_joining),
+        cmocka_unit_test(a_gap_counts_as_pages_of_the_larger_size),
+        cmocka_unit_test(larger_pages_are_moved_where_they_are_asked_for_and_not_beside),
+        cmocka_unit_test(without_merging_larger_pages_make_no_two_operations_one),
+        cmocka_unit_test(who_is_late_with_larger_pages_is_late_and_not_without_a_budget),
+        cmocka_unit_test(a_full_window_has_room_for_all_its_operations_again_and_again),
     };
     return cmocka_run_group_tests_name("placement", tests, nullptr, nullptr);
 }
