@@ -438,6 +438,43 @@ void a_full_window_has_room_for_all_its_operations_again_and_again(void**) {
     }
 }
 
+// Its first pages would fit beside the first operation, with the gap between: the gap would make
+// the rest of it late, so they go where there is none.
+void no_gap_is_moved_that_makes_the_rest_of_a_row_late(void**) {
+    for (const std::uint64_t spare_ms : {0, 1}) {
+        Crowd crowd;
+        crowd.world.rule.gap_bytes_max = kPage;
+        crowd.ask(0, 2, 50);
+        crowd.ask(5, 1, 51);
+        crowd.ask(100, 47, 53);  // done at 50
+        crowd.ask(3, 7, 56 + spare_ms);
+        crowd.plan();
+
+        assert_int_equal(crowd.operations.size(), spare_ms == 0 ? 4 : 3);
+        if (spare_ms == 0) {
+            assert_true(crowd.has(0, 0, 2, 2) && crowd.has(1, 3, 6, 5));
+            assert_true(crowd.has(2, 100, 147, 52) && crowd.has(3, 6, 10, 56));
+        } else {
+            assert_true(crowd.has(0, 0, 6, 6) && crowd.has(1, 100, 147, 53));
+            assert_true(crowd.has(2, 6, 10, 57));
+        }
+    }
+}
+
+void what_is_less_than_a_burst_waits_for_it_and_what_is_more_is_cut(void**) {
+    for (const std::uint64_t pages : {4, 5}) {
+        Crowd crowd;
+        crowd.credits[0] = {1, kMs, 4 * kPage};
+        crowd.ask(0, 1, 50);
+        crowd.ask(10, pages, 60);
+        crowd.plan();
+
+        assert_int_equal(crowd.verdicts[1],
+                         pages == 4 ? Verdict::kNoCredit : Verdict::kPlannedPart);
+        assert_int_equal(crowd.credit_left[0], pages == 4 ? 3 * kPage : 0);
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -466,6 +503,8 @@ int main() {
         cmocka_unit_test(without_merging_larger_pages_make_no_two_operations_one),
         cmocka_unit_test(who_is_late_with_larger_pages_is_late_and_not_without_a_budget),
         cmocka_unit_test(a_full_window_has_room_for_all_its_operations_again_and_again),
+        cmocka_unit_test(no_gap_is_moved_that_makes_the_rest_of_a_row_late),
+        cmocka_unit_test(what_is_less_than_a_burst_waits_for_it_and_what_is_more_is_cut),
     };
     return cmocka_run_group_tests_name("placement", tests, nullptr, nullptr);
 }
