@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// test_schedule.cpp — in which order operations run, when they are done, and which ones wait for
+// test_planner_schedule.cpp — in which order operations run, when they are done, and which ones wait for
 // company.
 //
 // A page is 4 KiB and a bus moves one in a millisecond; an operation should be of four pages, and
