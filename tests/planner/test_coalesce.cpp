@@ -164,7 +164,7 @@ void a_page_that_two_ask_for_is_not_the_own_of_either(void**) {
 }
 
 void a_gap_is_closed_up_to_its_bytes_and_belongs_to_nobody(void**) {
-    for (const std::uint64_t gap_bytes_max : {8191, 8192}) {
+    for (const std::uint64_t gap_bytes_max : {8191u, 8192u}) {
         Union all;
         all.ask(0, 4);
         all.ask(6, 2);
@@ -180,7 +180,7 @@ void a_gap_is_closed_up_to_its_bytes_and_belongs_to_nobody(void**) {
 
 // Whether a gap is worth it depends on the larger page, and so on which of them came first.
 void pages_of_two_sizes_are_moved_as_the_larger_and_gaps_between_them_are_not_decided(void**) {
-    for (const std::uint64_t gap_bytes_max : {0, 4096}) {
+    for (const std::uint64_t gap_bytes_max : {0u, 4096u}) {
         Union all;
         all.ask(0, 2, 8192);
         all.ask(2, 2, 4096);
@@ -243,7 +243,7 @@ void an_operation_is_all_that_its_rows_are(void**) {
 }
 
 void a_run_too_large_for_its_largest_pages_is_not_whole(void**) {
-    for (const std::uint64_t page_count : {std::uint64_t{1} << 30, (std::uint64_t{1} << 30) - 1}) {
+    for (const std::uint64_t page_count : {std::uint64_t{1u} << 30, (std::uint64_t{1} << 30) - 1}) {
         Union all;
         all.ask(0, page_count, 1);
         all.ask(0, 1, std::uint64_t{1} << 31);

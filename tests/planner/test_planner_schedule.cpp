@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// test_planner_schedule.cpp — in which order operations run, when they are done, and which ones wait for
-// company.
+// test_planner_schedule.cpp — in which order operations run, when they are done, and which ones
+// wait for company.
 //
 // A page is 4 KiB and a bus moves one in a millisecond; an operation should be of four pages, and
 // the next window is 20 ms away.
@@ -47,7 +47,7 @@ struct Window {
 
 void what_is_small_waits_if_the_next_window_is_soon_enough(void**) {
     for (const bool is_careful : {false, true}) {
-        for (const std::uint64_t deadline_ms : {22, 23}) {
+        for (const std::uint64_t deadline_ms : {22u, 23u}) {
             Window window;
             window.ask(0, 3, deadline_ms);  // done at 3, and in the next window at 23
             window.plan(is_careful);
