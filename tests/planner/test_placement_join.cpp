@@ -241,6 +241,34 @@ void no_gap_is_moved_that_makes_the_rest_of_a_row_late(void**) {
     }
 }
 
+// However soon that is: the operation is then as urgent as it.
+void who_has_joined_is_not_made_late_by_who_joins_after_it(void**) {
+    for (const std::uint64_t second_ms : {7u, 8u}) {
+        Crowd crowd;
+        crowd.ask(0, 2, 90);
+        crowd.ask(2, 2, second_ms).request_class = RequestClass::kHint;
+        crowd.ask(4, 4, 60).request_class = RequestClass::kHint;
+        crowd.plan();
+
+        assert_int_equal(crowd.operations.size(), second_ms == 7 ? 2 : 1);
+        assert_true(crowd.has(0, 0, second_ms == 7 ? 4 : 8, second_ms == 7 ? 4 : 8));
+    }
+}
+
+// Neither the queue nor the operation that begins where it ends is in front of it.
+void who_joins_what_goes_first_is_as_soon_as_that(void**) {
+    Crowd crowd;
+    crowd.ask(0, 2, 50);
+    crowd.ask(100, 40, 60);
+    crowd.ask(4, 2, 70);  // done at 44
+    crowd.ask(2, 2, 10).request_class = RequestClass::kHint;
+    crowd.plan();
+
+    assert_int_equal(crowd.verdicts[3], Verdict::kPlanned);
+    assert_int_equal(crowd.operations.size(), 2);
+    assert_true(crowd.has(0, 0, 6, 6) && crowd.has(1, 100, 140, 46));
+}
+
 }  // namespace
 
 int main() {
@@ -258,6 +286,8 @@ int main() {
         cmocka_unit_test(larger_pages_are_moved_where_they_are_asked_for_and_not_beside),
         cmocka_unit_test(without_merging_larger_pages_make_no_two_operations_one),
         cmocka_unit_test(no_gap_is_moved_that_makes_the_rest_of_a_row_late),
+        cmocka_unit_test(who_has_joined_is_not_made_late_by_who_joins_after_it),
+        cmocka_unit_test(who_joins_what_goes_first_is_as_soon_as_that),
     };
     return cmocka_run_group_tests_name("placement, joining", tests, nullptr, nullptr);
 }
