@@ -169,12 +169,13 @@ void a_row_in_more_pieces_than_are_kept_waits(void**) {
 
 void who_is_late_with_larger_pages_is_late_and_not_without_a_budget(void**) {
     Crowd crowd;
-    crowd.ask(8, 1, 40);                         // done at 1, or at 2 when it is larger
-    crowd.ask(0, 2, 50).page_bytes = 2 * kPage;  // done at 5
-    crowd.ask(0, 9, 3).page_bytes = 2 * kPage;
-    crowd.requests[2].request_class = RequestClass::kHint;
+    crowd.ask(2, 1, 11);  // done at 1, or at 2 when it is larger
+    crowd.ask(100, 10, 12);
+    crowd.ask(0, 2, 50).page_bytes = 2 * kPage;  // done at 15
+    crowd.ask(0, 3, 8).page_bytes = 2 * kPage;
+    crowd.requests[3].request_class = RequestClass::kHint;
     crowd.plan();
-    assert_int_equal(crowd.verdicts[2], Verdict::kLate);
+    assert_int_equal(crowd.verdicts[3], Verdict::kLate);
 }
 
 // As many operations as rows can make: each piece between others is one.

@@ -255,18 +255,21 @@ void who_has_joined_is_not_made_late_by_who_joins_after_it(void**) {
     }
 }
 
-// Neither the queue nor the operation that begins where it ends is in front of it.
+// Neither the queue nor the operation that begins where it ends, or ends where it begins, is in
+// front of it.
 void who_joins_what_goes_first_is_as_soon_as_that(void**) {
-    Crowd crowd;
-    crowd.ask(0, 2, 50);
-    crowd.ask(100, 40, 60);
-    crowd.ask(4, 2, 70);  // done at 44
-    crowd.ask(2, 2, 10).request_class = RequestClass::kHint;
-    crowd.plan();
+    for (const bool is_left_first : {false, true}) {
+        Crowd crowd;
+        crowd.ask(is_left_first ? 0 : 4, 2, 50);
+        crowd.ask(100, 40, 60);
+        crowd.ask(is_left_first ? 4 : 0, 2, 70);  // done at 44
+        crowd.ask(2, 2, 10).request_class = RequestClass::kHint;
+        crowd.plan();
 
-    assert_int_equal(crowd.verdicts[3], Verdict::kPlanned);
-    assert_int_equal(crowd.operations.size(), 2);
-    assert_true(crowd.has(0, 0, 6, 6) && crowd.has(1, 100, 140, 46));
+        assert_int_equal(crowd.verdicts[3], Verdict::kPlanned);
+        assert_int_equal(crowd.operations.size(), 2);
+        assert_true(crowd.has(0, 0, 6, 6) && crowd.has(1, 100, 140, 46));
+    }
 }
 
 }  // namespace
