@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -20,16 +21,20 @@ class Zeroed {
  public:
     Zeroed() = default;
     // Throws std::bad_alloc.
-    explicit Zeroed(std::size_t count) : items_(static_cast<T*>(std::calloc(count, sizeof(T)))) {
-        if (items_ == nullptr && count > 0) throw std::bad_alloc();
+    explicit Zeroed(std::size_t count) : memory_(std::calloc(count + 1, sizeof(T))) {
+        if (memory_ == nullptr) throw std::bad_alloc();
+        // calloc knows nothing of cache lines: the item more is what the first one moves up in.
+        const auto address = reinterpret_cast<std::uintptr_t>(memory_.get());
+        items_ = reinterpret_cast<T*>((address + alignof(T) - 1) / alignof(T) * alignof(T));
     }
-    [[nodiscard]] T& operator[](std::size_t index) const noexcept { return items_.get()[index]; }
+    [[nodiscard]] T& operator[](std::size_t index) const noexcept { return items_[index]; }
 
  private:
     struct Free {
-        void operator()(T* items) const noexcept { std::free(items); }
+        void operator()(void* memory) const noexcept { std::free(memory); }
     };
-    std::unique_ptr<T, Free> items_;
+    std::unique_ptr<void, Free> memory_;
+    T* items_ = nullptr;
 };
 
 }  // namespace bwrt::planner
