@@ -14,7 +14,7 @@ namespace {
 
 using namespace bwrt::planner;
 
-constexpr BusQueue::Node kDirt = {-7'777, 31};
+constexpr BusQueue::Node kDirt = {-7'777, -kMovableMax / 4};
 
 struct Queue {
     std::vector<BusQueue::Node> nodes;

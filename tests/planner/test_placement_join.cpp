@@ -58,21 +58,24 @@ void two_operations_become_one_where_nobody_between_them_is_late(void**) {
         Crowd crowd;
         crowd.ask(0, 2, 10);
         crowd.ask(100, 8, between_ms);  // done at 10
-        crowd.ask(4, 2, 14);            // done at 12
+        crowd.ask(4, 2, 15);            // done at 12
         crowd.ask(2, 2, 90);
+        crowd.ask(6, 1, 95);
         crowd.plan();
 
         if (between_ms == 11) {
             // Before it there is no place, but behind it there is.
             assert_int_equal(crowd.operations.size(), 3);
-            assert_true(crowd.has(2, 2, 6, 14));
+            assert_true(crowd.has(2, 2, 7, 15));
         } else if (between_ms == 12) {
             assert_int_equal(crowd.operations.size(), 3);
             assert_true(crowd.has(0, 0, 4, 4) && crowd.has(1, 100, 108, 12));
-            assert_true(crowd.has(2, 4, 6, 14));
+            assert_true(crowd.has(2, 4, 7, 15));
         } else {
-            assert_int_equal(crowd.operations.size(), 2);
+            // And nothing more goes in front of the one between.
+            assert_int_equal(crowd.operations.size(), 3);
             assert_true(crowd.has(0, 0, 6, 6) && crowd.has(1, 100, 108, 14));
+            assert_true(crowd.has(2, 6, 7, 15));
             assert_int_equal(crowd.operations[0].fan_out, 3);
         }
     }
@@ -272,6 +275,27 @@ void who_joins_what_goes_first_is_as_soon_as_that(void**) {
     }
 }
 
+void the_gap_between_two_that_become_one_is_in_front_of_all_behind_them(void**) {
+    for (const std::uint64_t behind_ms : {15u, 16u, 17u}) {
+        Crowd crowd;
+        crowd.world.rule.gap_bytes_max = 2 * kPage;
+        crowd.ask(0, 2, 10);
+        crowd.ask(5, 1, 11);
+        crowd.ask(100, 10, behind_ms);  // done at 13
+        crowd.ask(2, 1, 90);
+        crowd.ask(6, 1, 95);
+        crowd.plan();
+
+        assert_int_equal(crowd.operations.size(), behind_ms == 17 ? 2 : 3);
+        if (behind_ms == 15) {
+            assert_true(crowd.has(0, 0, 3, 3) && crowd.has(1, 5, 7, 5));
+        } else {
+            assert_true(crowd.has(0, 0, behind_ms == 16 ? 6 : 7, behind_ms == 16 ? 6 : 7));
+            assert_true(crowd.has(1, 100, 110, behind_ms));
+        }
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -291,6 +315,7 @@ int main() {
         cmocka_unit_test(no_gap_is_moved_that_makes_the_rest_of_a_row_late),
         cmocka_unit_test(who_has_joined_is_not_made_late_by_who_joins_after_it),
         cmocka_unit_test(who_joins_what_goes_first_is_as_soon_as_that),
+        cmocka_unit_test(the_gap_between_two_that_become_one_is_in_front_of_all_behind_them),
     };
     return cmocka_run_group_tests_name("placement, joining", tests, nullptr, nullptr);
 }
