@@ -33,13 +33,13 @@ Coalesced coalesce(const PageGroups& groups, const Zeroed<ScoredRow>& scored,
                 result.is_own &= row.page_first == last.page_end;
                 last.page_end = std::max(last.page_end, row.page_end);
                 last.page_bytes = std::max(last.page_bytes, row.page_bytes);
-                serve(last, row);
+                serve(last, rows_by_page[i].row, row);
                 continue;
             }
         }
         operations_out.push_back(
             operation_for(groups, row.group, row.page_first, row.page_end, row.page_bytes));
-        serve(operations_out.back(), row);
+        serve(operations_out.back(), rows_by_page[i].row, row);
     }
     for (Operation& operation : operations_out) {
         const std::uint64_t page_count = operation.page_end - operation.page_first;

@@ -35,11 +35,10 @@ void look_at_groups(std::uint64_t first, std::uint64_t last, const Look& look) n
 
 }  // namespace
 
-// Layers stand above the groups, which are below 2^48 of a page: no two places are one before the
-// mixing.
+// Each step mixes what it adds to one to one, so no place is another one's but by all 64 bits.
 std::uint64_t heat_key(const PagePlace& place, std::uint64_t page_group) noexcept {
     const std::uint64_t whose = std::uint64_t{place.model} << 32 | place.prefix;
-    return mix(mix(whose + kGolden) ^ std::uint64_t{place.layer} << 48 ^ page_group);
+    return mix(mix(mix(whose + kGolden) ^ place.layer) ^ page_group);
 }
 
 HeatSketch::HeatSketch(const HeatLimits& limits)

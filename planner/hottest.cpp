@@ -88,8 +88,8 @@ void HottestKeys::move_landmark(std::uint64_t tick) noexcept {
 }
 
 void HottestKeys::add(std::uint64_t key, std::uint64_t hits_milli, std::uint64_t now_ns) noexcept {
-    tick_ = std::max(tick_, decay_.tick_of(now_ns));
     if (hits_milli == 0) return;
+    tick_ = std::max(tick_, decay_.tick_of(now_ns));
     if ((tick_ - landmark_) >> Decay::kTickBits >= kHalfLivesMax) move_landmark(tick_);
     const Wide weight = weight_at(tick_ - landmark_);
     const Wide most = kHitsMilliMax * weight;

@@ -80,10 +80,10 @@ Verdict Placement::place(std::uint32_t row) noexcept {
     asking.movable_bytes =
         movable_bytes(*asking.route, *asking.bus, inputs_->now_ns, scored.deadline_ns);
 
-    if (!look(asking)) return Verdict::kNoOperation;
+    if (!look(asking)) return Verdict::kNoPlace;
     if (asking.meets_smaller_pages) {
-        if (!widen(asking)) return Verdict::kNoBudget;
-        if (!look(asking)) return Verdict::kNoOperation;
+        if (inputs_->takes_late) asking.movable_bytes = kMovableMax;
+        if (!widen(asking) || !look(asking)) return Verdict::kNoPlace;
     }
     Verdict verdict = Verdict::kPlanned;
     if (asking.bytes > *asking.credit || asking.bytes > asking.budget->bytes) {
@@ -98,10 +98,12 @@ Verdict Placement::place(std::uint32_t row) noexcept {
     return taken == Verdict::kPlanned ? verdict : taken;
 }
 
-// What of its pages nobody moves yet.  False: in too many pieces.
+// What of its pages nobody moves yet.  False: in too many pieces, or others move too many of them,
+// each of which would have to be looked at for each such row.
 bool Placement::look(Asking& asking) noexcept {
     asking.piece_count = 0;
     asking.bytes = 0;
+    std::uint32_t run_count = 0;
     std::uint64_t page = asking.pages.first;
     auto place = runs_.at_or_before(asking.group, page);
     if (place == runs_.end()) place = runs_.from(asking.group, page);
@@ -114,6 +116,7 @@ bool Placement::look(Asking& asking) noexcept {
     for (; place != runs_.end() && place->first.first == asking.group; ++place) {
         if (place->first.second >= asking.pages.end) break;
         if (place->second.end <= page) continue;
+        if (++run_count > kPieceCountMax + 1) return false;
         if (place->first.second > page && !add(place->first.second)) return false;
         page = place->second.end;
         const Making& making = making_[place->second.operation];
@@ -137,7 +140,11 @@ Verdict Placement::cut(Asking& asking) noexcept {
     }
     const std::uint64_t left = std::min(*asking.credit, asking.budget->bytes);
     std::uint64_t pages_left = left / asking.page_bytes;
-    if (pages_left == 0 || pages_left * asking.page_bytes < inputs_->min_io_bytes) return lacks;
+    // A part that is worth an operation, or all that there can ever be at a time.
+    const std::uint64_t pages_max =
+        std::min(asking.burst_bytes, asking.full_budget.bytes) / asking.page_bytes;
+    const bool is_worth = pages_left * asking.page_bytes >= inputs_->min_io_bytes;
+    if (pages_left == 0 || (!is_worth && pages_left < pages_max)) return lacks;
     asking.bytes = 0;
     std::uint32_t kept = 0;
     while (pages_left > 0) {

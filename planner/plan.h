@@ -26,6 +26,7 @@ struct Operation {
     std::uint32_t model = 0;
     std::uint32_t prefix = 0;
     std::uint32_t group = 0;     // of the window (page_groups.h)
+    std::uint32_t row = 0;       // of the most urgent of those that ask, the first
     std::uint32_t fan_out = 0;   // how many rows it serves
     std::uint32_t position = 0;  // on its bus: those with a smaller one go before it
     std::uint16_t layer = 0;
@@ -44,6 +45,8 @@ enum class Verdict : std::uint8_t {
     kNoCredit,     // carried: its tenant has used up what it may move
     kNoBudget,     // carried: the tier takes no more bytes in this window
     kNoOperation,  // carried: the tier takes no more operations in this window
+    kNoPlace,      // carried: its pages are too scattered among those that move already, or larger
+                   // than these, which cannot grow
     kTooSmall,     // carried: it waits for company
     kNotWorth,     // ended: neither popular nor urgent enough
     kLate,         // ended: it would be done after its deadline

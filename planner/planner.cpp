@@ -142,16 +142,24 @@ void Planner::sort_by_page() noexcept {
     sort_.sort(by_page_);
 }
 
-// The most urgent first; rows that are as urgent as each other by page.
+// The most urgent first; rows that are as urgent as each other in the order in which they came.
 void Planner::place() noexcept {
-    by_urgency_ = by_page_;
-    for (KeyedRow& keyed : by_urgency_) keyed.key = scored_[keyed.row].urgency;
+    by_urgency_.clear();
+    for (std::uint32_t row = 0; row < row_count(); ++row) {
+        if (scored_[row].stays) by_urgency_.push_back({scored_[row].urgency, row});
+    }
     sort_.sort(by_urgency_);
     placement_.run(window_.rows(), groups_, scored_, by_urgency_, inputs_, operations_,
                    plan_.verdicts, plan_.rest_first);
-    for_each_served(
-        scored_, by_page_, plan_.verdicts, operations_,
-        [&](std::uint32_t row, std::uint32_t index) { serve(operations_[index], scored_[row]); });
+    for (const KeyedRow& keyed : by_page_) {
+        if (plan_.verdicts[keyed.row] != Verdict::kPlannedPart) continue;
+        scored_[keyed.row].page_end =
+            plan_.rest_first[keyed.row];  // the rest asks for nothing here
+    }
+    for_each_served(scored_, by_page_, plan_.verdicts, operations_,
+                    [&](std::uint32_t row, std::uint32_t index) {
+                        serve(operations_[index], row, scored_[row]);
+                    });
 }
 
 // Whether nothing could have to stay behind, whatever the order.

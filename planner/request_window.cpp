@@ -2,6 +2,8 @@
 
 #include "planner/request_window.h"
 
+#include <stdexcept>
+
 namespace bwrt::planner {
 namespace {
 
@@ -30,8 +32,10 @@ void for_each_column(Columns& columns, Do&& act) {
 }  // namespace
 
 RequestWindow::RequestWindow(const WindowLimits& limits) : limits_(limits) {
-    if (limits_.row_count_max > kRowCountMax) limits_.row_count_max = kRowCountMax;
-    if (limits_.tier_count > kTierCountMax) limits_.tier_count = kTierCountMax;
+    if (limits_.row_count_max > kRowCountMax) throw std::length_error("row_count_max");
+    if (limits_.tier_count == 0 || limits_.tier_count > kTierCountMax) {
+        throw std::length_error("tier_count");
+    }
     for_each_column(columns_, [&](auto& column) { column.reserve(limits_.row_count_max); });
 }
 

@@ -84,7 +84,8 @@ class RequestWindow {
     static constexpr std::uint64_t kPageEndMax = std::uint64_t{1} << 62;
     static constexpr std::uint64_t kBytesMax = (std::uint64_t{1} << 61) - 1;
 
-    // Takes all memory that it will need: 86 bytes a row.  Throws std::bad_alloc.
+    // Takes all memory that it will need: 78 bytes a row.  Throws std::bad_alloc, and
+    // std::length_error for more rows than kRowCountMax, more tiers than kTierCountMax, or none.
     explicit RequestWindow(const WindowLimits& limits);
 
     // Appends a row for each layer, or nothing.

@@ -19,9 +19,10 @@ constexpr std::int64_t kMsNs = 1'000'000;
 std::int64_t movable_bytes(const Route& route, const Bus& bus, std::uint64_t now_ns,
                            std::uint64_t deadline_ns) noexcept {
     if (deadline_ns == kNoDeadline) return kMovableMax;
+    if (deadline_ns < now_ns) return -1;
+    if (bus.bytes_per_ms == 0) return kMovableMax;
     const Wide left_ns = Wide{deadline_ns} - now_ns - route.latency_ns;
     if (left_ns < 0) return -1;
-    if (bus.bytes_per_ms == 0) return kMovableMax;
     // Saturated before it is multiplied: 2^64 ns at 2^64 bytes a ms would not fit.
     const Wide rate = std::min<Wide>(bus.bytes_per_ms, Wide{1} << 62);
     const Wide movable = left_ns * rate / kMsNs - bus.queued_bytes;

@@ -11,7 +11,7 @@
 //   finish = now + latency + (queued + in front) / bus rate + own / stream rate
 //
 // In bytes of the bus, own / stream rate counts for own + extra(own).  A finish is not after a
-// deadline exactly when the bytes before it, its own and its extra ones are at most
+// deadline when the bytes before it, its own and its extra ones are at most
 //
 //   movable(deadline) = (deadline - now - latency) x bus rate - queued
 //

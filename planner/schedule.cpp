@@ -21,9 +21,13 @@ void Schedule::arrange(const Zeroed<ScoredRow>& scored, const std::vector<KeyedR
                        std::vector<Operation>& operations, Plan& plan_out) noexcept {
     order_.clear();
     for (std::uint32_t i = 0; i < operations.size(); ++i) {
-        order_.push_back({has_positions ? operations[i].position : operations[i].urgency, i});
+        order_.push_back({has_positions ? operations[i].position : operations[i].row, i});
     }
     sort_.sort(order_);
+    if (!has_positions) {  // as urgent as each other: in the order in which their rows came
+        for (KeyedRow& keyed : order_) keyed.key = operations[keyed.row].urgency;
+        sort_.sort(order_);
+    }
     predict(inputs, operations);
     if (leave_behind(inputs, operations)) {
         // What is said of a row is true of all its pages: none of them waits for company while

@@ -8,11 +8,11 @@
 // A row stays when its popularity is above pmin or its slack above umin.  Slack is how long a row
 // can still wait: the least goes first, and one below zero is late.  (The system whose formula this
 // is calls it urgency and runs the greatest first.)  Its defaults are ours: alpha 1, beta 0, pmin
-// 1, umin 0, so that what is late must be popular and everything else stays.
+// 1, umin 0, so that what has no time left must be popular and everything else stays.
 //
 // The order of a window is: what has waited too long, then demands, hints and predictions, in each
-// of these by deadline, and by page where deadlines are equal.  It depends on no sum, so a row that
-// is less urgent than another changes nothing of what is decided for that one.
+// of these by deadline, and as they came where deadlines are equal.  It depends on no sum, so a row
+// that is less urgent than another changes nothing of what is decided for that one.
 
 #pragma once
 

@@ -32,8 +32,13 @@ namespace bwrt::planner {
     return operation;
 }
 
-inline void serve(Operation& operation, const ScoredRow& row) noexcept {
-    operation.urgency = std::min(operation.urgency, row.urgency);
+inline void serve(Operation& operation, std::uint32_t index, const ScoredRow& row) noexcept {
+    if (row.urgency < operation.urgency) {
+        operation.urgency = row.urgency;
+        operation.row = index;
+    } else if (row.urgency == operation.urgency) {
+        operation.row = std::min(operation.row, index);
+    }
     operation.deadline_ns = std::min(operation.deadline_ns, row.deadline_ns);
     operation.slack_milli = std::min(operation.slack_milli, row.slack_milli);
     operation.popularity_milli = std::max(operation.popularity_milli, row.popularity_milli);

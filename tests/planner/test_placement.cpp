@@ -162,7 +162,7 @@ void a_row_in_more_pieces_than_are_kept_waits(void**) {
         crowd.plan();
 
         assert_int_equal(crowd.verdicts.back(),
-                         count == 65 ? Verdict::kPlanned : Verdict::kNoOperation);
+                         count == 65 ? Verdict::kPlanned : Verdict::kNoPlace);
         assert_int_equal(crowd.operations.size(), count == 65 ? 1 : 66);
     }
 }

@@ -158,7 +158,7 @@ void the_largest_page_that_is_asked_for_is_moved(void**) {
         crowd.ask(1, 2, 60).page_bytes = 2 * kPage;
         crowd.plan();
 
-        assert_int_equal(crowd.verdicts[1], has_budget ? Verdict::kPlanned : Verdict::kNoBudget);
+        assert_int_equal(crowd.verdicts[1], has_budget ? Verdict::kPlanned : Verdict::kNoPlace);
         assert_int_equal(crowd.operations.size(), 1);
         assert_int_equal(crowd.operations[0].page_bytes, has_budget ? 2 * kPage : kPage);
         assert_int_equal(crowd.operations[0].bytes, (has_budget ? 8 : 4) * kPage);

@@ -5,6 +5,8 @@
 
 #include "planner/request_window.h"
 
+#include <stdexcept>
+
 #include "tests/support/cmocka.h"
 
 namespace {
@@ -196,8 +198,18 @@ void a_row_is_what_was_asked_for_in_one_layer(void**) {
 }
 
 void limits_have_limits(void**) {
-    const RequestWindow window({.row_count_max = 1, .tier_count = 200});
-    assert_int_equal(window.limits().tier_count, RequestWindow::kTierCountMax);
+    const auto is_refused = [](const WindowLimits& limits) {
+        try {
+            const RequestWindow window(limits);
+        } catch (const std::length_error&) {
+            return true;
+        }
+        return false;
+    };
+    assert_true(is_refused({.row_count_max = 1, .tier_count = RequestWindow::kTierCountMax + 1}));
+    assert_true(is_refused({.row_count_max = 1, .tier_count = 0}));
+    assert_true(is_refused({.row_count_max = RequestWindow::kRowCountMax + 1}));
+    assert_false(is_refused({.row_count_max = 1, .tier_count = RequestWindow::kTierCountMax}));
 }
 
 }  // namespace

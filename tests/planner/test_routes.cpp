@@ -18,7 +18,9 @@ void what_is_not_known_is_never_late_before_its_deadline(void**) {
     const Route slow{.latency_ns = 10};
     assert_int_equal(movable_bytes(slow, {}, 100, kNoDeadline), kMovableMax);
     assert_int_equal(movable_bytes(slow, {}, 100, 110), kMovableMax);
-    assert_int_equal(movable_bytes(slow, {}, 100, 109), -1);
+    assert_int_equal(movable_bytes(slow, {}, 100, 100), kMovableMax);
+    assert_int_equal(movable_bytes(slow, {}, 100, 99), -1);
+    assert_int_equal(movable_bytes(slow, {.bytes_per_ms = 1}, 100, 109), -1);
     assert_int_equal(movable_bytes(slow, {.bytes_per_ms = 1}, 100, kNoDeadline), kMovableMax);
     assert_int_equal(finish_ns(slow, {}, 100, 5, 5), 100);
 }
