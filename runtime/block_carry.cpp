@@ -165,7 +165,7 @@ bool BlockLane::carry(std::uint32_t entry) noexcept {
     flight->source = {fields.disk_segment, std::uint64_t{fields.disk_page} * kUnitBytes};
     fields.flags |= kCarried;
     store_->index().update(entry, fields);
-    store_->disk().policy().pin(entry);
+    store_->disk().hold(entry);
     store_->disk().segments().hold(flight->source.segment);
     ++carry_count_;
     read_again(flight, OwnWave::kBackground);

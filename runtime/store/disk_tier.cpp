@@ -91,7 +91,12 @@ bool DiskTier::make_room(const planner::Arrival& arrival, bool evicts, planner::
         }
         const planner::Room room = policy_.make_room(wanted, now);
         if (room.verdict == planner::Verdict::kFits) return true;
-        if (room.block == planner::kNoBlock || !evicts) return false;
+        if (!evicts) return false;
+        if (room.block == planner::kNoBlock) {
+            // Who holds all there is may be on his way, with a chain behind him that nobody uses.
+            *later_out = in_flight_count_ != 0;
+            return false;
+        }
         if (!has_log_room()) {
             *later_out = true;
             return false;
@@ -137,7 +142,7 @@ DiskTier::Taken DiskTier::take(const Arriving& block, std::uint32_t parent, std:
     *place_out = segments_->take(directory, arrival.bytes, Segments::Purpose::kStore, &opened);
     if (opened) record_segment(place_out->segment);
     policy_.insert(block.entry, arrival, now);
-    policy_.pin(block.entry);
+    hold(block.entry);
     ++count_;
     return Taken::kTaken;
 }

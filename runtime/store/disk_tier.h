@@ -64,8 +64,15 @@ class DiskTier {
     void release(const DiskPlace& place, std::uint32_t length_bytes) noexcept;
     // The block is not here any more; the caller releases its place.
     void remove(std::uint32_t entry, std::uint32_t length_bytes) noexcept;
-    // take() and pin() hold a block until it is where it is to be, or gone: no use of it.
-    void landed(std::uint32_t entry) noexcept { policy_.drop_pin(entry); }
+    // take() and hold() keep a block until it is where it is to be, or gone: no use of it.
+    void hold(std::uint32_t entry) noexcept {
+        policy_.pin(entry);
+        ++in_flight_count_;
+    }
+    void landed(std::uint32_t entry) noexcept {
+        policy_.drop_pin(entry);
+        --in_flight_count_;
+    }
     // A block that a restart found, parents first.
     void restore(const Arriving& block, std::uint32_t parent, planner::Tick now) noexcept;
 
@@ -113,6 +120,7 @@ class DiskTier {
     std::uint64_t write_bytes_per_day_;
     std::uint64_t unsaid_bytes_ = 0;  // spent since the log was told
     std::uint32_t count_ = 0;
+    std::uint32_t in_flight_count_ = 0;  // blocks that cannot go because they are on their way
     planner::PrefixLru policy_;
     planner::Admission admission_;
     LogWriter log_;

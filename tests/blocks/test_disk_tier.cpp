@@ -341,6 +341,66 @@ void a_durable_put_waits_for_its_flush(void** state) {
     assert_true(is_hit(world, {1, 0}));
 }
 
+// ---- a disk that is full of one chain, whose last block is on its way: nobody can go until it is
+// there, and then it can
+
+// Of blocks of a MiB.  How many lie there; one more has room.
+std::uint32_t fill_with_a_chain(BlockWorld* world) {
+    std::uint32_t count = 0;
+    while (put(world, {1, count}, 1, 1 * kMib) == BWRT_OK) ++count;
+    assert_in_range(count, 50, 127);
+    assert_int_equal(ask(world, BWRT_OP_DROP, {1, count - 1}), BWRT_OK);
+    return count - 1;
+}
+
+void start_held(BlockWorld* world, Request* last) {
+    hold_all(world, IoKind::kWrite);
+    last->start();
+    drive_until(world, [&] { return world->storage->held_count() != 0; });
+}
+
+void let_writes_go(BlockWorld* world) {
+    world->storage->script = nullptr;
+    world->storage->let_go();
+}
+
+void who_comes_to_a_disk_full_of_a_chain_on_its_way_waits_for_that(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kDiskOnly);
+    const std::uint32_t count = fill_with_a_chain(world);
+    Request last(world, BWRT_OP_PUT, {1, count}, 1, 1 * kMib);
+    start_held(world, &last);
+    Request next(world, BWRT_OP_PUT, {2, 0}, 1, 1 * kMib);
+    next.start();
+    for (int i = 0; i < 20; ++i) drive(world);
+    let_writes_go(world);
+
+    assert_int_equal(last.finish(), BWRT_OK);
+    assert_int_equal(next.finish(), BWRT_OK);
+    assert_int_equal(get(world, {2, 0}, 1, 1 * kMib), BWRT_OK);
+    assert_int_equal(look_up(world, {1, 0}, count + 1).prefix_count, count);  // its leaf went
+}
+
+// What a lease keeps, it keeps; when nothing is on its way any more, that is said at once.
+void who_comes_to_a_disk_that_is_leased_is_told_when_nothing_is_on_its_way(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kDiskOnly);
+    const std::uint32_t count = fill_with_a_chain(world);
+    assert_int_equal(look_up(world, {1, 0}, count, 600'000).leased_count, count);
+    Request last(world, BWRT_OP_PUT, {1, count}, 1, 1 * kMib);
+    start_held(world, &last);
+    Request next(world, BWRT_OP_PUT, {2, 0}, 2, 1 * kMib);
+    next.start();
+    for (int i = 0; i < 20; ++i) drive(world);
+    let_writes_go(world);
+    assert_int_equal(last.finish(), BWRT_OK);
+    assert_int_equal(next.finish(), BWRT_E_NOSPC);  // the one leaf that may go is one too few
+
+    assert_int_equal(next.count_of(BWRT_OK), 1);
+    assert_int_equal(look_up(world, {2, 0}, 1, 600'000).leased_count, 1);
+    assert_int_equal(put(world, {3, 0}, 1, 1 * kMib), BWRT_E_NOSPC);
+}
+
 // ---- time, tenants, several directories, after a restart
 
 void what_had_a_time_to_live_has_it_in_the_next_process(void** state) {
@@ -453,6 +513,8 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(a_durable_put_is_over_when_the_disk_has_it),
     IN_BLOCK_WORLD(a_durable_put_of_what_is_there_syncs_it),
     IN_BLOCK_WORLD(a_durable_put_waits_for_its_flush),
+    IN_BLOCK_WORLD(who_comes_to_a_disk_full_of_a_chain_on_its_way_waits_for_that),
+    IN_BLOCK_WORLD(who_comes_to_a_disk_that_is_leased_is_told_when_nothing_is_on_its_way),
     IN_BLOCK_WORLD(what_had_a_time_to_live_has_it_in_the_next_process),
     IN_BLOCK_WORLD(a_tenants_blocks_are_found_by_who_knows_its_secret),
     IN_BLOCK_WORLD(a_tenant_that_is_known_has_its_place_however_many_are_refused),
