@@ -964,7 +964,8 @@ typedef struct bwrt_store_counters {
     /* The rest is of the whole store: 0 with TENANT. */
     uint64_t written_bytes;  /* to segments: stored and carried */
     uint64_t carried_bytes;  /* of it, blocks moved so that their segment can be used again */
-    uint64_t refused_count;  /* blocks not written to disk: seen too rarely, no budget, no room */
+    uint64_t refused_count;  /* blocks not written to disk: seen too rarely, no budget, no room;
+                                and PUTs for which there was no room anywhere */
     uint64_t write_budget_left_bytes; /* of write_bytes_per_day; UINT64_MAX: that is no limit */
     uint64_t log_bytes;
     uint64_t recovery_ns;    /* that opening took */

@@ -129,6 +129,7 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     void read_done(Flight* flight) noexcept;
     void miss(BlockTask* task) noexcept;
     [[nodiscard]] Begun no_room(BlockTask* task) noexcept;
+    void refuse(BlockTask* task, std::uint32_t tier) noexcept;
     [[nodiscard]] bool may_get_room() const noexcept;
 
     // block_verify.cpp

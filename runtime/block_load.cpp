@@ -61,8 +61,17 @@ BlockLane::Begun BlockLane::no_room(BlockTask* task) noexcept {
         if (must_look()) retry_ = true;
         return Begun::kStarved;
     }
-    fail(task, BWRT_E_NOSPC, 0, store_->has_host() ? BWRT_TIER_HOST : BWRT_TIER_DISK);
+    refuse(task, store_->has_host() ? BWRT_TIER_HOST : BWRT_TIER_DISK);
     return Begun::kYes;
+}
+
+// For want of room.  Counted is what was to be stored, and once: who asked in vain whether it may
+// be written was counted then.
+void BlockLane::refuse(BlockTask* task, std::uint32_t tier) noexcept {
+    const bool stores =
+        task->kind == BWRT_OP_PUT || (task->kind == BWRT_OP_MOVE && task->tier == BWRT_TIER_DISK);
+    if (stores && (!task->asked || task->admitted)) ++store_->count().refused_count;
+    fail(task, BWRT_E_NOSPC, 0, tier);
 }
 
 // Something on its way may give room back, a write of the log makes it for records.

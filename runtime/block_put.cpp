@@ -147,7 +147,7 @@ bool BlockLane::take_entry(BlockTask* task, Flight* flight, bool is_orphan) noex
 BlockLane::Begun BlockLane::begin_fill(BlockTask* task) noexcept {
     const Destination to = destination_of(task);
     if (task->refused) {
-        fail(task, BWRT_E_NOSPC, 0, BWRT_TIER_DISK);
+        refuse(task, BWRT_TIER_DISK);
         return Begun::kYes;
     }
     Flight* flight = take_flight();
@@ -177,7 +177,11 @@ BlockLane::Begun BlockLane::begin_fill(BlockTask* task) noexcept {
         } else if (!may_wait || never == BWRT_OK) {
             undo_flight(flight);
             if (never == BWRT_OK) return wanting_.is_empty() ? no_room(task) : Begun::kStarved;
-            fail(task, never, 0, BWRT_TIER_DISK);
+            if (never == BWRT_E_NOSPC) {
+                refuse(task, BWRT_TIER_DISK);
+            } else {
+                fail(task, never, 0, BWRT_TIER_DISK);
+            }
             return Begun::kYes;
         } else {
             flight->status = BWRT_OK;

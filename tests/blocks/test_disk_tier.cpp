@@ -399,6 +399,7 @@ void who_comes_to_a_disk_that_is_leased_is_told_when_nothing_is_on_its_way(void*
     assert_int_equal(next.count_of(BWRT_OK), 1);
     assert_int_equal(look_up(world, {2, 0}, 1, 600'000).leased_count, 1);
     assert_int_equal(put(world, {3, 0}, 1, 1 * kMib), BWRT_E_NOSPC);
+    assert_int_equal(sample_store(world).refused_count, 3);  // with the one behind the full disk
 }
 
 // ---- time, tenants, several directories, after a restart

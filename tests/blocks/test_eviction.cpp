@@ -93,6 +93,7 @@ void a_chain_longer_than_the_tier_keeps_a_leading_run(void** state) {
     assert_int_equal(request.completion.prefix_count, kRoom);
     assert_int_equal(request.count_of(BWRT_OK), kRoom);
     assert_int_equal(request.count_of(BWRT_E_NOSPC), 30);
+    assert_int_equal(sample_store(world).refused_count, 30);
     assert_int_equal(request.results[kRoom].tier, BWRT_TIER_HOST);
     assert_int_equal(look_up(world, {2, 0}, kRoom + 30).prefix_count, kRoom);
     assert_int_equal(hit_count(world, {1, 0}, 50), 0);
