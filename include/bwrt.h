@@ -1024,7 +1024,7 @@ typedef struct bwrt_store_info {
                                     are too long for it, and how many the log has that cannot be had
                                     any more: of segments and directories that are not there, say.
                                     The log function is told, too.  Of a reader: why a shard is not
-                                    read, the last there was */
+                                    read, the last there is */
     const char* direct_reason;   /* why a segment is not read and written past the page cache */
     const char* reserve_reason;  /* why a segment's space is not reserved */
     const char* striping_reason; /* why a segment is not striped.  Nobody has to ask for that: it

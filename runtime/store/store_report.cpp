@@ -38,7 +38,7 @@ void StoreReport::write(bwrt_store_info* out) const noexcept {
 
 void StoreReport::say(const char** reason, const char* text) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
-    *reason = keep(text);
+    *reason = text != nullptr ? keep(text) : nullptr;
 }
 
 const char* StoreReport::keep(const char* text) noexcept {

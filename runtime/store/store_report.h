@@ -23,6 +23,7 @@ class StoreReport {
  public:
     // Segments are numbered by their place in the region table.
     void set_segment_count(std::uint32_t place_count) { marks_.resize(place_count); }
+    // NULL: no longer.
     void say_disk(const char* reason) noexcept { say(&disk_, reason); }
     void say_striping(const char* reason) noexcept { say(&striping_, reason); }
 

@@ -196,9 +196,11 @@ class StoreView {
 
     void refresh_all();
     [[nodiscard]] bool is_over(const Place& place, const std::vector<std::string>* names) const;
-    enum class Attached : std::uint8_t { kYes, kNone, kRefused, kFull };
+    enum class Attached : std::uint8_t { kYes, kOver, kNone, kRefused, kFull };
     Attached attach(const std::string& name);
     void complain(const std::string& name, Attached why) noexcept;
+    void forget(const std::string& name) noexcept;
+    [[nodiscard]] bool is_written(const std::string& name) const;
     void detach(Place* place) noexcept;
     void reap() noexcept;
     [[nodiscard]] std::uint32_t ordinal_of(const std::string& name);
@@ -227,8 +229,14 @@ class StoreView {
     std::atomic<Look> look_{Look::kNone};
 
     // The jobs'.
-    std::vector<std::string> shards_;      // by ordinal
-    std::vector<std::string> complained_;  // shards that there is something wrong with, told once
+    std::vector<std::string> shards_;  // by ordinal
+    struct Complaint {
+        std::string shard;
+        Attached why;
+        char sentence[384];
+    };
+    std::vector<Complaint> complaints_;  // told once each
+    std::string shared_path_;
     bwrt_log_function log_ = nullptr;
     void* log_user_ = nullptr;
     std::uint64_t last_life_ = 0;

@@ -3,6 +3,7 @@
 // view_attach.cpp — what of a view blocks: directories, indices that come and go, segments.
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -22,6 +23,7 @@ bwrt_status StoreView::open(const bwrt_store& checked, RegionTable* regions, std
     regions_ = regions;
     checked_ = checked;
     checked_.directories = nullptr;
+    shared_path_ = checked.index_directory != nullptr ? checked.index_directory : kSharedDirectory;
     checked_.shard = checked_.index_directory = nullptr;
     block_bytes_max_ = checked.block_bytes_max;
     tenant_count_max_ = checked.tenant_count_max;
@@ -107,6 +109,10 @@ void StoreView::refresh_all() try {
         }
     }
     if (!is_listed) names.clear();
+    for (std::size_t i = is_listed ? complaints_.size() : 0; i > 0; --i) {  // of shards that went
+        const std::string shard = complaints_[i - 1].shard;
+        if (std::find(names.begin(), names.end(), shard) == names.end()) forget(shard);
+    }
     const auto is_new = [&](const std::string& name) {
         if (!is_shard_name(name.c_str())) return false;
         const std::uint32_t shard = ordinal_of(name);
@@ -137,7 +143,8 @@ StoreView::Attached StoreView::attach(const std::string& name) {
     auto index = std::make_unique<SharedIndexReader>();
     const SharedIndexReader::Opened opened = index->open(shared_directory_.fd(), shared);
     if (opened == SharedIndexReader::Opened::kOther) return Attached::kRefused;
-    if (opened == SharedIndexReader::Opened::kNone || index->is_retired()) return Attached::kNone;
+    if (opened == SharedIndexReader::Opened::kNone) return Attached::kNone;
+    if (index->is_retired()) return Attached::kOver;  // for a moment: it has lost its name
     for (std::uint32_t i = 0; i < kShardCountMax; ++i) {
         Place& place = places_[i];
         if (place.index != nullptr) continue;
@@ -156,20 +163,28 @@ StoreView::Attached StoreView::attach(const std::string& name) {
     return Attached::kFull;
 }
 
-// Once of each shard, until it is as it should be.  Whoever has no log function is told the last of
-// it by bwrt_get_store_info().
+// Once of each shard, until it is as it should be, or wrong in another way.  Whoever has no log
+// function is told the last of it by bwrt_get_store_info().
 void StoreView::complain(const std::string& name, Attached why) noexcept try {
-    const auto told = std::find(complained_.begin(), complained_.end(), name);
-    if (why == Attached::kYes || why == Attached::kNone) {
-        if (told != complained_.end()) complained_.erase(told);
+    if (why == Attached::kYes || why == Attached::kOver ||
+        (why == Attached::kNone && !is_written(name))) {
+        forget(name);
         return;
     }
-    if (told != complained_.end()) return;
-    complained_.push_back(name);
-    char sentence[160];
+    for (const Complaint& told : complaints_) {
+        if (told.shard == name && told.why == why) return;
+    }
+    forget(name);
+    complaints_.push_back({name, why, ""});
+    auto& sentence = complaints_.back().sentence;
     if (why == Attached::kFull) {
         std::snprintf(sentence, sizeof sentence, "shard %s is not read: a reader has at most %u",
                       name.c_str(), kShardCountMax);
+    } else if (why == Attached::kNone) {
+        std::snprintf(sentence, sizeof sentence,
+                      "shard %s is not read: it has no index in %s; its writer has not "
+                      "BWRT_STORE_SHARED, or another index_directory",
+                      name.c_str(), shared_path_.c_str());
     } else {
         std::snprintf(sentence, sizeof sentence,
                       "shard %s is not read: its index is damaged, of another version or user, or "
@@ -179,6 +194,20 @@ void StoreView::complain(const std::string& name, Attached why) noexcept try {
     report_.say_disk(sentence);
     if (log_ != nullptr) log_(log_user_, BWRT_LOG_WARNING, sentence);
 } catch (const std::bad_alloc&) {
+}
+
+void StoreView::forget(const std::string& name) noexcept {
+    const auto told = std::find_if(complaints_.begin(), complaints_.end(),
+                                   [&](const Complaint& of) { return of.shard == name; });
+    if (told == complaints_.end()) return;
+    complaints_.erase(told);
+    report_.say_disk(complaints_.empty() ? nullptr : complaints_.back().sentence);
+}
+
+// Or was once: what is no shard has no lock.
+bool StoreView::is_written(const std::string& name) const {
+    return faccessat(roots_[0].directory.fd(), ("shards/" + name + "/lock").c_str(), F_OK,
+                     AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 // Nobody comes in any more; reap() takes the index away when nobody is inside.  Who finds the gate

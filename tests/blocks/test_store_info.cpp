@@ -298,6 +298,36 @@ void a_shard_whose_index_is_refused_is_told_once(void** state) {
     assert_string_equal(info_of(&pair->reader).disk_reason, sentence);
     put_bytes(index, good);
     pair->let_reader_look();
+    assert_null(info_of(&pair->reader).disk_reason);
+    pair->reader.close();
+    assert_int_equal(warning_count(), 1);
+}
+
+// A writer that shares nothing; then it does.
+void a_shard_without_an_index_is_told_until_it_has_one(void** state) {
+    Pair* pair = pair_of(state);
+    told.warnings.clear();
+    pair->reader.log = hear;
+    StoreOf apart = pair->shared();
+    apart.store.flags = 0;
+    apart.store.index_directory = nullptr;
+    pair->writer.open(apart);
+    assert_int_equal(put(&pair->writer, {1, 0}), BWRT_OK);
+    pair->reader.open(pair->reading());
+    for (int i = 0; i < 3; ++i) pair->let_reader_look();
+
+    assert_int_equal(warning_count(), 1);
+    const std::string sentence = std::string("shard 0 is not read: it has no index in ") +
+                                 pair->indices +
+                                 "; its writer has not BWRT_STORE_SHARED, or another "
+                                 "index_directory";
+    assert_string_equal(told.warnings[0].c_str(), sentence.c_str());
+    assert_string_equal(info_of(&pair->reader).disk_reason, sentence.c_str());
+
+    pair->writer.open_again(pair->shared());
+    pair->let_reader_look();
+    assert_null(info_of(&pair->reader).disk_reason);
+    assert_int_equal(get(&pair->reader, {1, 0}), BWRT_OK);
     pair->reader.close();
     assert_int_equal(warning_count(), 1);
 }
@@ -372,6 +402,7 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(huge_pages_are_in_force_or_it_is_said_why_not),
     IN_PAIR(a_reader_tells_what_it_has_and_nothing_of_the_shards),
     IN_PAIR(a_shard_whose_index_is_refused_is_told_once),
+    IN_PAIR(a_shard_without_an_index_is_told_until_it_has_one),
     IN_PAIR(shards_for_which_there_is_no_place_are_told_and_come_when_there_is),
 };
 
