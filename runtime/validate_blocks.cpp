@@ -42,6 +42,25 @@ Form form_of(std::uint32_t kind) noexcept {
     }
 }
 
+const char* name_of(std::uint32_t kind) noexcept {
+    switch (kind) {
+        case BWRT_OP_PUT:
+            return "PUT";
+        case BWRT_OP_PREFETCH:
+            return "PREFETCH";
+        case BWRT_OP_PIN:
+            return "PIN";
+        case BWRT_OP_UNPIN:
+            return "UNPIN";
+        case BWRT_OP_MOVE:
+            return "MOVE";
+        case BWRT_OP_DROP:
+            return "DROP";
+        default:
+            return "GET";
+    }
+}
+
 bool is_zero_name(const BlockName& name) noexcept {
     constexpr std::uint8_t kZeros[sizeof name.identity] = {};
     return std::memcmp(name.identity, kZeros, sizeof kZeros) == 0;
@@ -82,12 +101,12 @@ bwrt_status WaveBuilder::check_block_wave(const bwrt_wave& wave) {
 bwrt_status WaveBuilder::check_block_form(const bwrt_operation& given, const bwrt_wave& wave) {
     if (tables_.blocks.reads_only && given.kind != BWRT_OP_GET) {
         return fail(sink_, BWRT_E_UNSUPPORTED, "operations[].kind",
-                    "kind %u is for the shards' writers: a reader of a store GETs", given.kind);
+                    "%s is for the shards' writers: a reader of a store GETs", name_of(given.kind));
     }
     const Form form = form_of(given.kind);
     if ((given.flags & ~form.flags) != 0) {
-        return fail(sink_, BWRT_E_INVAL, "operations[].flags", "flags 0x%x are not all kind %u's",
-                    given.flags, given.kind);
+        return fail(sink_, BWRT_E_INVAL, "operations[].flags", "flags 0x%x are not all %s's",
+                    given.flags, name_of(given.kind));
     }
     if (given.slot_count == 0) {
         return fail(sink_, BWRT_E_INVAL, "operations[].slot_count", "slot_count is 0");

@@ -272,12 +272,17 @@ void what_is_the_writers_is_refused_to_a_reader(void** state) {
     Pair* pair = pair_of(state);
     pair->open();
     assert_int_equal(put(&pair->writer, {1, 0}), BWRT_OK);
-    for (const std::uint32_t kind :
-         {BWRT_OP_PUT, BWRT_OP_PREFETCH, BWRT_OP_MOVE, BWRT_OP_DROP, BWRT_OP_PIN, BWRT_OP_UNPIN}) {
+    const std::pair<std::uint32_t, std::string> kinds[] = {
+        {BWRT_OP_PUT, "PUT"},   {BWRT_OP_PREFETCH, "PREFETCH"}, {BWRT_OP_MOVE, "MOVE"},
+        {BWRT_OP_DROP, "DROP"}, {BWRT_OP_PIN, "PIN"},           {BWRT_OP_UNPIN, "UNPIN"}};
+    for (const auto& [kind, name] : kinds) {
         Request request(&pair->reader, kind, {1, 0}, 1);
         if (kind == BWRT_OP_MOVE) request.operation.tier = BWRT_TIER_DISK;
         assert_int_equal(request.submit(), BWRT_E_UNSUPPORTED);
         assert_string_equal(pair->reader.error.field, "operations[].kind");
+        assert_string_equal(
+            pair->reader.error.message,
+            (name + " is for the shards' writers: a reader of a store GETs").c_str());
         assert_int_equal(pair->reader.error.operation_index, 0);
     }
     const bwrt_block block = block_of({1, 0});
