@@ -26,10 +26,41 @@ constexpr std::size_t kShardNameBytesMax = 64;
 constexpr mode_t kOthersWrite = 022;
 constexpr mode_t kOthersAll = 077;
 
+// "." is the directory itself.
+std::string shown(const char* path, const char* name) {
+    return std::strcmp(name, ".") == 0 ? std::string(path) : std::string(path) + "/" + name;
+}
+
 bwrt_status fail_io(const char* path, const char* name, const ErrorSink& sink) {
     const int os_code = errno;
-    return fail_os(sink, status_of_io_errno(os_code), os_code, kField, "%s/%s: %s", path, name,
+    return fail_os(sink, status_of_io_errno(os_code), os_code, kField, "%s: %s",
+                   shown(path, name).c_str(), errno_name(os_code));
+}
+
+bwrt_status fail_directory(const char* path, const ErrorSink& sink) {
+    const int os_code = errno;
+    return fail_os(sink, status_of_io_errno(os_code), os_code, kField, "%s: %s (%s)", path,
+                   os_code == ENOENT ? "no such directory" : "no directory that can be opened",
                    errno_name(os_code));
+}
+
+// Without what is behind the last '/'.
+std::string parent_of(const char* path) {
+    std::string parent = path;
+    while (parent.size() > 1 && parent.back() == '/') parent.pop_back();
+    const std::size_t slash = parent.find_last_of('/');
+    if (slash == std::string::npos) return ".";
+    parent.resize(slash + 1);
+    while (parent.size() > 1 && parent.back() == '/') parent.pop_back();
+    return parent;
+}
+
+bwrt_status fail_make(const char* path, const ErrorSink& sink) {
+    const int os_code = errno;
+    const bool is_parent_missing = os_code == ENOENT;
+    const std::string why = is_parent_missing ? parent_of(path) + " does not exist" : "";
+    return fail_os(sink, status_of_io_errno(os_code), os_code, kField, "%s cannot be made: %s",
+                   path, is_parent_missing ? why.c_str() : errno_name(os_code));
 }
 
 // What a file system puts there itself, and drafts of superblocks: a process may be making one.
@@ -115,12 +146,13 @@ bwrt_status check_owner(const char* path, const char* name, int fd, mode_t forbi
     struct stat stat = {};
     if (fstat(fd, &stat) != 0) return fail_io(path, name, sink);
     if (stat.st_uid != geteuid()) {
-        return fail(sink, BWRT_E_INVAL, kField, "%s/%s belongs to user %u, not to us", path, name,
-                    stat.st_uid);
+        return fail(sink, BWRT_E_INVAL, kField, "%s belongs to user %u, not to us",
+                    shown(path, name).c_str(), stat.st_uid);
     }
     if ((stat.st_mode & forbidden) == 0) return BWRT_OK;
-    return fail(sink, BWRT_E_INVAL, kField, "%s/%s may be %s by others (mode %o)", path, name,
-                (stat.st_mode & kOthersWrite) != 0 ? "written" : "read", stat.st_mode & 07777);
+    return fail(sink, BWRT_E_INVAL, kField, "%s may be %s by others (mode %o)",
+                shown(path, name).c_str(), (stat.st_mode & kOthersWrite) != 0 ? "written" : "read",
+                stat.st_mode & 07777);
 }
 
 bwrt_status open_directory(int parent_fd, const char* name, Access access, OpenFile* directory_out,
@@ -176,11 +208,11 @@ bwrt_status open_root(const char* path, std::uint32_t number, const StoreRoot* f
                       StoreRoot* root_out, const ErrorSink& sink) {
     StoreRoot root;
     if (access == Access::kCreate && !make_directory(AT_FDCWD, path)) {
-        return fail_io(path, ".", sink);
+        return fail_make(path, sink);
     }
     root.directory = OpenFile(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     const int fd = root.directory.fd();
-    if (fd < 0) return fail_io(path, ".", sink);
+    if (fd < 0) return fail_directory(path, sink);
     if (const bwrt_status status = check_owner(path, ".", fd, kOthersWrite, sink)) return status;
     OpenFile file = open_beneath(fd, kSuperblockName, O_RDONLY);
     if (!file.is_open() && errno == ENOENT && access == Access::kCreate) {

@@ -86,7 +86,7 @@ void a_store_that_is_opened_again_is_the_same(void**) {
 }
 
 void a_reader_makes_nothing(void**) {
-    expect_refusal("store", BWRT_E_IO, "ENOENT", Access::kRead);
+    expect_refusal("store", BWRT_E_IO, "store: no such directory", Access::kRead);
     assert_int_equal(mkdir("store", 0700), 0);
     expect_refusal("store", BWRT_E_FORMAT, "holds no store", Access::kRead);
     assert_int_equal(count_of_files("store"), 0);
@@ -94,6 +94,15 @@ void a_reader_makes_nothing(void**) {
     Shard shard;
     assert_int_equal(open_shard(root, "rank-0", Access::kRead, false, &shard, {}), BWRT_E_IO);
     assert_int_equal(count_of_files("store"), 1);
+}
+
+void what_cannot_be_made_says_what_is_missing(void**) {
+    for (const char* path : {"no/such", "no/such/", "no//such"}) {
+        expect_refusal(path, BWRT_E_IO,
+                       (std::string(path) + " cannot be made: no does not exist").c_str());
+    }
+    expect_refusal("/no/such", BWRT_E_IO, "/no/such cannot be made: /no does not exist");
+    assert_int_equal(count_of_files("."), 0);
 }
 
 void a_directory_that_holds_something_else_is_left_alone(void**) {
@@ -341,6 +350,7 @@ int main() {
         IN_A_FOLDER(a_store_that_is_opened_again_is_the_same),
         IN_A_FOLDER(a_reader_makes_nothing),
         IN_A_FOLDER(a_directory_that_holds_something_else_is_left_alone),
+        IN_A_FOLDER(what_cannot_be_made_says_what_is_missing),
         IN_A_FOLDER(a_directory_that_others_may_write_is_refused),
         IN_A_FOLDER(a_store_of_a_newer_format_is_refused_and_not_a_byte_of_it_changed),
         IN_A_FOLDER(a_damaged_or_foreign_superblock_is_never_repaired),

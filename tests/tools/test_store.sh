@@ -267,7 +267,7 @@ what_is_no_store_is_refused_and_untouched() {
     local what words
     mkdir empty
     refused 1 'empty holds no store' "$bwrt" store stat empty
-    refused 1 'ENOENT' "$bwrt" store stat missing
+    refused 1 'missing: no such directory' "$bwrt" store stat missing
     for what in 'version 2' 'version 0' superblock; do
         plant
         case $what in
