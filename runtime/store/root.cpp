@@ -176,13 +176,23 @@ bwrt_status fail_lock(const char* shard, const ErrorSink& sink) {
                    kLockName, errno_name(os_code));
 }
 
+// Whoever has just locked it may not have said yet who he is.
+bwrt_status fail_locked(const char* shard, long pid, Access access, const ErrorSink& sink) {
+    char who[40] = "another process";
+    if (pid > 0) std::snprintf(who, sizeof who, "process %ld", pid);
+    if (pid == getpid()) std::snprintf(who, sizeof who, "this process");
+    return fail(sink, BWRT_E_LOCKED, kShardField, "shard %s is written by %s%s", shard, who,
+                access == Access::kCreate ? "; name another store.shard, or open as a READER" : "");
+}
+
 }  // namespace
 
 ShardLock::~ShardLock() {
     if (owner_pid_ != 0 && owner_pid_ == getpid()) flock(file_.fd(), LOCK_UN);
 }
 
-bwrt_status ShardLock::take(int shard_fd, const char* shard_name, const ErrorSink& sink) {
+bwrt_status ShardLock::take(int shard_fd, const char* shard_name, Access access,
+                            const ErrorSink& sink) {
     OpenFile file = open_beneath(shard_fd, kLockName, O_RDWR | O_CREAT);
     if (!file.is_open()) return fail_lock(shard_name, sink);
     char pid[16] = {};
@@ -192,8 +202,7 @@ bwrt_status ShardLock::take(int shard_fd, const char* shard_name, const ErrorSin
     if (locked != 0) {
         if (errno != EWOULDBLOCK) return fail_lock(shard_name, sink);
         if (read_at(file.fd(), pid, sizeof pid - 1, 0) < 0) pid[0] = '\0';
-        return fail(sink, BWRT_E_LOCKED, kShardField, "shard %s is written by process %ld",
-                    shard_name, std::strtol(pid, nullptr, 10));
+        return fail_locked(shard_name, std::strtol(pid, nullptr, 10), access, sink);
     }
     // For people, and no reason not to go on where it cannot be written: a disk may be full.
     const int length = std::snprintf(pid, sizeof pid, "%d\n", static_cast<int>(getpid()));
@@ -267,7 +276,7 @@ bwrt_status open_shard(const StoreRoot& root, const char* name, Access access, b
         return status;
     }
     if (lock) {
-        if (const bwrt_status status = shard.lock.take(shard.directory.fd(), name, sink)) {
+        if (const bwrt_status status = shard.lock.take(shard.directory.fd(), name, access, sink)) {
             return status;
         }
     }

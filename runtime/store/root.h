@@ -54,7 +54,7 @@ class ShardLock {
     ~ShardLock();
 
     // BWRT_E_LOCKED, with the pid that has it.
-    bwrt_status take(int shard_fd, const char* shard_name, const ErrorSink& sink);
+    bwrt_status take(int shard_fd, const char* shard_name, Access access, const ErrorSink& sink);
     [[nodiscard]] bool is_held() const noexcept { return owner_pid_ != 0; }
 
  private:

@@ -340,6 +340,28 @@ void a_shard_has_one_writer_and_says_which_process_it_is(void**) {
     for (const int fd : {ready[0], ready[1], over[0], over[1]}) close(fd);
 }
 
+std::string why_locked(const StoreRoot& root, Access access) {
+    Shard shard;
+    bwrt_error error = {};
+    assert_int_equal(open_shard(root, "a", access, true, &shard, {&error}), BWRT_E_LOCKED);
+    return error.message;
+}
+
+// Between the lock and the pid in it there is a moment.
+void a_lock_without_a_pid_is_anothers_and_one_with_ours_is_this_process_s(void**) {
+    const StoreRoot root = must_open("store");
+    Shard shard;
+    assert_int_equal(open_shard(root, "a", Access::kCreate, true, &shard, {}), BWRT_OK);
+    const char* way_out = "; name another store.shard, or open as a READER";
+    assert_string_equal(why_locked(root, Access::kCreate).c_str(),
+                        (std::string("shard a is written by this process") + way_out).c_str());
+    assert_string_equal(why_locked(root, Access::kRead).c_str(),
+                        "shard a is written by this process");
+    put_bytes("store/shards/a/lock", "");
+    assert_string_equal(why_locked(root, Access::kCreate).c_str(),
+                        (std::string("shard a is written by another process") + way_out).c_str());
+}
+
 }  // namespace
 
 #define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter_folder, leave_folder)
@@ -363,6 +385,7 @@ int main() {
         IN_A_FOLDER(a_store_that_others_may_read_or_write_below_the_root_is_refused),
         IN_A_FOLDER(a_lock_is_its_takers_whatever_a_child_does),
         IN_A_FOLDER(a_shard_has_one_writer_and_says_which_process_it_is),
+        IN_A_FOLDER(a_lock_without_a_pid_is_anothers_and_one_with_ours_is_this_process_s),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
