@@ -99,15 +99,19 @@ BlockLane::Destination BlockLane::destination_of(BlockTask* task) noexcept {
         // What is not worth memory goes to the disk alone; the remote tier is the disk's so far.
         to.host = planner::tier_of(hints_of(*task)) == planner::TierChoice::kMemory;
     }
-    if (!to.disk || task->admitted) return to;
+    if (!to.disk) return to;
     const bool must = durable || task->tier == BWRT_TIER_DISK || !to.host;
-    if (!task->asked) {
+    // Behind others who wait for room it is asked when it is its turn: here, begun again, or in
+    // write_wanting().
+    const bool may_go =
+        must || !wanting_.is_empty() ||
+        parent_goes_to_disk(parent_entry_of(*task), static_cast<planner::Closure>(task->closure));
+    if (task->admitted && may_go) return to;
+    if (!task->asked || task->admitted) {
         task->asked = true;  // who is begun again was seen once
-        // Behind others who wait for room it is asked when it is its turn (write_wanting()).
-        const bool may_go = must || !wanting_.is_empty() ||
-                            parent_goes_to_disk(parent_entry_of(*task),
-                                                static_cast<planner::Closure>(task->closure));
-        if (may_go) {
+        if (task->admitted) {
+            task->admitted = false;
+        } else if (may_go) {
             task->admitted =
                 store_->disk().admit(fingerprint_of(*task), task->length_bytes, durable,
                                      store_->now_ns()) == planner::Admittance::kWrite;

@@ -485,6 +485,19 @@ void of_a_chain_that_goes_through_a_small_host_tier_a_leading_run_is_left(void**
     assert_int_equal(sample_store(world).refused_count, 0);
 }
 
+// Block by block, through a host tier that is small: who waited behind one that then was not taken
+// to the disk is not taken there either, in the place of the block before that.
+void a_chain_that_is_put_block_by_block_evicts_nothing_of_itself(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(StoreOf(16 * kMib, 2 * kDiskBytes, 16 * kMib, 1 * kMib));
+    std::uint32_t count = 0;
+    while (count < 300 && put(world, {1, count}, 1, 1 * kMib) == BWRT_OK) ++count;
+    assert_in_range(count, 100, 271);
+    settle(world);
+    assert_int_equal(sample_store(world).disk.evicted_count, 0);
+    assert_int_equal(look_up(world, {1, 0}, count).prefix_count, count);
+}
+
 // It waits for the disk, and is told meanwhile that it belongs to memory alone.
 void who_waits_for_the_disk_and_is_moved_to_memory_does_not_go_there(void** state) {
     BlockWorld* world = world_of(state);
@@ -550,6 +563,7 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(more_blocks_than_are_known_at_a_time_let_others_go),
     IN_BLOCK_WORLD(who_is_asked_for_alone_is_his_parents_child_in_every_tier),
     IN_BLOCK_WORLD(of_a_chain_that_goes_through_a_small_host_tier_a_leading_run_is_left),
+    IN_BLOCK_WORLD(a_chain_that_is_put_block_by_block_evicts_nothing_of_itself),
     IN_BLOCK_WORLD(who_waits_for_the_disk_and_is_moved_to_memory_does_not_go_there),
     IN_BLOCK_WORLD(of_a_chain_longer_than_what_may_be_known_a_leading_run_is_left),
 };
