@@ -9,7 +9,7 @@ static bwrt_error error; /* the sentence of the call that failed */
 
 static void must(bwrt_status status) {
     if (status == BWRT_OK) return;
-    fprintf(stderr, "%s: %s\n", bwrt_status_name(status), error.message);
+    fprintf(stderr, "%s: %s: %s\n", bwrt_status_name(status), error.field, error.message);
     exit(EXIT_FAILURE);
 }
 

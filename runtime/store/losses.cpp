@@ -58,7 +58,7 @@ std::string Losses::sentences(const Segments& segments) const {
     }
     std::string said;
     if (beyond_count != 0) {
-        add("disk_bytes is less than it was: " + blocks(beyond_count) + " went with the segments",
+        add("disk_bytes is less than it was: it leaves " + blocks(beyond_count) + " of the log out",
             &said);
     }
     if (no_room_count != 0) {

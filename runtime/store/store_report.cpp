@@ -42,9 +42,15 @@ void StoreReport::say(const char** reason, const char* text) noexcept {
 }
 
 const char* StoreReport::keep(const char* text) noexcept {
-    for (char(&place)[512] : texts_) {
-        if (place[0] == '\0') std::snprintf(place, sizeof place, "%s", text);
-        if (std::strncmp(place, text, sizeof place - 1) == 0) return place;
+    constexpr char kCut[] = "...";
+    for (char(&place)[kTextBytes] : texts_) {
+        if (place[0] == '\0') {
+            const int length = std::snprintf(place, sizeof place, "%s", text);
+            if (length >= static_cast<int>(sizeof place)) {
+                std::memcpy(place + sizeof place - sizeof kCut, kCut, sizeof kCut);
+            }
+        }
+        if (std::strncmp(place, text, sizeof place - sizeof kCut) == 0) return place;
     }
     return "there are too many reasons to keep them all";
 }

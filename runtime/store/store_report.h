@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <vector>
@@ -45,7 +46,8 @@ class StoreReport {
     const char* direct_ = nullptr;
     const char* reserve_ = nullptr;
     const char* striping_ = nullptr;
-    char texts_[16][512] = {};
+    static constexpr std::size_t kTextBytes = 1024;  // all sixteen directories in one sentence
+    char texts_[16][kTextBytes] = {};
 };
 
 // Of memory: whether all that is there has the huge pages it was to have, and why not.

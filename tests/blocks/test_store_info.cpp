@@ -168,8 +168,8 @@ void blocks_that_a_smaller_budget_cuts_off_are_counted(void** state) {
     world->open_again(StoreOf(0, kDiskBytes));
     const std::uint32_t left = recovered_count(world);
     assert_in_range(left, 1, 58);
-    const std::string cut = "disk_bytes is less than it was: " + std::to_string(59 - left) +
-                            " blocks went with the segments";
+    const std::string cut = "disk_bytes is less than it was: it leaves " +
+                            std::to_string(59 - left) + " blocks of the log out";
     assert_string_equal(info_of(world).disk_reason, cut.c_str());
     assert_int_equal(told.warnings.size(), 1);
     assert_string_equal(told.warnings[0].c_str(), cut.c_str());

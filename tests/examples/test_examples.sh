@@ -97,7 +97,7 @@ kv_cache_finds_its_blocks_after_a_restart() {
     grep -q '^usage: .*kv_cache DIRECTORY$' said || fail "$(cat said)"
     : >file
     ! "$examples/kv_cache" file 2>said || fail "a file is no directory"
-    grep -q '^E_IO: file' said || fail "$(cat said)"
+    grep -q '^E_IO: store.directories: file' said || fail "$(cat said)"
 }
 
 # From the rotten block on; those behind it are there already, and stay as they are.

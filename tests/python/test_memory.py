@@ -169,10 +169,10 @@ class Regions(FileTest):
             self.runtime.file(self.folder / "missing")
         with self.assertRaises(bwrt.Error):
             self.runtime.file(self.folder)
-        with self.assertRaisesRegex(bwrt.CallerError, "^/dev/null: is neither a regular file nor"):
+        with self.assertRaisesRegex(bwrt.CallerError, "^/dev/null: region.fd: is neither a regular"):
             self.runtime.file("/dev/null")
         with open("/dev/null", "rb") as file:
-            with self.assertRaisesRegex(bwrt.CallerError, f"^fd {file.fileno()} is neither"):
+            with self.assertRaisesRegex(bwrt.CallerError, f"^region.fd: fd {file.fileno()} is neither"):
                 self.runtime.file(file)
         self.assertEqual(len(os.listdir("/proc/self/fd")), fds)
 

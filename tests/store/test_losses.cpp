@@ -100,7 +100,7 @@ void what_is_lost_is_said_by_its_reason(void**) {
     world.store(5, 0, 1);
     world.recovery.lose_segment(0);
     world.says(
-        "disk_bytes is less than it was: 1 block went with the segments; "
+        "disk_bytes is less than it was: it leaves 1 block of the log out; "
         "directory 0 has no files of the segments with 1 block; "
         "directory 2 was not given: 2 blocks in it; directory 15 was not given: 1 block in it");
     world.recovery.restart();
@@ -114,11 +114,11 @@ void what_went_or_came_back_is_lost_no_more(void**) {
     for (std::uint32_t name = 1; name <= 5; ++name) world.store(name, 5, 1);
     world.remove(1);
     world.store(2, 0, 1);
-    world.says("disk_bytes is less than it was: 3 blocks went with the segments");
+    world.says("disk_bytes is less than it was: it leaves 3 blocks of the log out");
     world.begin(5, 2);
     world.store(4, 5, 1);  // written before, and of what is gone
     world.store(5, 5, 2);
-    world.says("disk_bytes is less than it was: 1 block went with the segments");
+    world.says("disk_bytes is less than it was: it leaves 1 block of the log out");
 }
 
 void what_the_index_has_no_room_for_is_counted_until_it_is_gone(void**) {
@@ -159,8 +159,9 @@ void as_many_are_lost_as_the_log_has_in_segments_that_are_not_here(void**) {
         }
         const auto lost = std::count_if(said.begin(), said.end(),
                                         [](const auto& one) { return one.second >= 4; });
-        const std::string expected = "disk_bytes is less than it was: " + std::to_string(lost) +
-                                     (lost == 1 ? " block" : " blocks") + " went with the segments";
+        const std::string expected = "disk_bytes is less than it was: it leaves " +
+                                     std::to_string(lost) + (lost == 1 ? " block" : " blocks") +
+                                     " of the log out";
         world.says(lost == 0 ? "" : expected.c_str());
     }
 }
