@@ -58,7 +58,7 @@ an_unchanged_program_fails_as_it_is_told() {
 
 a_wrong_plan_is_said_by_the_program() {
     ! under 'read:eoi' "$build/examples/hello" "$0" 2>said || fail "it was taken"
-    grep -q '^E_INVAL: "read:eoi": no fault "eoi"; there are ' said || fail "$(cat said)"
+    grep -q '^E_INVAL: BWRT_FAULTS: "read:eoi": no fault "eoi"; there are ' said || fail "$(cat said)"
 }
 
 it_can_be_preloaded() {
