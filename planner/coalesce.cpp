@@ -9,9 +9,10 @@
 namespace bwrt::planner {
 namespace {
 
-constexpr std::size_t kAhead = 12;
+constexpr std::size_t kAhead = 12;  // rows, as long as memory takes to answer
 
 }  // namespace
+
 Coalesced coalesce(const PageGroups& groups, const Zeroed<ScoredRow>& scored,
                    const std::vector<KeyedRow>& rows_by_page, std::uint64_t gap_bytes_max,
                    std::vector<Operation>& operations_out) noexcept {

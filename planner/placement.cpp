@@ -82,8 +82,12 @@ Verdict Placement::place(std::uint32_t row) noexcept {
 
     if (!look(asking)) return Verdict::kNoPlace;
     if (asking.meets_smaller_pages) {
-        if (inputs_->takes_late) asking.movable_bytes = kMovableMax;
-        if (!widen(asking) || !look(asking)) return Verdict::kNoPlace;
+        bool is_wide = widen(asking);
+        if (!is_wide && inputs_->takes_late) {
+            asking.movable_bytes = kMovableMax;
+            is_wide = widen(asking);
+        }
+        if (!is_wide || !look(asking)) return Verdict::kNoPlace;
     }
     Verdict verdict = Verdict::kPlanned;
     if (asking.bytes > *asking.credit || asking.bytes > asking.budget->bytes) {

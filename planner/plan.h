@@ -33,8 +33,7 @@ struct Operation {
     std::uint16_t node = 0;
     std::uint8_t tier_src = 0;
     std::uint8_t tier_dst = 0;
-    std::uint8_t age = 0;      // windows that the oldest of those that ask has waited
-    std::uint8_t overlap = 1;  // how many copies of its layer should be under way at a time
+    std::uint8_t age = 0;  // windows that the oldest of those that ask has waited
     RequestClass request_class = RequestClass::kPrediction;  // the most urgent of those that ask
 };
 

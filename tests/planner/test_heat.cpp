@@ -234,6 +234,7 @@ void each_part_of_a_place_makes_another_key(void**) {
     assert_true(key != heat_key({1, 3, 3}, 4));
     assert_true(key != heat_key({1, 2, 4}, 4));
     assert_true(key != heat_key({1, 2, 3}, 5));
+    assert_true(heat_key({1, 2, 1}, 0) != heat_key({1, 2, 0}, std::uint64_t{1} << 48));
     assert_true(heat_key({1, 2, 3}, 4) == key);
     assert_true(heat_key({2, 1, 3}, 4) != key);
 }

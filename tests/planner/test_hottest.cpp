@@ -168,6 +168,16 @@ void time_that_goes_back_is_no_time(void**) {
     assert_true(keys.find(7, kBegin + kHalfLife)->count_milli == 1000);
 }
 
+void no_hits_are_no_time_either(void**) {
+    HottestKeys keys({.key_count = 3, .half_life_ns = kHalfLife});
+
+    keys.add(7, 1000, kBegin);
+    keys.add(8, 0, kBegin + 5 * kHalfLife);
+    keys.add(7, 1000, kBegin);
+
+    assert_true(keys.find(7, 0)->count_milli == 2000);
+}
+
 void a_count_stays_at_its_most(void**) {
     HottestKeys keys({.key_count = 1, .half_life_ns = kHalfLife});
 
@@ -324,6 +334,7 @@ int main() {
         cmocka_unit_test(an_empty_list_has_no_hottest),
         cmocka_unit_test(counts_decay_while_nothing_comes),
         cmocka_unit_test(time_that_goes_back_is_no_time),
+        cmocka_unit_test(no_hits_are_no_time_either),
         cmocka_unit_test(a_count_stays_at_its_most),
         cmocka_unit_test(a_key_of_long_ago_is_the_first_to_leave),
         cmocka_unit_test(what_has_decayed_to_nothing_leaves_as_it_came),

@@ -211,6 +211,67 @@ void what_is_less_than_a_burst_waits_for_it_and_what_is_more_is_cut(void**) {
     }
 }
 
+void what_moves_behind_the_cut_of_a_row_is_not_its_own(void**) {
+    for (const bool has_other : {false, true}) {
+        Crowd crowd;
+        crowd.world.rule.min_io_bytes = 10 * kPage;
+        crowd.credits[1] = {1, kMs, 100 * kPage};
+        crowd.ask(0, 300, 10'000).tenant = 1;
+        if (has_other) {
+            Request& other = crowd.ask(250, 2, 20'000);  // would wait for company
+            other.tenant = 2;
+            other.request_class = RequestClass::kPrediction;
+        }
+        crowd.plan();
+
+        assert_int_equal(crowd.verdicts[0], Verdict::kPlannedPart);
+        assert_int_equal(crowd.credit_left[1], 0);
+        assert_int_equal(crowd.operations.size(), 1);
+        assert_true(crowd.has(0, 0, 100, 100));
+        assert_int_equal(crowd.operations[0].fan_out, 1);
+        if (has_other) assert_int_equal(crowd.verdicts[1], Verdict::kTooSmall);
+    }
+}
+
+void a_part_may_be_small_where_there_is_never_a_larger_one(void**) {
+    Crowd crowd;
+    crowd.world.rule.min_io_bytes = 2 * kPage;
+    crowd.credits[1] = {1, kMs, kPage + kPage / 2};
+    crowd.ask(0, 10, 20).tenant = 1;
+    crowd.plan();
+
+    assert_int_equal(crowd.verdicts[0], Verdict::kPlannedPart);
+    assert_true(crowd.has(0, 0, 1, 1));
+}
+
+void who_came_first_goes_first_where_deadlines_are_equal(void**) {
+    Crowd crowd;
+    crowd.world.budgets[1].operation_count = 1;
+    Request& prediction = crowd.ask(0, 1, 10);
+    prediction.prefix = 2;
+    prediction.request_class = RequestClass::kPrediction;
+    crowd.ask(50, 1, 30).prefix = 1;
+    crowd.ask(20, 1, 30).prefix = 2;
+    crowd.plan();
+
+    using enum Verdict;
+    assert_true(crowd.verdicts == std::vector<Verdict>({kNoOperation, kPlanned, kNoOperation}));
+}
+
+void who_is_late_with_larger_pages_moves_where_late_ones_do(void**) {
+    Crowd crowd;
+    crowd.world.rule.takes_late = true;
+    crowd.ask(0, 4, 50);
+    Request& late = crowd.ask(1, 2, 5);
+    late.page_bytes = 2 * kPage;
+    late.request_class = RequestClass::kHint;
+    crowd.plan();
+
+    assert_true(crowd.verdicts == std::vector<Verdict>(2, Verdict::kPlanned));
+    assert_int_equal(crowd.operations.size(), 1);
+    assert_int_equal(crowd.operations[0].page_bytes, 2 * kPage);
+}
+
 }  // namespace
 
 int main() {
@@ -228,6 +289,10 @@ int main() {
         cmocka_unit_test(who_is_late_with_larger_pages_is_late_and_not_without_a_budget),
         cmocka_unit_test(a_full_window_has_room_for_all_its_operations_again_and_again),
         cmocka_unit_test(what_is_less_than_a_burst_waits_for_it_and_what_is_more_is_cut),
+        cmocka_unit_test(what_moves_behind_the_cut_of_a_row_is_not_its_own),
+        cmocka_unit_test(a_part_may_be_small_where_there_is_never_a_larger_one),
+        cmocka_unit_test(who_came_first_goes_first_where_deadlines_are_equal),
+        cmocka_unit_test(who_is_late_with_larger_pages_moves_where_late_ones_do),
     };
     return cmocka_run_group_tests_name("placement", tests, nullptr, nullptr);
 }
