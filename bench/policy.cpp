@@ -59,8 +59,8 @@ class Tier {
         arrival.bytes = 1;
         for (;;) {
             const Room room = policy_.make_room(arrival, now);
-            if (room.verdict == Verdict::kFull) return false;
-            if (room.verdict == Verdict::kFits) break;
+            if (room.verdict == RoomVerdict::kFull) return false;
+            if (room.verdict == RoomVerdict::kFits) break;
             policy_.remove(room.block, 1);
             while (policy_.take_free() != kNoBlock) {
             }

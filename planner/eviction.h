@@ -64,7 +64,7 @@ struct Arrival {
     std::uint64_t bytes = 0;
 };
 
-enum class Verdict : std::uint8_t {
+enum class RoomVerdict : std::uint8_t {
     kFits,     // nothing has to go
     kExpired,  // `block` has to go, for its time is over
     kQuota,    // `block` has to go, for the tenant would exceed its quota
@@ -73,7 +73,7 @@ enum class Verdict : std::uint8_t {
 };
 
 struct Room {
-    Verdict verdict = Verdict::kFull;
+    RoomVerdict verdict = RoomVerdict::kFull;
     std::uint32_t block = kNoBlock;
 };
 

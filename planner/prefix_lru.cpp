@@ -33,7 +33,7 @@ Room PrefixLru::make_room(const Arrival& arrival, Tick now) noexcept {
     if (arrival.bytes > capacity_bytes_) return {};
     if (quota_bytes != 0 && arrival.bytes > quota_bytes) return {};
     if (!exceeds(used_bytes_, arrival.bytes, capacity_bytes_) && !exceeds_quota(arrival)) {
-        return {Verdict::kFits, kNoBlock};
+        return {RoomVerdict::kFits, kNoBlock};
     }
     const bool needs_parent = arrival.closure != Closure::kLastState && is_known(arrival.parent);
     if (needs_parent) ++nodes_[arrival.parent].holds;
@@ -346,13 +346,13 @@ void PrefixLru::end_leases(Tick now) noexcept {
 
 Room PrefixLru::find_victim(const Arrival& arrival, Tick now) noexcept {
     const std::uint32_t expired = find_expired(now);
-    if (expired != kNoBlock) return {Verdict::kExpired, expired};
+    if (expired != kNoBlock) return {RoomVerdict::kExpired, expired};
 
     const bool is_quota = exceeds_quota(arrival);
     const std::uint32_t block = is_quota ? find_oldest_of(arrival.tenant) : find_oldest();
     if (block == kNoBlock) return {};
     const bool owner_is_over = is_over(tenants_[nodes_[block].tenant]);
-    return {is_quota || owner_is_over ? Verdict::kQuota : Verdict::kOldest, block};
+    return {is_quota || owner_is_over ? RoomVerdict::kQuota : RoomVerdict::kOldest, block};
 }
 
 std::uint32_t PrefixLru::find_oldest_of(std::uint32_t index) noexcept {

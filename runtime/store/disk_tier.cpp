@@ -90,7 +90,7 @@ bool DiskTier::make_room(const planner::Arrival& arrival, bool evicts, planner::
             wanted.tenant = no_tenant_;
         }
         const planner::Room room = policy_.make_room(wanted, now);
-        if (room.verdict == planner::Verdict::kFits) return true;
+        if (room.verdict == planner::RoomVerdict::kFits) return true;
         if (!evicts) return false;
         if (room.block == planner::kNoBlock) {
             // Who holds all there is may be on his way, with a chain behind him that nobody uses.

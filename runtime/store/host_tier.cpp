@@ -50,7 +50,7 @@ std::uint32_t HostTier::place_for(std::uint32_t number, std::uint32_t bytes, pla
         const std::vector<std::uint32_t>& going = arena.evictees(bytes, *this);
         if (going.empty() && !left) break;
         for (std::size_t i = going.size(); i > 0; --i) {
-            owner->let_go(going[i - 1], planner::Verdict::kOldest);
+            owner->let_go(going[i - 1], planner::RoomVerdict::kOldest);
         }
         place = arena.allocate(bytes, number);
     }
@@ -63,7 +63,7 @@ bool HostTier::make_room(const planner::Arrival& arrival, bool evicts, planner::
     for (;;) {
         const planner::Room room = policy_.make_room(arrival, now);
         drain();
-        if (room.verdict == planner::Verdict::kFits) break;
+        if (room.verdict == planner::RoomVerdict::kFits) break;
         if (room.block == planner::kNoBlock || !evicts) return false;
         owner->let_go(room.block, room.verdict);
     }

@@ -33,7 +33,7 @@ struct Arriving {
 // Told of each block that goes for another's sake, before its place is given away.
 class TierOwner {
  public:
-    virtual void let_go(std::uint32_t block, planner::Verdict why) noexcept = 0;
+    virtual void let_go(std::uint32_t block, planner::RoomVerdict why) noexcept = 0;
 
  protected:
     ~TierOwner() = default;

@@ -206,7 +206,7 @@ std::uint32_t Store::sweep(std::uint32_t count_max) noexcept {
             if (due == 0 || due > tick_) return;
             const std::uint32_t block = policy.find_expired(tick_);
             if (block == planner::kNoBlock) return;
-            owner->let_go(block, planner::Verdict::kExpired);  // nobody holds it there
+            owner->let_go(block, planner::RoomVerdict::kExpired);  // nobody holds it there
             ++count;
         }
     };
@@ -291,11 +291,11 @@ bool Store::free_an_entry(std::uint32_t parent) noexcept {
     return index_->block_count() < before;
 }
 
-void Store::HostOwner::let_go(std::uint32_t block, planner::Verdict why) noexcept {
+void Store::HostOwner::let_go(std::uint32_t block, planner::RoomVerdict why) noexcept {
     store->leave_host(store->host_->entry_of(block), reason_of(why));
 }
 
-void Store::DiskOwner::let_go(std::uint32_t block, planner::Verdict why) noexcept {
+void Store::DiskOwner::let_go(std::uint32_t block, planner::RoomVerdict why) noexcept {
     store->leave_disk(block, reason_of(why));
 }
 

@@ -153,11 +153,11 @@ class Store {
     static std::uint64_t segment_count_max(const bwrt_store& store) noexcept;
     struct HostOwner final : TierOwner {
         Store* store = nullptr;
-        void let_go(std::uint32_t block, planner::Verdict why) noexcept override;
+        void let_go(std::uint32_t block, planner::RoomVerdict why) noexcept override;
     };
     struct DiskOwner final : TierOwner {
         Store* store = nullptr;
-        void let_go(std::uint32_t block, planner::Verdict why) noexcept override;
+        void let_go(std::uint32_t block, planner::RoomVerdict why) noexcept override;
     };
     class Found;
 
@@ -176,8 +176,8 @@ class Store {
     void tell(std::uint32_t kind, std::uint32_t tier, std::uint32_t reason,
               std::uint32_t entry) noexcept;
     [[nodiscard]] bwrt_event event_of(std::uint32_t entry) const noexcept;
-    static std::uint32_t reason_of(planner::Verdict why) noexcept {
-        return why == planner::Verdict::kExpired ? BWRT_REASON_EXPIRED : BWRT_REASON_EVICTED;
+    static std::uint32_t reason_of(planner::RoomVerdict why) noexcept {
+        return why == planner::RoomVerdict::kExpired ? BWRT_REASON_EXPIRED : BWRT_REASON_EVICTED;
     }
 
     RegionTable* regions_ = nullptr;

@@ -34,7 +34,7 @@ class Tier {
     void put(std::uint32_t block, const Put& put = {}) {
         const Arrival arrival = arrival_of(put);
         ++now;
-        assert_true(policy.make_room(arrival, now).verdict == Verdict::kFits);
+        assert_true(policy.make_room(arrival, now).verdict == RoomVerdict::kFits);
         policy.insert(block, arrival, now);
     }
     // A chain of blocks, root first, within one tick.
@@ -73,7 +73,7 @@ void a_tier_with_room_gives_up_nothing(void**) {
     tier.put(2);
 
     assert_int_equal(tier.policy.used_bytes(), 3);
-    assert_true(tier.make_room().verdict == Verdict::kOldest);
+    assert_true(tier.make_room().verdict == RoomVerdict::kOldest);
 }
 
 void the_least_recently_used_goes_first(void**) {
@@ -96,7 +96,7 @@ void what_is_larger_than_the_tier_drives_nobody_out(void**) {
 
     const Room room = tier.policy.make_room(arrival, 9);
 
-    assert_true(room.verdict == Verdict::kFull);
+    assert_true(room.verdict == RoomVerdict::kFull);
     assert_int_equal(room.block, kNoBlock);
 }
 
@@ -190,7 +190,7 @@ void the_parent_of_what_arrives_is_no_victim(void**) {
     Tier tier(2);
     tier.put_chain({0, 1});
 
-    assert_true(tier.make_room({.parent = 1}).verdict == Verdict::kFull);
+    assert_true(tier.make_room({.parent = 1}).verdict == RoomVerdict::kFull);
 
     assert_int_equal(tier.evict(), 1);
 }
@@ -214,7 +214,7 @@ void a_pin_keeps_a_block_and_its_prefix(void**) {
     tier.put(3);
     tier.policy.pin(3);
 
-    assert_true(tier.make_room().verdict == Verdict::kFull);
+    assert_true(tier.make_room().verdict == RoomVerdict::kFull);
 }
 
 void pins_are_counted_and_the_last_one_is_a_use(void**) {
@@ -315,7 +315,7 @@ void what_has_expired_goes_first(void**) {
     assert_true(tier.policy.is_expired(1, 50));
     assert_int_equal(tier.policy.find_expired(50), 1);
     const Room room = tier.make_room();
-    assert_true(room.verdict == Verdict::kExpired);
+    assert_true(room.verdict == RoomVerdict::kExpired);
     assert_int_equal(room.block, 1);
 }
 
@@ -367,9 +367,9 @@ void a_tenant_at_its_quota_loses_its_own(void**) {
 
     const Room room = tier.make_room({.tenant = 1});
 
-    assert_true(room.verdict == Verdict::kQuota);
+    assert_true(room.verdict == RoomVerdict::kQuota);
     assert_int_equal(room.block, 2);
-    assert_true(tier.make_room().verdict == Verdict::kFits);
+    assert_true(tier.make_room().verdict == RoomVerdict::kFits);
 }
 
 void a_tenant_at_its_quota_never_takes_from_another(void**) {
@@ -379,7 +379,7 @@ void a_tenant_at_its_quota_never_takes_from_another(void**) {
     tier.put(1, {.tenant = 1});
     tier.policy.pin(1);
 
-    assert_true(tier.make_room({.tenant = 1}).verdict == Verdict::kFull);
+    assert_true(tier.make_room({.tenant = 1}).verdict == RoomVerdict::kFull);
 }
 
 void what_is_larger_than_a_quota_drives_nobody_out(void**) {
@@ -390,7 +390,7 @@ void what_is_larger_than_a_quota_drives_nobody_out(void**) {
     arrival.tenant = 1;
     arrival.bytes = 2;
 
-    assert_true(tier.policy.make_room(arrival, 9).verdict == Verdict::kFull);
+    assert_true(tier.policy.make_room(arrival, 9).verdict == RoomVerdict::kFull);
 }
 
 void in_a_full_tier_the_oldest_goes_whosesoever_it_is(void**) {
@@ -418,7 +418,7 @@ void who_is_above_its_quota_loses_first(void**) {
     tier.policy.set_quota(1, 1);
 
     const Room room = tier.make_room();
-    assert_true(room.verdict == Verdict::kQuota);
+    assert_true(room.verdict == RoomVerdict::kQuota);
     assert_int_equal(room.block, 1);
     tier.drop(1);
     assert_int_equal(tier.policy.used_bytes(1), 1);
@@ -437,7 +437,7 @@ void what_is_inserted_unasked_counts_and_who_is_above_its_quota_by_it_loses_firs
 
     assert_int_equal(tier.policy.used_bytes(), 3);
     assert_int_equal(tier.evict(), 1);
-    assert_true(tier.make_room().verdict == Verdict::kFits);
+    assert_true(tier.make_room().verdict == RoomVerdict::kFits);
 }
 
 void a_child_of_another_tenant_keeps_its_parent(void**) {

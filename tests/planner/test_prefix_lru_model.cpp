@@ -88,7 +88,7 @@ class Model {
 
     // What has to be done, and where the victim has to stand; the number itself where it is sure.
     struct Answer {
-        Verdict verdict = Verdict::kFull;
+        RoomVerdict verdict = RoomVerdict::kFull;
         std::optional<Place> place;
         std::uint32_t block = kNoBlock;
     };
@@ -97,7 +97,7 @@ class Model {
         const bool is_quota = quota != 0 && used_bytes(arrival.tenant) + arrival.bytes > quota;
         end_leases(now);
         if (arrival.bytes > kCapacity || (quota != 0 && arrival.bytes > quota)) return {};
-        if (!is_quota && used_bytes() + arrival.bytes <= kCapacity) return {Verdict::kFits, {}};
+        if (!is_quota && used_bytes() + arrival.bytes <= kCapacity) return {RoomVerdict::kFits, {}};
 
         Answer answer;
         const bool needs_parent =
@@ -107,13 +107,13 @@ class Model {
             if (!block.is_resident || is_held(index)) continue;
             if (needs_parent && index == arrival.parent) continue;
             if (block.arrival.expires != 0 && block.arrival.expires <= now) {
-                return {Verdict::kExpired, place_of(index), index};
+                return {RoomVerdict::kExpired, place_of(index), index};
             }
             if (is_quota && block.arrival.tenant != arrival.tenant) continue;
             if (answer.place && *answer.place <= place_of(index)) continue;
             answer.place = place_of(index);
-            answer.verdict =
-                is_quota || is_over(block.arrival.tenant) ? Verdict::kQuota : Verdict::kOldest;
+            answer.verdict = is_quota || is_over(block.arrival.tenant) ? RoomVerdict::kQuota
+                                                                       : RoomVerdict::kOldest;
         }
         return answer;
     }
@@ -270,8 +270,8 @@ class World {
             assert_int_equal(again.verdict, room.verdict);
             assert_int_equal(again.block, room.block);
             settle();  // leases that ended
-            if (room.verdict == Verdict::kFull) return;
-            if (room.verdict == Verdict::kFits) break;
+            if (room.verdict == RoomVerdict::kFull) return;
+            if (room.verdict == RoomVerdict::kFits) break;
             evict(room.block, expected);
         }
         policy.insert(block, arrival, now);
