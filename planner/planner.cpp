@@ -50,12 +50,13 @@ const Plan& Planner::plan(const WindowState& state) noexcept {
     return plan_;
 }
 
-void Planner::next() noexcept {
+void Planner::next(std::span<const std::uint64_t> gone) noexcept {
     carried_.clear();
     for (std::uint32_t row = 0; row < row_count(); ++row) {
         const Verdict verdict = plan_.verdicts[row];
         if (!is_carried(verdict)) continue;
         Request request = window_.row(row);
+        if (std::binary_search(gone.begin(), gone.end(), request.id)) continue;
         if (verdict == Verdict::kPlannedPart) {
             const std::uint64_t end = request.page_first + request.page_count;
             request.page_first = plan_.rest_first[row];

@@ -19,6 +19,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "planner/coalesce.h"
@@ -68,14 +69,16 @@ class Planner {
     // Those of the window that comes next; of the one that was planned last until the next request.
     [[nodiscard]] const RequestColumns& rows() const noexcept { return window_.rows(); }
     [[nodiscard]] std::uint32_t row_count() const noexcept { return window_.row_count(); }
+    [[nodiscard]] Request row(std::uint32_t index) const noexcept { return window_.row(index); }
 
     [[nodiscard]] Credits& credits() noexcept { return credits_; }
 
     // Of the rows there are.  Then next() must come before anything is requested.
     [[nodiscard]] const Plan& plan(const WindowState& state) noexcept;
 
-    // Ends the window: what its plan carries is in the next one already.
-    void next() noexcept;
+    // Ends the window: what its plan carries is in the next one already, but for rows of requests
+    // that are gone, by their ids in ascending order.
+    void next(std::span<const std::uint64_t> gone = {}) noexcept;
     // Ends it and carries nothing.
     void clear() noexcept { window_.clear(); }
 
