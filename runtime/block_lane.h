@@ -31,7 +31,7 @@
 
 #include "runtime/block_service.h"
 #include "runtime/flight.h"
-#include "runtime/store/janitor.h"
+#include "runtime/janitor.h"
 #include "runtime/store/verify_slice.h"
 #include "runtime/tables.h"
 

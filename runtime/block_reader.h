@@ -28,8 +28,8 @@
 
 #include "runtime/block_queues.h"
 #include "runtime/block_service.h"
+#include "runtime/janitor.h"
 #include "runtime/own_io.h"
-#include "runtime/store/janitor.h"
 #include "runtime/store/view.h"
 #include "runtime/tables.h"
 

@@ -20,9 +20,9 @@
 #include "runtime/clock.h"
 #include "runtime/delivery.h"
 #include "runtime/host_lane.h"
+#include "runtime/janitor.h"
 #include "runtime/ledger.h"
 #include "runtime/storage_lane.h"
-#include "runtime/store/janitor.h"
 #include "runtime/tables.h"
 #include "runtime/wave_heap.h"
 

@@ -43,7 +43,7 @@
 #include <vector>
 
 #include "runtime/store/index.h"
-#include "runtime/store/janitor.h"
+#include "runtime/janitor.h"
 #include "runtime/store/log.h"
 #include "runtime/store/recovery.h"
 

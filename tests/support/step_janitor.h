@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <deque>
 
-#include "runtime/store/janitor.h"
+#include "runtime/janitor.h"
 
 namespace bwrt::test {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "runtime/store/janitor.h"
+#include "runtime/janitor.h"
 
 #include <signal.h>
 
@@ -42,12 +42,11 @@ bwrt_status ThreadJanitor::start_thread(const ErrorSink& sink) {
     const int os_code = pthread_create(&thread_, nullptr, thread_main, this);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (os_code != 0) {
-        return fail_os(sink, BWRT_E_AGAIN, os_code, "store.directories",
-                       "the thread for the store's files cannot be created: %s",
-                       errno_name(os_code));
+        return fail_os(sink, BWRT_E_AGAIN, os_code, "", "the thread %s cannot be created: %s",
+                       name_, errno_name(os_code));
     }
     has_thread_ = true;
-    pthread_setname_np(thread_, "bwrt-janitor");
+    pthread_setname_np(thread_, name_);
     return BWRT_OK;
 }
 

@@ -3,7 +3,7 @@
 // test_janitor.cpp — every job that was started runs once, in order, away from the driver, and is
 // given back once, and a driver that sleeps is told.
 
-#include "runtime/store/janitor.h"
+#include "runtime/janitor.h"
 
 #include <pthread.h>
 #include <semaphore.h>

@@ -7,7 +7,8 @@
 //      └────── reap() ◀──── [ finished ] ◀───────────┘──▶ wake(), for a driver that sleeps
 //
 // Opening, preallocating and removing files, and writing a new log, take as long as the file system
-// likes.  They are rare and none is waited for, so one thread does them in order.
+// likes.  They are rare and none is waited for, so one thread does them in order.  Another one
+// plans windows (plan_lane.h), which takes its time, too.
 //
 // A job is its asker's all along and is never copied: it says in its own fields what is asked and
 // what came of it.  From start() to the reap() that gives it back it is the janitor's to write.
@@ -55,8 +56,9 @@ class Janitor {
 class ThreadJanitor final : public Janitor {
  public:
     // `wake` is called on the janitor's thread when there is something for reap().  A driver that
-    // was just about to sleep must not, then.
-    ThreadJanitor(void (*wake)(void*), void* context) noexcept : wake_(wake), context_(context) {}
+    // was just about to sleep must not, then.  The name, of at most 15 bytes, is the thread's.
+    ThreadJanitor(void (*wake)(void*), void* context, const char* name = "bwrt-janitor") noexcept
+        : wake_(wake), context_(context), name_(name) {}
     ~ThreadJanitor() override { stop(); }
     ThreadJanitor(const ThreadJanitor&) = delete;
     ThreadJanitor& operator=(const ThreadJanitor&) = delete;
@@ -78,6 +80,7 @@ class ThreadJanitor final : public Janitor {
 
     void (*wake_)(void*);
     void* context_;
+    const char* name_;
 
     // The driver's.
     pthread_t thread_ = {};
@@ -90,6 +93,30 @@ class ThreadJanitor final : public Janitor {
     std::atomic<Job*> finished_{nullptr};
     std::atomic<std::uint32_t> rung_{0};  // how often there was something to look at
     std::atomic<bool> stopping_{false};
+};
+
+// For work that is short and never blocks, where there is to be no other thread: the driver does
+// it.
+class InlineJanitor final : public Janitor {
+ public:
+    void start(Job* job) noexcept override {
+        job->run();
+        job->next = nullptr;
+        (last_ != nullptr ? last_->next : first_) = job;
+        last_ = job;
+    }
+    [[nodiscard]] Job* reap() noexcept override {
+        Job* const job = first_;
+        if (job == nullptr) return nullptr;
+        first_ = job->next;
+        if (first_ == nullptr) last_ = nullptr;
+        return job;
+    }
+    [[nodiscard]] bool is_idle() const noexcept override { return first_ == nullptr; }
+
+ private:
+    Job* first_ = nullptr;
+    Job* last_ = nullptr;
 };
 
 }  // namespace bwrt::runtime
