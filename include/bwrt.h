@@ -229,6 +229,44 @@ enum {
                                     bwrt_store_info */
 };
 
+/* The planner of waves with BWRT_WAVE_PLANNED (docs/planner.md; since ABI 0.4).  Such a wave waits
+ * for the plan of a window of time: the most urgent first, within what a tier may receive and a
+ * tenant may move in that time, and blocks that several waves want from the disk counted once.  A
+ * window is planned when somebody waits for it and the last one is window_ns ago, by a thread of the
+ * planner's, or in caller mode by whoever drives.  What does not fit is carried into the next. */
+typedef struct bwrt_planner {
+    uint32_t struct_size;
+    uint32_t flags;               /* BWRT_PLANNER_* */
+    uint64_t window_ns;           /* 100,000 to 10^10; 0: 20 ms */
+    uint64_t min_io_bytes;        /* what is smaller waits for company, others who want pages beside
+                                     its own, as long as its deadline allows and a window before it
+                                     is carried for the last time; 0: nothing waits */
+    uint64_t caller_budget_bytes; /* into the callers' memory, in a window; 0: as many as come */
+    uint64_t host_budget_bytes;   /* into the host tier */
+    uint64_t disk_budget_bytes;   /* onto disks */
+    uint32_t operation_count_max; /* of each of the three, in a window; 0: as many as come */
+    uint32_t row_count_max;       /* a window has room for so many runs of blocks and pieces of
+                                     waves; 2,048 to 2^20; 0: 4,096; some 1.3 KiB each */
+    uint32_t alpha_milli;         /* popularity = alpha x heat + beta x 1, all in thousandths; */
+    uint32_t beta_milli;          /*     alpha 0: 1,000 */
+    uint32_t pmin_milli;          /* what has no more popularity than this and no more slack than
+                                     umin is as good as late; 0: 1,000 */
+    int32_t umin_milli;           /* in thousandths of a millisecond's time until the deadline */
+    uint32_t age_first;           /* what was carried so often goes before all that is younger; to
+                                     254; 0: 4 */
+    uint32_t age_max;             /* and so often it ends with BWRT_E_AGAIN; age_first + 1 to 255;
+                                     0: twice age_first */
+} bwrt_planner;
+
+/* Each switches a stage off: what it would keep back moves. */
+enum {
+    BWRT_PLANNER_NO_FILTER = 1u << 0,  /* pmin and umin */
+    BWRT_PLANNER_NO_CREDITS = 1u << 1, /* of tenants */
+    BWRT_PLANNER_NO_BUDGETS = 1u << 2, /* of tiers */
+    BWRT_PLANNER_NO_MERGE = 1u << 3,   /* each run of blocks is an operation of its own */
+    BWRT_PLANNER_TAKE_LATE = 1u << 4   /* what would be late by the measured rates */
+};
+
 /* Everything is bounded here and allocated here; what is full later says
  * BWRT_E_AGAIN.  Memory for tables is touched only as it is used. */
 typedef struct bwrt_config {
@@ -257,6 +295,7 @@ typedef struct bwrt_config {
                                          when it cannot be understood; that of another machine is
                                          not used, which caps say (since ABI 0.2) */
     const bwrt_store* store;          /* NULL: no block store (since ABI 0.4) */
+    const bwrt_planner* planner;      /* NULL: no wave can be planned (since ABI 0.4) */
 } bwrt_config;
 
 /* The version of the library, comparable with BWRT_ABI_VERSION. */
@@ -501,8 +540,17 @@ enum {
 enum {
     BWRT_WAVE_BARRIER = 1u << 0,
     BWRT_WAVE_DEADLINE_RELATIVE = 1u << 1, /* deadline_ns counts from submission; not 0 */
-    BWRT_WAVE_WINDOW_ABORT = 1u << 2       /* the window's end aborts a running wave too */
+    BWRT_WAVE_WINDOW_ABORT = 1u << 2,      /* the window's end aborts a running wave too */
+    BWRT_WAVE_PLANNED = 1u << 3            /* since ABI 0.4; see below */
 };
+
+/* A planned wave is given to the planner (bwrt_planner) when it could start, and starts when plans
+ * have let all of it through, URGENT ones before NORMAL and BACKGROUND ones, in each the first
+ * deadline first.  It moves whole: where blocks lie is asked when it is submitted, and what is
+ * somewhere else by then moves all the same.  What a plan finds to be late ends with BWRT_E_LATE, or,
+ * with BWRT_LATE_FINISH, goes on without a deadline.  What could not be let through in as many
+ * windows as anything may wait, for want of credits or budgets, ends with BWRT_E_AGAIN, and nothing
+ * of it was moved. */
 
 /* Window: the wave starts inside [window_start, window_end) or ends with
  * BWRT_E_WINDOW; window_end 0: open.  The unit is the window's: nanoseconds of
@@ -751,9 +799,14 @@ typedef struct bwrt_tenant {
     const void* secret;        /* 32 bytes; NULL: 0 keeps its own, others as they are */
     uint64_t host_quota_bytes; /* of the host tier; 0: none.  Who has more loses first */
     uint64_t disk_quota_bytes; /* of this shard's disk tier */
+    uint64_t credit_bytes_per_s; /* that its planned waves may move; 0: as many as come.  What is not
+                                    used is kept, up to credit_burst_bytes */
+    uint64_t credit_burst_bytes; /* 0: a second's */
 } bwrt_tenant;
 
-/* Adds a tenant, or changes its quotas; another secret than before is BWRT_E_BUSY. */
+/* Adds a tenant, or changes its quotas and credits; another secret than before is BWRT_E_BUSY.
+ * Each call that names credits begins with a full burst; credits without a planner are
+ * BWRT_E_UNSUPPORTED. */
 BWRT_API bwrt_status bwrt_tenant_set(bwrt_runtime* runtime, const bwrt_tenant* tenant,
                                      bwrt_error* error);
 
@@ -928,6 +981,15 @@ typedef struct bwrt_counters {
     uint64_t sleeps;         /* times the driver went to sleep */
     uint64_t wakes;          /* times a submitter had to wake it */
     uint64_t unknown_completions; /* a backend answered what was not asked: 0 */
+    uint64_t plan_count;           /* windows planned (since ABI 0.4) */
+    uint64_t plan_row_count;       /* rows in them: runs of blocks and pieces of waves */
+    uint64_t plan_carried_count;   /* of them, left for the next window */
+    uint64_t plan_late_count;      /* found to be late */
+    uint64_t plan_waited_count;    /* given back, having waited for as long as anything may */
+    uint64_t plan_operation_count; /* what the others became */
+    uint64_t plan_served_count;    /* rows that these serve: over operations, the fan-out */
+    uint64_t plan_bytes;           /* that these move */
+    uint64_t plan_ns;              /* that planning took */
 } bwrt_counters;
 
 BWRT_API bwrt_status bwrt_sample(bwrt_runtime* runtime, bwrt_counters* counters,

@@ -28,6 +28,7 @@ constexpr std::uint32_t kAlignment = alignof(std::uint64_t);
 // Of the first release.
 constexpr std::size_t kCapsBytesMin = 744;
 constexpr std::size_t kLayoutBytesMin = 32;
+constexpr std::size_t kCountersBytesMin = 176;
 
 bwrt_status need(const void* pointer, const char* field, bwrt_error* error) {
     if (pointer == nullptr) return fail({error, BWRT_NONE}, BWRT_E_INVAL, field, "NULL");
@@ -127,7 +128,7 @@ bwrt_status bwrt_get_caps(bwrt_runtime* runtime, bwrt_caps* caps, bwrt_error* er
 bwrt_status bwrt_sample(bwrt_runtime* runtime, bwrt_counters* counters, bwrt_error* error) {
     BWRT_RETURN_IF(enter(runtime, error));
     BWRT_RETURN_IF(need(counters, "counters", error));
-    BWRT_RETURN_IF(check_out(counters, sizeof *counters, "counters.struct_size", error));
+    BWRT_RETURN_IF(check_out(counters, kCountersBytesMin, "counters.struct_size", error));
     if (counters->routes != nullptr) {
         BWRT_RETURN_IF(check_array(counters->routes, "counters.routes", counters->route_bytes,
                                    sizeof(bwrt_route), "counters.route_bytes", {error, BWRT_NONE}));
@@ -279,6 +280,15 @@ bwrt_status bwrt_tenant_set(bwrt_runtime* runtime, const bwrt_tenant* tenant, bw
     }
     if (checked.number == ~std::uint64_t{0}) {
         return fail(sink, BWRT_E_INVAL, "tenant.number", "all ones: events say so of no tenant");
+    }
+    if ((checked.credit_bytes_per_s | checked.credit_burst_bytes) != 0 &&
+        !runtime->runtime.tables().has_planner()) {
+        return fail(sink, BWRT_E_UNSUPPORTED, "tenant.credit_bytes_per_s",
+                    "the runtime was opened without a planner");
+    }
+    if (checked.credit_bytes_per_s == 0 && checked.credit_burst_bytes != 0) {
+        return fail(sink, BWRT_E_INVAL, "tenant.credit_burst_bytes",
+                    "set, and credit_bytes_per_s is 0");
     }
     const Call call(&runtime->runtime.calls());
     return guard(error, [&] { return runtime->runtime.set_tenant(checked, sink); });

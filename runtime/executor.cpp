@@ -17,7 +17,7 @@ namespace bwrt::runtime {
 constexpr std::uint32_t kCommandsPerTurn = 64;
 
 Executor::Executor(Tables* tables, StorageBackend* storage, HostBackend* host, const Clock* clock,
-                   Delivery* delivery, Janitor* janitor)
+                   Delivery* delivery, Janitor* janitor, Janitor* plan_janitor)
     : tables_(*tables),
       clock_(*clock),
       delivery_(*delivery),
@@ -33,6 +33,10 @@ Executor::Executor(Tables* tables, StorageBackend* storage, HostBackend* host, c
                                                 janitor, owner);
     }
     host_.set_blocks(blocks_.get());
+    if (plan_janitor != nullptr) {
+        PlanOwner* const plan_owner = this;
+        plans_ = std::make_unique<PlanLane>(tables, clock, plan_janitor, plan_owner);
+    }
 }
 
 bool Executor::turn() noexcept {
@@ -44,6 +48,7 @@ bool Executor::turn() noexcept {
     }
     more |= take_commands();
     fire_timers();
+    if (plans_ != nullptr) more |= plan();
     more |= storage_.reap(now_ns_);  // also with nothing out: a wake-up is a result, too
     if (blocks_ != nullptr) more |= blocks_->turn(now_ns_);
     more |= finish_resolved();
@@ -57,6 +62,16 @@ bool Executor::turn() noexcept {
     publish_load();
     // What host copies have filled may be written now.
     return more || (blocks_ != nullptr && blocks_->has_work()) || storage_.can_issue();
+}
+
+bool Executor::plan() noexcept {
+    const auto load_of = [](const auto& lane) {
+        return LaneLoad{lane.queued_bytes(), lane.bytes_per_ms(), lane.measured_ns()};
+    };
+    LaneLoad loads[kLaneCount];
+    loads[static_cast<std::uint32_t>(Lane::kStorage)] = load_of(storage_);
+    loads[static_cast<std::uint32_t>(Lane::kHost)] = load_of(host_);
+    return plans_->turn(now_ns_, loads);
 }
 
 bool Executor::take_commands() noexcept {
@@ -101,6 +116,7 @@ void Executor::accept(const ringbuf::Command& command) noexcept {
     now_ns_ = std::max(now_ns_, wave->submitted_ns);
     wave->sequence = ++sequence_;
     wave->phase = Phase::kWaiting;
+    wave->plan_state = PlanState::kNone;
     counters_.wave_accepted();
     ledger_.open(wave);
     link_live(wave);
@@ -171,11 +187,16 @@ void Executor::try_start(Wave* wave) noexcept {
     } else if (now_ns_ >= wave->window_end) {
         stop(wave, BWRT_E_WINDOW);
     } else if (wave->dependencies_open == 0 && !wave->behind_barrier &&
-               now_ns_ >= wave->window_start) {
+               now_ns_ >= wave->window_start && !must_be_planned(wave)) {
         start(wave);
     } else {
         set_timer(wave);
     }
+}
+
+// Asks the planner where it was not asked yet.
+bool Executor::must_be_planned(Wave* wave) noexcept {
+    return (wave->flags & BWRT_WAVE_PLANNED) != 0 && plans_->ask(wave);
 }
 
 void Executor::start(Wave* wave) noexcept {
@@ -199,6 +220,7 @@ void Executor::stop(Wave* wave, bwrt_status status) noexcept {
     timers_.remove(wave);
     ++wave->inflight_count;  // ours: it must not be over before we are through
     if (was_waiting) {
+        if ((wave->flags & BWRT_WAVE_PLANNED) != 0) plans_->leave(wave);
         unlink_dependencies(wave);
         if (wave->completion.status == BWRT_OK) wave->completion.status = status;
         wave->prefix = 0;
@@ -356,6 +378,7 @@ void Executor::snapshot(bwrt_counters* counters_out, bwrt_route* routes_out) con
     counters_out->queued_bytes = storage_.queued_bytes() + host_.queued_bytes();
     counters_out->inflight_count = storage_.inflight_count();
     counters_out->unknown_completions = storage_.unknown_count();
+    if (plans_ != nullptr) plans_->snapshot(counters_out);
     for (std::uint32_t i = 0; i < tables_.waves.count(); ++i) {
         const Wave& wave = tables_.waves.at(i);
         // A slot in new use has a ticket that its last completion does not know.

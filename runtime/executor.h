@@ -3,8 +3,9 @@
 // executor.h — the state machine that drives all waves, one turn() at a time.
 //
 //   commands ──accept──▶ waiting ──start──▶ lanes ──resolved──▶ finish ──▶ delivery
-//                           ▲                                      │
-//                           └── dependents, barriers, timers ◀─────┘
+//                         ▲   │▲                                   │
+//                         │   └┴── planner                         │
+//                         └── dependents, barriers, timers ◀───────┘
 //
 // It has no thread and never sleeps: whoever calls turn() is the driver (progress.h), and
 // one does at a time.  Everything it knows of the world comes through the clock and the
@@ -22,6 +23,7 @@
 #include "runtime/host_lane.h"
 #include "runtime/janitor.h"
 #include "runtime/ledger.h"
+#include "runtime/plan_lane.h"
 #include "runtime/storage_lane.h"
 #include "runtime/tables.h"
 #include "runtime/wave_heap.h"
@@ -35,18 +37,20 @@ struct DriverCall {
     std::atomic<std::uint32_t> done{0};
 };
 
-class Executor final : private WaveOwner {
+class Executor final : private WaveOwner, private PlanOwner {
  public:
-    // Without a store on disk there is no janitor.  Throws std::bad_alloc.
+    // Without a store on disk there is no janitor, and none for plans without a planner.  Throws
+    // std::bad_alloc.
     Executor(Tables* tables, StorageBackend* storage, HostBackend* host, const Clock* clock,
-             Delivery* delivery, Janitor* janitor = nullptr);
+             Delivery* delivery, Janitor* janitor = nullptr, Janitor* plan_janitor = nullptr);
 
     // One step of everything.  False when nothing more can be done now: then it is worth
     // calling again after a command, a result of the backend, or next_timer_ns().
     bool turn() noexcept;
 
     [[nodiscard]] std::uint64_t next_timer_ns() const noexcept {
-        const std::uint64_t due_ns = timers_.is_empty() ? kNeverNs : timers_.top_key().due_ns;
+        std::uint64_t due_ns = timers_.is_empty() ? kNeverNs : timers_.top_key().due_ns;
+        if (plans_ != nullptr) due_ns = std::min(due_ns, plans_->next_timer_ns());
         return blocks_ != nullptr ? std::min(due_ns, blocks_->next_timer_ns()) : due_ns;
     }
     [[nodiscard]] std::uint64_t now_ns() const noexcept { return now_ns_; }
@@ -72,6 +76,9 @@ class Executor final : private WaveOwner {
 
     // Driver only, like turn().
     void look() noexcept;
+    void set_credit(std::uint16_t tenant, const planner::TokenRate& rate) noexcept {
+        plans_->set_credit(tenant, rate);
+    }
     void accept_all() noexcept;
     void cancel_all() noexcept;
     void snapshot(bwrt_counters* counters_out, bwrt_route* routes_out) const noexcept;
@@ -86,9 +93,13 @@ class Executor final : private WaveOwner {
     void link_dependencies(Wave* wave) noexcept;
     void unlink_dependencies(Wave* wave) noexcept;
     void try_start(Wave* wave) noexcept;
+    bool must_be_planned(Wave* wave) noexcept;
     void start(Wave* wave) noexcept;
     void stop(Wave* wave, bwrt_status status) noexcept;
     void wave_resolved(Wave* wave) noexcept override;
+    void planned(Wave* wave) noexcept override { try_start(wave); }
+    void refused(Wave* wave, bwrt_status status) noexcept override { stop(wave, status); }
+    bool plan() noexcept;
     bool finish_resolved() noexcept;
     void finish(Wave* wave) noexcept;
     void wake_dependents(Wave* wave) noexcept;
@@ -107,6 +118,7 @@ class Executor final : private WaveOwner {
     StorageLane storage_;
     HostLane host_;
     std::unique_ptr<BlockService> blocks_;  // of a runtime with a store
+    std::unique_ptr<PlanLane> plans_;       // of one with a planner
     WaveHeap<TimerPlace> timers_;
     std::uint64_t now_ns_ = 0;
     std::uint64_t sequence_ = 0;

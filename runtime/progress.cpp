@@ -67,8 +67,26 @@ bool Progress::make_world(const World& world) {
         if (own_janitor_->start_thread({nullptr, BWRT_NONE}) != BWRT_OK) return false;
         janitor = own_janitor_.get();
     }
-    executor_ = std::make_unique<Executor>(&tables_, storage_, host, &clock_, &delivery_, janitor);
+    Janitor* plan_janitor = nullptr;
+    if (tables_.has_planner() && !choose_plan_janitor(world, &plan_janitor)) return false;
+    executor_ = std::make_unique<Executor>(&tables_, storage_, host, &clock_, &delivery_, janitor,
+                                           plan_janitor);
     return true;
+}
+
+// Beside the driver, where that is a thread of ours; who drives himself plans himself.
+bool Progress::choose_plan_janitor(const World& world, Janitor** janitor_out) {
+    *janitor_out = world.plan_janitor;
+    if (world.plan_janitor != nullptr) return true;
+    if (caller_mode_) {
+        *janitor_out = &plan_inline_;
+        return true;
+    }
+    plan_thread_ = std::make_unique<ThreadJanitor>(
+        [](void* storage) { static_cast<StorageBackend*>(storage)->wake(); }, storage_,
+        "bwrt-planner");
+    *janitor_out = plan_thread_.get();
+    return plan_thread_->start_thread({nullptr, BWRT_NONE}) == BWRT_OK;
 }
 
 bwrt_status Progress::start(const World& world, const ErrorSink& sink) {
@@ -132,6 +150,7 @@ void Progress::stop() noexcept {
         has_thread_ = false;
     }
     own_janitor_.reset();
+    plan_thread_.reset();
     executor_.reset();
     own_storage_.reset();
 }

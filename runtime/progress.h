@@ -33,6 +33,7 @@ struct World {
     StorageBackend* storage = nullptr;
     HostBackend* host = nullptr;
     Janitor* janitor = nullptr;
+    Janitor* plan_janitor = nullptr;
 };
 
 class Progress {
@@ -92,6 +93,7 @@ class Progress {
 
     static void* thread_main(void* self);
     bool make_world(const World& world);
+    bool choose_plan_janitor(const World& world, Janitor** janitor_out);
     void run_thread() noexcept;
     void sleep(std::uint64_t deadline_ns) noexcept;
     bool spin() noexcept;
@@ -119,6 +121,8 @@ class Progress {
     std::unique_ptr<StorageBackend> own_storage_;
     std::unique_ptr<HostBackend> own_host_;
     std::unique_ptr<ThreadJanitor> own_janitor_;
+    std::unique_ptr<ThreadJanitor> plan_thread_;  // in thread mode; or
+    InlineJanitor plan_inline_;
     StorageBackend* storage_ = nullptr;
     StorageReport report_;
     std::unique_ptr<Executor> executor_;

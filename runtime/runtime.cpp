@@ -12,6 +12,7 @@
 #include "runtime/boundary.h"
 #include "runtime/limits.h"
 #include "runtime/own_io.h"
+#include "runtime/planner_options.h"
 #include "runtime/store/store.h"
 #include "runtime/submit.h"
 
@@ -98,7 +99,12 @@ bwrt_status Runtime::open_store(const bwrt_store& checked, const ErrorSink& sink
             return status;
         }
         tables_.view = view_.get();
-        tables_.blocks = {&view_->tenants(), view_->block_bytes_max(), false, true, true};
+        tables_.blocks = {&view_->tenants(),
+                          view_->block_bytes_max(),
+                          false,
+                          true,
+                          true,
+                          view_->tenants().index_count()};
         return BWRT_OK;
     }
     store_ = std::make_unique<Store>();
@@ -109,8 +115,12 @@ bwrt_status Runtime::open_store(const bwrt_store& checked, const ErrorSink& sink
     store_->info(&info);
     if (info.disk_reason != nullptr) log(BWRT_LOG_WARNING, info.disk_reason);
     tables_.store = store_.get();
-    tables_.blocks = {&store_->tenants(), store_->block_bytes_max(), store_->has_host(),
-                      store_->has_disk(), false};
+    tables_.blocks = {&store_->tenants(),
+                      store_->block_bytes_max(),
+                      store_->has_host(),
+                      store_->has_disk(),
+                      false,
+                      store_->tenants().index_count()};
     return BWRT_OK;
 }
 
@@ -235,8 +245,11 @@ bwrt_status open_runtime(const bwrt_config* config, const World& world, bwrt_run
         if (const bwrt_status status = read_store(checked, &store, &own_region_count, sink)) {
             return status;
         }
+        bwrt_planner planner = {};
+        if (const bwrt_status status = read_planner(checked.planner, &planner, sink)) return status;
         const bool has_store = checked.store != nullptr;
-        checked.store = nullptr;  // it is the caller's
+        checked.store = nullptr;  // they are the caller's
+        checked.planner = nullptr;
         auto runtime =
             std::make_unique<bwrt_runtime>(checked, std::move(calibration), world.clock,
                                            has_store ? &store : nullptr, own_region_count);
@@ -244,6 +257,7 @@ bwrt_status open_runtime(const bwrt_config* config, const World& world, bwrt_run
             const bwrt_status status = runtime->runtime.open_store(store, sink);
             if (status != BWRT_OK) return status;
         }
+        runtime->runtime.tables().planner = planner;
         if (const bwrt_status status = runtime->runtime.start(world, sink)) return status;
         *runtime_out = runtime.release();
         return BWRT_OK;

@@ -15,15 +15,27 @@ namespace bwrt::runtime {
 
 bwrt_status Runtime::set_tenant(const bwrt_tenant& tenant, const ErrorSink& sink) {
     const std::lock_guard<std::mutex> lock(control_);
-    if (view_ != nullptr) return view_->set_tenant(tenant, sink);
     bwrt_status status = BWRT_OK;
-    progress_.on_driver([&] {
-        try {
-            status = store_->set_tenant(tenant, sink);
-        } catch (const std::bad_alloc&) {
-            status = fail(sink, BWRT_E_NOMEM, "", "no memory for a tenant");
-        }
-    });
+    if (view_ != nullptr) {
+        status = view_->set_tenant(tenant, sink);
+    } else {
+        progress_.on_driver([&] {
+            try {
+                status = store_->set_tenant(tenant, sink);
+            } catch (const std::bad_alloc&) {
+                status = fail(sink, BWRT_E_NOMEM, "", "no memory for a tenant");
+            }
+        });
+    }
+    if (status == BWRT_OK && tables_.has_planner()) {
+        const planner::TokenRate rate = {.bytes = tenant.credit_bytes_per_s,
+                                         .period_ns = 1'000'000'000,
+                                         .burst_bytes = tenant.credit_burst_bytes != 0
+                                                            ? tenant.credit_burst_bytes
+                                                            : tenant.credit_bytes_per_s};
+        const std::uint16_t index = tenants().find(tenant.number)->index;
+        progress_.on_driver([&] { progress_.executor().set_credit(index, rate); });
+    }
     return status;
 }
 

@@ -22,11 +22,16 @@ bwrt_status refuse(const ErrorSink& sink, const char* field, std::uint64_t value
 }
 
 // Everything about the wave that does not need its operations.
-bwrt_status check_header(const bwrt_wave& wave, const bwrt_config& limits, const ErrorSink& sink) {
-    constexpr std::uint32_t kFlags =
-        BWRT_WAVE_BARRIER | BWRT_WAVE_DEADLINE_RELATIVE | BWRT_WAVE_WINDOW_ABORT;
+bwrt_status check_header(const bwrt_wave& wave, const Tables& tables, const ErrorSink& sink) {
+    const bwrt_config& limits = tables.limits;
+    constexpr std::uint32_t kFlags = BWRT_WAVE_BARRIER | BWRT_WAVE_DEADLINE_RELATIVE |
+                                     BWRT_WAVE_WINDOW_ABORT | BWRT_WAVE_PLANNED;
     if ((wave.flags & ~kFlags) != 0) {
         return refuse(sink, "wave.flags", wave.flags, "not all BWRT_WAVE_* flags");
+    }
+    if ((wave.flags & BWRT_WAVE_PLANNED) != 0 && !tables.has_planner()) {
+        return fail(sink, BWRT_E_UNSUPPORTED, "wave.flags",
+                    "PLANNED, and the runtime was opened without a planner");
     }
     if (wave.operation_count == 0) {
         return refuse(sink, "wave.operation_count", 0, "there are no operations");
@@ -112,6 +117,8 @@ void fill_header(Wave* slot, const bwrt_wave& wave, std::uint64_t now_ns) {
     slot->dependency_count = 0;
     slot->more_uses = nullptr;
     slot->use_count = 0;
+    slot->plan_rows = slot->plan_rows_last = nullptr;
+    slot->plan_row_count = 0;
     slot->delivery.store(wave.delivery, std::memory_order_relaxed);  // published by the ticket
 }
 
@@ -169,7 +176,8 @@ bool fits_command(const bwrt_wave& wave, const bwrt_operation& op) {
     const auto is_flat_side = [](bwrt_handle handle) {
         return handle == BWRT_PROCESS_MEMORY || is_kind(handle, HandleKind::kRegion);
     };
-    return wave.results == nullptr && wave.groups == nullptr && op.kind >= BWRT_OP_COPY &&
+    return wave.results == nullptr && wave.groups == nullptr &&
+           (wave.flags & BWRT_WAVE_PLANNED) == 0 && op.kind >= BWRT_OP_COPY &&
            op.kind <= BWRT_OP_WRITE && op.row_count <= 1 && op.group == 0 &&
            is_flat_side(op.source) && is_flat_side(op.target);
 }
@@ -221,7 +229,7 @@ bwrt_status submit_wave(Tables* tables, const Clock& clock, const bwrt_wave* giv
             copy_in(&wave, given, given->struct_size, kWaveBytesMin, "wave.struct_size", sink)) {
         return status;
     }
-    if (const bwrt_status status = check_header(wave, tables->limits, sink)) return status;
+    if (const bwrt_status status = check_header(wave, *tables, sink)) return status;
     Wave* slot = tables->waves.take();
     if (slot == nullptr) {
         return fail(sink, BWRT_E_AGAIN, "config.wave_count_max", "all %u waves are in use",

@@ -33,6 +33,7 @@ struct BlockTerms {
     bool has_host = false;
     bool has_disk = false;
     bool reads_only = false;
+    std::uint32_t tenant_count = 1;  // their indices lie below it
 };
 
 // Places of the store's own, behind those of callers.
@@ -47,6 +48,7 @@ struct Tables {
 
     // How the device behind the file is best read, where that was measured.
     void calibrate(FileState* file) const noexcept;
+    [[nodiscard]] bool has_planner() const noexcept { return planner.struct_size != 0; }
 
     bwrt_config limits;
     Calibration calibration;
@@ -60,6 +62,7 @@ struct Tables {
     Store* store = nullptr;     // the runtime's, if it has one that it writes
     StoreView* view = nullptr;  // or one that it reads
     BlockTerms blocks;
+    bwrt_planner planner = {};  // checked, with its defaults; without one struct_size is 0
     std::uint32_t flight_count_max = 0;
 };
 

@@ -12,12 +12,15 @@
 #include "include/bwrt.h"
 #include "runtime/block_task.h"
 #include "runtime/overlap.h"
+#include "runtime/plan_row.h"
 #include "runtime/tables.h"
 
 namespace bwrt::runtime {
 
 // Of a bwrt_operation of the first release.
 constexpr std::size_t kOperationBytesMin = 128;
+
+struct BlockAnswer;
 
 class WaveBuilder {
  public:
@@ -77,6 +80,12 @@ class WaveBuilder {
                            const bwrt_block_options& options, const Side& side, bool is_target,
                            std::uint64_t length, std::uint32_t number);
 
+    // validate_planned.cpp
+    bwrt_status make_plan_rows();
+    bool add_plan_row(const PlanRow& row);
+    bool add_plan_blocks(PlanBytes& own);
+    bool add_plan_block(const BlockTask& task, const BlockAnswer& answer, PlanBytes& own);
+
     bwrt_status check_unused(const bwrt_operation& given);
     bwrt_status check_total(std::uint64_t bytes);
     bwrt_status count_bytes(std::uint64_t bytes, const Operation& operation);
@@ -119,6 +128,7 @@ class WaveBuilder {
     const Tenant* tenant_ = nullptr;  // of a wave with blocks
     BlockTask** blocks_end_ = &wave_.blocks;
     std::uint64_t block_task_count_ = 0;
+    PlanRow* last_plan_row_ = nullptr;
     bool has_results_ = false;
     bool has_signal_ = false;
     bool groups_ascend_[kLaneCount] = {true, true};

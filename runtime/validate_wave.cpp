@@ -101,7 +101,8 @@ bwrt_status WaveBuilder::finish(const bwrt_wave& wave) {
     }
     wave_.unresolved += wave_.bytes_total;
     if (const bwrt_status status = make_groups(wave)) return status;
-    return make_results(wave);
+    if (const bwrt_status status = make_results(wave)) return status;
+    return (wave.flags & BWRT_WAVE_PLANNED) != 0 ? make_plan_rows() : BWRT_OK;
 }
 
 bwrt_status WaveBuilder::make_groups(const bwrt_wave& wave) {

@@ -27,6 +27,9 @@
 
 namespace bwrt::runtime {
 
+// Of a planned wave that waits: where it is with the planner (plan_lane.h).
+enum class PlanState : std::uint8_t { kNone, kAsked, kInWindow, kPlanned };
+
 enum class Phase : std::uint8_t { kFree, kWaiting, kRunning, kStopping, kResolved, kOver };
 
 constexpr std::uint32_t kLaneCount = 2;
@@ -114,6 +117,10 @@ struct alignas(128) Wave {
     Page* more_uses = nullptr;  // sequence of further ones, newest first
     std::uint32_t use_count = 0;
     Use uses[kInlineUseCount] = {};
+    Page* plan_rows = nullptr;  // sequence of PlanRow, of a planned wave
+    Page* plan_rows_last = nullptr;
+    std::uint32_t plan_row_count = 0;
+    std::uint16_t plan_tenant = 0;
     OwnIoSink* own = nullptr;  // of a wave of the store's own, which has no end
     Operation inline_operation;
     Shape inline_shape;
@@ -121,6 +128,9 @@ struct alignas(128) Wave {
     // Executor's.
     Phase phase = Phase::kFree;
     bool behind_barrier = false;
+    PlanState plan_state = PlanState::kNone;
+    std::uint32_t plan_rows_open = 0;  // in the window, and not to move yet
+    std::uint32_t plan_previous = kNoIndex, plan_next = kNoIndex;  // of those that asked
     std::uint32_t dependencies_open = 0;
     Dependency dependencies[4];
     Dependency* dependents = nullptr;

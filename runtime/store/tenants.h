@@ -37,6 +37,9 @@ class Tenants {
             if (tenant == nullptr || tenant->number == number) return tenant;
         }
     }
+    [[nodiscard]] std::uint32_t index_count() const noexcept {
+        return static_cast<std::uint32_t>(by_index_.size());
+    }
     // Whoever has this index, or null.
     [[nodiscard]] const Tenant* at(std::uint16_t index) const noexcept {
         return index < by_index_.size() ? by_index_[index].load(std::memory_order_acquire)  // T2

@@ -74,6 +74,7 @@ bwrt_status BlockWorld::try_open(const StoreOf& given) {
     described.store.directory_count = static_cast<std::uint32_t>(described.directories.size());
     bwrt_config config = config_of_mode();
     config.store = &described.store;
+    config.planner = planner.struct_size != 0 ? &planner : nullptr;
     config.log = log;
     config.log_user = log_user;
     storage = new ScriptedStorage(fault_mode_now->storage);

@@ -26,7 +26,8 @@ bwrt_group_result some_groups[4];
 
 const Refusal kRefusals[] = {
     {"wave.struct_size", BWRT_E_ABI, [](bwrt_wave* w) { w->struct_size = 128; }},
-    {"wave.flags", BWRT_E_INVAL, [](bwrt_wave* w) { w->flags = 1u << 3; }},
+    {"wave.flags", BWRT_E_INVAL, [](bwrt_wave* w) { w->flags = 1u << 4; }},
+    {"wave.flags", BWRT_E_UNSUPPORTED, [](bwrt_wave* w) { w->flags = BWRT_WAVE_PLANNED; }},
     {"wave.operations", BWRT_E_INVAL, [](bwrt_wave* w) { w->operations = nullptr; }},
     {"wave.operation_count", BWRT_E_INVAL, [](bwrt_wave* w) { w->operation_count = 0; }},
     {"wave.operation_count", BWRT_E_RANGE, [](bwrt_wave* w) { w->operation_count = 65; }},

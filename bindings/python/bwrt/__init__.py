@@ -30,6 +30,7 @@ from .layout import Layout, Plane
 from .lookup import Event, EventKind, Events, Found, Lookup, Reason
 from .memory import Region, RegionInfo
 from .operations import Operation, copy, flush, read, signal, write
+from .planner import Planner
 from .runtime import Progress, Runtime, Storage
 from .store import Store, StoreCounters, StoreFlag, StoreInfo, TierCounters
 from .wave import Wave
@@ -47,7 +48,7 @@ __all__ = [
     "Closure", "Completion", "ConflictError", "CorruptError", "Counters", "Delivery",
     "DependencyError", "Error", "Event", "EventKind", "Events", "Feature", "ForkedError", "Found",
     "Histogram", "InternalError", "Late", "LateError", "Layout", "LockedError", "Lookup",
-    "MediaItem", "MissError", "MomentError", "NONE", "Operation", "PROCESS_MEMORY", "Plane",
+    "MediaItem", "MissError", "MomentError", "NONE", "Operation", "PROCESS_MEMORY", "Plane", "Planner",
     "Priority", "Progress", "Reason", "Region", "RegionInfo", "Result", "Route", "Runtime",
     "Status", "Storage", "Store", "StoreCounters", "StoreFlag", "StoreInfo", "Tier",
     "TierCounters", "TimeoutError", "TruncatedError", "UnsupportedError", "Verdict", "Wave", "WaveError", "WindowError",

@@ -31,6 +31,8 @@ BWRT_STORE_HUGE = 1
 BWRT_STORE_SHARED = 2
 BWRT_STORE_READER = 4
 BWRT_STORE_EXPORT = 8
+BWRT_PLANNER_NO_FILTER, BWRT_PLANNER_NO_CREDITS, BWRT_PLANNER_NO_BUDGETS = 1, 2, 4
+BWRT_PLANNER_NO_MERGE, BWRT_PLANNER_TAKE_LATE = 8, 16
 BWRT_SHUTDOWN_DRAIN, BWRT_SHUTDOWN_CANCEL = 0, 1
 BWRT_PROCESS_MEMORY = 0xFFFFFFFFFFFFFFFF
 BWRT_REGION_HOST, BWRT_REGION_ALLOCATED, BWRT_REGION_FILE = 1, 2, 3
@@ -44,6 +46,7 @@ BWRT_PRIORITY_NORMAL, BWRT_PRIORITY_URGENT, BWRT_PRIORITY_BACKGROUND = 0, 1, 2
 BWRT_DELIVER_WAIT, BWRT_DELIVER_QUEUE, BWRT_DELIVER_DETACHED = 0, 1, 2
 BWRT_LATE_FINISH, BWRT_LATE_ABORT, BWRT_LATE_REFUSE = 0, 1, 2
 BWRT_WAVE_BARRIER, BWRT_WAVE_DEADLINE_RELATIVE, BWRT_WAVE_WINDOW_ABORT = 1, 2, 4
+BWRT_WAVE_PLANNED = 8
 BWRT_WINDOW_NONE, BWRT_WINDOW_TIME = 0, 1
 BWRT_RESULT_PRESENT = 1
 BWRT_TIER_NONE, BWRT_TIER_DEVICE, BWRT_TIER_HOST, BWRT_TIER_DISK = 0, 1, 2, 3
@@ -82,6 +85,15 @@ class bwrt_store(Structure):
                 ("index_directory", c_char_p)]
 
 
+class bwrt_planner(Structure):
+    _fields_ = [("struct_size", c_uint32), ("flags", c_uint32), ("window_ns", c_uint64),
+                ("min_io_bytes", c_uint64), ("caller_budget_bytes", c_uint64),
+                ("host_budget_bytes", c_uint64), ("disk_budget_bytes", c_uint64),
+                ("operation_count_max", c_uint32), ("row_count_max", c_uint32),
+                ("alpha_milli", c_uint32), ("beta_milli", c_uint32), ("pmin_milli", c_uint32),
+                ("umin_milli", c_int32), ("age_first", c_uint32), ("age_max", c_uint32)]
+
+
 class bwrt_config(Structure):
     _fields_ = [("struct_size", c_uint32), ("progress", c_uint32), ("storage", c_uint32),
                 ("wave_count_max", c_uint32), ("operation_count_max", c_uint32),
@@ -91,7 +103,7 @@ class bwrt_config(Structure):
                 ("io_bytes_max", c_uint32), ("staging_count", c_uint32),
                 ("pool_thread_count", c_uint32), ("spin_ns", c_uint32), ("reserved", c_uint32),
                 ("log", bwrt_log_function), ("log_user", c_void_p), ("calibration", c_char_p),
-                ("store", POINTER(bwrt_store))]
+                ("store", POINTER(bwrt_store)), ("planner", POINTER(bwrt_planner))]
 
 
 class bwrt_region(Structure):
@@ -197,7 +209,8 @@ class bwrt_block_id_input(Structure):
 class bwrt_tenant(Structure):
     _fields_ = [("struct_size", c_uint32), ("flags", c_uint32), ("number", c_uint64),
                 ("secret", c_void_p), ("host_quota_bytes", c_uint64),
-                ("disk_quota_bytes", c_uint64)]
+                ("disk_quota_bytes", c_uint64), ("credit_bytes_per_s", c_uint64),
+                ("credit_burst_bytes", c_uint64)]
 
 
 class bwrt_lookup_answer(Structure):
@@ -249,7 +262,11 @@ class bwrt_counters(Structure):
                 ("undelivered", c_uint64), ("ring_occupancy", c_uint64),
                 ("ring_capacity", c_uint64), ("queued_bytes", c_uint64),
                 ("inflight_count", c_uint64), ("sleeps", c_uint64), ("wakes", c_uint64),
-                ("unknown_completions", c_uint64)]
+                ("unknown_completions", c_uint64), ("plan_count", c_uint64),
+                ("plan_row_count", c_uint64), ("plan_carried_count", c_uint64),
+                ("plan_late_count", c_uint64), ("plan_waited_count", c_uint64),
+                ("plan_operation_count", c_uint64), ("plan_served_count", c_uint64),
+                ("plan_bytes", c_uint64), ("plan_ns", c_uint64)]
 
 
 class bwrt_tier_counters(Structure):

@@ -128,6 +128,15 @@ class Counters:
     sleeps: int
     wakes: int
     unknown_completions: int
+    plan_count: int
+    plan_row_count: int
+    plan_carried_count: int
+    plan_late_count: int
+    plan_waited_count: int
+    plan_operation_count: int
+    plan_served_count: int
+    plan_bytes: int
+    plan_ns: int
     routes: Tuple[Route, ...]
 
     def route(self, source: int, target: int) -> Route:

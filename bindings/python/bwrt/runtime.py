@@ -20,6 +20,7 @@ from .layout import Layout, Plane, layout_of_arrays
 from .lookup import Events, Lookup, look_up
 from .memory import Region, add_file, add_memory
 from .operations import Operation
+from .planner import Planner
 from .store import Store, StoreCounters, StoreInfo, sample_store, set_tenant
 from .store import store_info as store_info_of
 from .wave import Wave
@@ -55,6 +56,7 @@ class Runtime(Core):
       pool_thread_count    of the pool; 1 to 64; 4
       spin_ns              before a thread sleeps; 20,000; bwrt.NONE: none
       store                a Store, where blocks are kept; None: none
+      planner              a Planner, of waves that are submitted with planned=True; None: none
       calibration          path of a table by `bwrt calibrate`; None: none
       log                  called with (level, sentence), on any thread; must not use bwrt
 
@@ -66,7 +68,7 @@ class Runtime(Core):
                  region_count_max: int = 0, layout_count_max: int = 0, plane_count_max: int = 0,
                  group_count_max: int = 0, queue_depth: int = 0, io_bytes_max: int = 0,
                  staging_count: int = 0, pool_thread_count: int = 0, spin_ns: int = 0,
-                 store: Optional[Store] = None,
+                 store: Optional[Store] = None, planner: Optional[Planner] = None,
                  calibration: Optional[Union[str, bytes, "os.PathLike[str]"]] = None,
                  log: Optional[Callable[[int, str], Any]] = None):
         limits = dict(wave_count_max=wave_count_max, operation_count_max=operation_count_max,
@@ -79,6 +81,8 @@ class Runtime(Core):
             name: unsigned(value, 32, name) for name, value in limits.items()})
         if store is not None:
             config.store = store.as_c()
+        if planner is not None:
+            config.planner = planner.as_c()
         if calibration is not None:
             config.calibration = os.fsencode(calibration)
         self._memory: List["weakref.ref[Region]"] = []
@@ -164,7 +168,7 @@ class Runtime(Core):
                 priority: int = Priority.NORMAL, delivery: int = Delivery.WAIT,
                 barrier: bool = False, window_ns: Optional[Sequence[int]] = None,
                 window_abort: bool = False, results: bool = False,
-                groups: Union[bool, int] = False, tenant: int = 0,
+                groups: Union[bool, int] = False, tenant: int = 0, planned: bool = False,
                 user_data: Any = None) -> Wave:
         """A wave to submit() again and again, each time with one call into the library.
 
@@ -174,11 +178,12 @@ class Runtime(Core):
         ends with WindowError; window_abort: the end aborts it while it runs, too.
         results, groups: one result for each entry or group; see Wave.
         tenant: whose its blocks are; see set_tenant().
+        planned: it waits for its plan; see Planner.
         """
         return Wave(self, operations, deadline_s=deadline_s, deadline_ns=deadline_ns, late=late,
                     priority=priority, delivery=delivery, barrier=barrier, window_ns=window_ns,
                     window_abort=window_abort, results=results, groups=groups,
-                    tenant=tenant, user_data=user_data)
+                    tenant=tenant, planned=planned, user_data=user_data)
 
     def submit(self, operations: Iterable[Operation], *, wait_for: Iterable[Wave] = (),
                **options: Any) -> Wave:
@@ -211,14 +216,19 @@ class Runtime(Core):
     # ---- blocks
 
     def set_tenant(self, number: int, secret: Optional[Any] = None, host_quota_bytes: int = 0,
-                   disk_quota_bytes: int = 0) -> None:
-        """Adds a tenant to the store, or changes its quotas, 0 being none.
+                   disk_quota_bytes: int = 0, credit_bytes_per_s: int = 0,
+                   credit_burst_bytes: int = 0) -> None:
+        """Adds a tenant to the store, or changes its quotas and credits, 0 being none.
 
         Tenants do not see each other's blocks.  Tenant 0 is there from the start.
         secret: 32 bytes, the same in each process, or the blocks are not found; None leaves that of
         a tenant who has one.  BusyError: it has another.
+        credit_bytes_per_s: that its planned waves may move; what it does not use is kept, up to
+        credit_burst_bytes, a second's by default.
         """
-        set_tenant(self, number, secret, host_quota_bytes, disk_quota_bytes)
+        set_tenant(self, number, secret, host_quota_bytes=host_quota_bytes,
+                   disk_quota_bytes=disk_quota_bytes, credit_bytes_per_s=credit_bytes_per_s,
+                   credit_burst_bytes=credit_burst_bytes)
 
     def lookup(self, identities: Blocks, *, parts: Union[int, range] = 1, tenant: int = 0,
                lease_ms: int = 0, layout: Optional[Layout] = None) -> Lookup:

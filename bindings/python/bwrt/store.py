@@ -89,13 +89,12 @@ class Store:
 
 # ---- tenants
 
-def set_tenant(runtime: Core, number: int, secret: Optional[Any], host_quota_bytes: int,
-               disk_quota_bytes: int) -> None:
+def set_tenant(runtime: Core, number: int, secret: Optional[Any], **limits: int) -> None:
     """See Runtime.set_tenant()."""
     struct = _abi.bwrt_tenant(ctypes.sizeof(_abi.bwrt_tenant))
     struct.number = unsigned(number, 64, "number")
-    struct.host_quota_bytes = unsigned(host_quota_bytes, 64, "host_quota_bytes")
-    struct.disk_quota_bytes = unsigned(disk_quota_bytes, 64, "disk_quota_bytes")
+    for name, value in limits.items():
+        setattr(struct, name, unsigned(value, 64, name))
     content = None if secret is None else bytes_of(secret, "secret")
     if content is not None:
         if len(content) != _SECRET_BYTES:

@@ -30,7 +30,7 @@ class Wave:
                  deadline_s: Optional[float], deadline_ns: Optional[int], late: int, priority: int,
                  delivery: int, barrier: bool, window_ns: Optional[Sequence[int]],
                  window_abort: bool, results: bool, groups: Union[bool, int], tenant: int,
-                 user_data: Any):
+                 planned: bool, user_data: Any):
         self._flying = False
         self.runtime = runtime
         self.user_data = user_data
@@ -45,7 +45,8 @@ class Wave:
                               ctypes.sizeof(_abi.bwrt_operation))
         wave.priority, wave.delivery, wave.late = Priority(priority), Delivery(delivery), Late(late)
         wave.flags = ((_abi.BWRT_WAVE_BARRIER if barrier else 0) |
-                      (_abi.BWRT_WAVE_WINDOW_ABORT if window_abort else 0))
+                      (_abi.BWRT_WAVE_WINDOW_ABORT if window_abort else 0) |
+                      (_abi.BWRT_WAVE_PLANNED if planned else 0))
         if deadline_s is not None and deadline_ns is not None:
             raise TypeError("deadline_s and deadline_ns are both given")
         if deadline_s is not None:

@@ -52,6 +52,23 @@ structs! {
         reserved: u32,
         index_directory: *const c_char,
     }
+    bwrt_planner {
+        struct_size: u32,
+        flags: u32,
+        window_ns: u64,
+        min_io_bytes: u64,
+        caller_budget_bytes: u64,
+        host_budget_bytes: u64,
+        disk_budget_bytes: u64,
+        operation_count_max: u32,
+        row_count_max: u32,
+        alpha_milli: u32,
+        beta_milli: u32,
+        pmin_milli: u32,
+        umin_milli: i32,
+        age_first: u32,
+        age_max: u32,
+    }
     bwrt_config {
         struct_size: u32,
         progress: u32,
@@ -73,6 +90,7 @@ structs! {
         log_user: *mut c_void,
         calibration: *const c_char,
         store: *const bwrt_store,
+        planner: *const bwrt_planner,
     }
     bwrt_region {
         struct_size: u32,
@@ -247,6 +265,8 @@ structs! {
         secret: *const c_void,
         host_quota_bytes: u64,
         disk_quota_bytes: u64,
+        credit_bytes_per_s: u64,
+        credit_burst_bytes: u64,
     }
     bwrt_lookup_answer {
         state: u32,
@@ -338,6 +358,15 @@ structs! {
         sleeps: u64,
         wakes: u64,
         unknown_completions: u64,
+        plan_count: u64,
+        plan_row_count: u64,
+        plan_carried_count: u64,
+        plan_late_count: u64,
+        plan_waited_count: u64,
+        plan_operation_count: u64,
+        plan_served_count: u64,
+        plan_bytes: u64,
+        plan_ns: u64,
     }
     bwrt_tier_counters {
         capacity_bytes: u64,

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// plan_lane.h — planned waves between their submission and their start.
+//
+//   executor ──ask()──▶ asked, in order ──a window is due──▶ in the window ──▶ planned(), refused()
+//                                                               │    ▲
+//                                                     PlanJob, on the planner's thread
+//
+// A wave has rows (plan_row.h) and starts when the plan has moved them all; what the plan carries
+// is in the next window.  A window is planned when somebody asked and the last one is window_ns
+// ago: at once where nothing has been planned for as long, so that a wave that is alone waits for
+// nobody but, if it is small, for company.
+//
+// The window has room for so many rows, and who asks for most of it must not keep the others out: a
+// tenant gets in as long as it has there no more than what is free (a dynamic threshold; Choudhury
+// and Hahne 1998).  What does not get in is passed over and keeps its place in the line.
+//
+// The driver's alone, but for the job while the janitor has it.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "runtime/plan_job.h"
+#include "runtime/tables.h"
+
+namespace bwrt::runtime {
+
+// What the executor does with a wave whose turn it is, or never will be.
+class PlanOwner {
+ public:
+    virtual void planned(Wave* wave) noexcept = 0;
+    virtual void refused(Wave* wave, bwrt_status status) noexcept = 0;
+
+ protected:
+    ~PlanOwner() = default;
+};
+
+// What a lane of the executor has to do and how fast it was.
+struct LaneLoad {
+    std::uint64_t queued_bytes = 0;
+    std::uint64_t bytes_per_ms = 0;
+    std::uint64_t measured_ns = 0;
+};
+
+class PlanLane {
+ public:
+    // The janitor may be another one for each lane.  Throws std::bad_alloc.
+    PlanLane(Tables* tables, const Clock* clock, Janitor* janitor, PlanOwner* owner);
+
+    // The wave could start.  False: it may, since it moves nothing.  Asked again, it is asked.
+    [[nodiscard]] bool ask(Wave* wave) noexcept;
+    // It ends, wherever it is.
+    void leave(Wave* wave) noexcept;
+
+    // Takes effect in the next window; a full bucket to begin with.
+    void set_credit(std::uint16_t tenant, const planner::TokenRate& rate) noexcept;
+
+    // True when it should be called again at once.
+    bool turn(std::uint64_t now_ns, const LaneLoad (&loads)[kLaneCount]) noexcept;
+    [[nodiscard]] std::uint64_t next_timer_ns() const noexcept;
+
+    // Its part of them.
+    void snapshot(bwrt_counters* counters_out) const noexcept;
+
+ private:
+    [[nodiscard]] bool has_work() const noexcept {
+        return asked_first_ != kNoIndex || !again_.empty() || window_row_count_ != 0;
+    }
+    void link(Wave* wave) noexcept;
+    void unlink(Wave* wave) noexcept;
+    void begin(std::uint64_t now_ns, const LaneLoad (&loads)[kLaneCount]) noexcept;
+    void fill_window() noexcept;
+    void enter(Wave* wave) noexcept;
+    void set_rates(std::uint64_t now_ns, const LaneLoad (&loads)[kLaneCount]) noexcept;
+    void take_results() noexcept;
+    void row_moves(std::uint64_t id) noexcept;
+    void row_ended(const PlanJob::Ended& ended) noexcept;
+    [[nodiscard]] Wave* in_window(std::uint64_t id) noexcept;
+
+    Tables& tables_;
+    Janitor& janitor_;
+    PlanOwner& owner_;
+    const std::uint64_t window_ns_;
+    const std::uint32_t row_count_max_;
+    PlanJob job_;
+    bool is_out_ = false;  // the job is
+    std::uint64_t due_ns_ = 0;
+    std::uint32_t asked_first_ = kNoIndex, asked_last_ = kNoIndex;
+    std::uint32_t window_row_count_ = 0;           // of live waves
+    std::vector<std::uint32_t> tenant_row_count_;  // of them, by tenant
+    std::vector<planner::Request> again_;          // late ones whose waves finish all the same
+    std::vector<std::uint64_t> gone_;              // since the last window began
+    std::vector<PlanJob::Credit> credits_;         // likewise
+    bwrt_counters counts_ = {};                    // those of plans
+};
+
+}  // namespace bwrt::runtime

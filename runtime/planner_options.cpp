@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "runtime/planner_options.h"
+
+#include <cstdio>
+
+#include "planner/planner.h"
+#include "runtime/boundary.h"
+#include "runtime/plan_row.h"
+
+namespace bwrt::runtime {
+namespace {
+
+constexpr std::size_t kPlannerBytesMin = 80;  // of the first release
+constexpr std::uint32_t kFlags = BWRT_PLANNER_NO_FILTER | BWRT_PLANNER_NO_CREDITS |
+                                 BWRT_PLANNER_NO_BUDGETS | BWRT_PLANNER_NO_MERGE |
+                                 BWRT_PLANNER_TAKE_LATE;
+
+// The largest wave has its rows and a piece for each way; a window that is empty takes it.
+constexpr std::uint32_t kRowCountMin = 2048;
+static_assert(kPlanRowsMax + kPlanTierCount * kPlanTierCount <= kRowCountMin);
+
+bwrt_status check(const char* name, std::uint64_t value, std::uint64_t minimum,
+                  std::uint64_t maximum, const ErrorSink& sink) {
+    if (value >= minimum && value <= maximum) return BWRT_OK;
+    char field[48];
+    std::snprintf(field, sizeof field, "planner.%s", name);
+    return fail(sink, BWRT_E_INVAL, field, "%s %llu is outside %llu to %llu", name, ull(value),
+                ull(minimum), ull(maximum));
+}
+
+}  // namespace
+
+bwrt_status read_planner(const bwrt_planner* planner, bwrt_planner* checked_out,
+                         const ErrorSink& sink) {
+    if (planner == nullptr) return BWRT_OK;
+    if (reinterpret_cast<std::uintptr_t>(planner) % alignof(std::uint64_t) != 0) {
+        return fail(sink, BWRT_E_INVAL, "config.planner", "not aligned to 8 bytes");
+    }
+    bwrt_planner checked;
+    if (const bwrt_status status = copy_in(&checked, planner, planner->struct_size,
+                                           kPlannerBytesMin, "planner.struct_size", sink)) {
+        return status;
+    }
+    if ((checked.flags & ~kFlags) != 0) {
+        return fail(sink, BWRT_E_INVAL, "planner.flags", "flags 0x%x are not all BWRT_PLANNER_*",
+                    checked.flags);
+    }
+    const planner::ScoreRule score;
+    const planner::PlannerRule rule;
+    if (checked.window_ns == 0) checked.window_ns = rule.window_ns;
+    if (checked.row_count_max == 0) checked.row_count_max = 4096;
+    if (checked.alpha_milli == 0) checked.alpha_milli = score.alpha_milli;
+    if (checked.pmin_milli == 0) checked.pmin_milli = static_cast<std::uint32_t>(score.pmin_milli);
+    if (checked.age_first == 0) checked.age_first = rule.age_first;
+    if (checked.age_max == 0) checked.age_max = std::min(2 * checked.age_first, 255u);
+    bwrt_status status = check("window_ns", checked.window_ns, 100'000, 10'000'000'000, sink);
+    if (status == BWRT_OK) {
+        status = check("row_count_max", checked.row_count_max, kRowCountMin, 1u << 20, sink);
+    }
+    if (status == BWRT_OK) status = check("age_first", checked.age_first, 1, 254, sink);
+    if (status == BWRT_OK) {
+        status = check("age_max", checked.age_max, checked.age_first + 1, 255, sink);
+    }
+    checked.struct_size = sizeof checked;
+    if (status == BWRT_OK) *checked_out = checked;
+    return status;
+}
+
+}  // namespace bwrt::runtime

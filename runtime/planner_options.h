@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// planner_options.h — a bwrt_planner after checking: every option in force.
+
+#pragma once
+
+#include "include/bwrt.h"
+#include "runtime/status.h"
+
+namespace bwrt::runtime {
+
+// Without one struct_size is 0; refuses what is out of range, naming the field.
+bwrt_status read_planner(const bwrt_planner* planner, bwrt_planner* checked_out,
+                         const ErrorSink& sink);
+
+}  // namespace bwrt::runtime
