@@ -554,8 +554,10 @@ enum {
 
 /* Window: the wave starts inside [window_start, window_end) or ends with
  * BWRT_E_WINDOW; window_end 0: open.  The unit is the window's: nanoseconds of
- * CLOCK_MONOTONIC for TIME. */
-enum { BWRT_WINDOW_NONE = 0, BWRT_WINDOW_TIME = 1 };
+ * CLOCK_MONOTONIC for TIME, the engine's own steps for TOKEN (bwrt_advance(); since
+ * ABI 0.4).  Dependencies, a barrier and a plan are waited for first: what is ready
+ * when its window is over does not start. */
+enum { BWRT_WINDOW_NONE = 0, BWRT_WINDOW_TIME = 1, BWRT_WINDOW_TOKEN = 2 };
 
 enum { BWRT_RESULT_PRESENT = 1u << 0 }; /* PUT: the block was there, and is as it was */
 
@@ -612,6 +614,12 @@ typedef struct bwrt_wave {
  * wave and its arrays but results and groups are the caller's again on return. */
 BWRT_API bwrt_status bwrt_submit_wave(bwrt_runtime* runtime, const bwrt_wave* wave,
                                       bwrt_handle* wave_out, bwrt_error* error);
+
+/* The engine has come to this token, or step: one count for each runtime, which begins at 0 and
+ * never goes back (BWRT_E_INVAL, and it stays where it is).  Waves whose windows begin start, and
+ * those whose windows are over end, at the driver's next turn; it waits for neither.  Any thread
+ * (since ABI 0.4). */
+BWRT_API bwrt_status bwrt_advance(bwrt_runtime* runtime, uint64_t token, bwrt_error* error);
 
 /* ---- Work: completions --------------------------------------------------------- */
 
@@ -990,6 +998,7 @@ typedef struct bwrt_counters {
     uint64_t plan_served_count;    /* rows that these serve: over operations, the fan-out */
     uint64_t plan_bytes;           /* that these move */
     uint64_t plan_ns;              /* that planning took */
+    uint64_t token;                /* of bwrt_advance() */
 } bwrt_counters;
 
 BWRT_API bwrt_status bwrt_sample(bwrt_runtime* runtime, bwrt_counters* counters,

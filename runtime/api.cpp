@@ -241,6 +241,12 @@ bwrt_status bwrt_poll(bwrt_runtime* runtime, bwrt_completion* completions, uint3
     return BWRT_OK;
 }
 
+bwrt_status bwrt_advance(bwrt_runtime* runtime, uint64_t token, bwrt_error* error) {
+    BWRT_RETURN_IF(enter(runtime, error));
+    const Call call(&runtime->runtime.calls());
+    return runtime->runtime.advance(token, {error, BWRT_NONE});
+}
+
 bwrt_status bwrt_cancel(bwrt_runtime* runtime, bwrt_handle wave, bwrt_error* error) {
     BWRT_RETURN_IF(enter(runtime, error));
     const Call call(&runtime->runtime.calls());

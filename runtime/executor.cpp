@@ -23,7 +23,8 @@ Executor::Executor(Tables* tables, StorageBackend* storage, HostBackend* host, c
       delivery_(*delivery),
       storage_(tables, storage, &ledger_, &counters_, this),
       host_(tables, host, &ledger_, &counters_, clock, this),
-      timers_(&tables->waves) {
+      timers_(&tables->waves),
+      token_gates_(&tables->waves) {
     WaveOwner* const owner = this;
     if (tables->store != nullptr) {
         blocks_ = std::make_unique<BlockLane>(tables, storage, &storage_, &host_, &ledger_, janitor,
@@ -41,6 +42,7 @@ Executor::Executor(Tables* tables, StorageBackend* storage, HostBackend* host, c
 
 bool Executor::turn() noexcept {
     now_ns_ = clock_.now_ns();
+    token_ = tables_.token.load();
     bool more = false;
     if (storage_.has_landed()) {
         more = storage_.unload(now_ns_);
@@ -114,6 +116,7 @@ void Executor::accept(const ringbuf::Command& command) noexcept {
     // It may have been submitted after this turn looked at the clock: a window or deadline that
     // was over by then is over.
     now_ns_ = std::max(now_ns_, wave->submitted_ns);
+    if (wave->is_by_token) token_ = tables_.token.load();
     wave->sequence = ++sequence_;
     wave->phase = Phase::kWaiting;
     wave->plan_state = PlanState::kNone;
@@ -184,10 +187,10 @@ void Executor::wake_dependents(Wave* wave) noexcept {
 void Executor::try_start(Wave* wave) noexcept {
     if (wave->late != BWRT_LATE_FINISH && now_ns_ >= wave->deadline_ns) {
         stop(wave, BWRT_E_LATE);
-    } else if (now_ns_ >= wave->window_end) {
+    } else if (position(*wave) >= wave->window_end) {
         stop(wave, BWRT_E_WINDOW);
     } else if (wave->dependencies_open == 0 && !wave->behind_barrier &&
-               now_ns_ >= wave->window_start && !must_be_planned(wave)) {
+               position(*wave) >= wave->window_start && !must_be_planned(wave)) {
         start(wave);
     } else {
         set_timer(wave);
@@ -217,7 +220,7 @@ void Executor::stop(Wave* wave, bwrt_status status) noexcept {
     const bool was_waiting = wave->phase == Phase::kWaiting;
     wave->phase = Phase::kStopping;
     wave->stop_status = status;
-    timers_.remove(wave);
+    forget_timer(wave);
     ++wave->inflight_count;  // ours: it must not be over before we are through
     if (was_waiting) {
         if ((wave->flags & BWRT_WAVE_PLANNED) != 0) plans_->leave(wave);
@@ -262,7 +265,7 @@ bool Executor::finish_resolved() noexcept {
 }
 
 void Executor::finish(Wave* wave) noexcept {
-    timers_.remove(wave);
+    forget_timer(wave);
     ledger_.close(wave, now_ns_);
     if (wave->blocks != nullptr && wave->results != nullptr) blocks_->finish(*wave);
     counters_.wave_over(wave->completion.status,
@@ -336,26 +339,40 @@ void Executor::unlink_live(Wave* wave) noexcept {
 
 void Executor::set_timer(Wave* wave) noexcept {
     const bool waiting = wave->phase == Phase::kWaiting;
-    std::uint64_t due_ns = wave->late != BWRT_LATE_FINISH ? wave->deadline_ns : kNeverNs;
-    if (waiting || (wave->flags & BWRT_WAVE_WINDOW_ABORT) != 0) {
-        due_ns = std::min(due_ns, wave->window_end);
+    std::uint64_t window_event = kNeverNs;
+    if (waiting || (wave->flags & BWRT_WAVE_WINDOW_ABORT) != 0) window_event = wave->window_end;
+    if (waiting && position(*wave) < wave->window_start) {
+        window_event = std::min(window_event, wave->window_start);
     }
-    if (waiting && now_ns_ < wave->window_start) due_ns = std::min(due_ns, wave->window_start);
-    timers_.remove(wave);
+    std::uint64_t due_ns = wave->late != BWRT_LATE_FINISH ? wave->deadline_ns : kNeverNs;
+    if (!wave->is_by_token) due_ns = std::min(due_ns, window_event);
+    forget_timer(wave);
     if (due_ns != kNeverNs) timers_.insert(wave, {due_ns, wave->sequence});
+    if (wave->is_by_token && window_event != kNeverNs) {
+        token_gates_.insert(wave, {window_event, wave->sequence});
+    }
+}
+
+void Executor::forget_timer(Wave* wave) noexcept {
+    timers_.remove(wave);
+    token_gates_.remove(wave);
 }
 
 void Executor::fire_timers() noexcept {
-    while (!timers_.is_empty() && timers_.top_key().due_ns <= now_ns_) {
-        Wave* wave = &timers_.top();
-        timers_.remove(wave);
-        if (wave->phase == Phase::kWaiting) {
-            try_start(wave);
-        } else if (wave->late != BWRT_LATE_FINISH && now_ns_ >= wave->deadline_ns) {
-            stop(wave, BWRT_E_LATE);
-        } else {
-            stop(wave, BWRT_E_WINDOW);
-        }
+    while (!timers_.is_empty() && timers_.top_key().due_ns <= now_ns_) fire(&timers_.top());
+    while (!token_gates_.is_empty() && token_gates_.top_key().due_ns <= token_) {
+        fire(&token_gates_.top());
+    }
+}
+
+void Executor::fire(Wave* wave) noexcept {
+    forget_timer(wave);
+    if (wave->phase == Phase::kWaiting) {
+        try_start(wave);
+    } else if (wave->late != BWRT_LATE_FINISH && now_ns_ >= wave->deadline_ns) {
+        stop(wave, BWRT_E_LATE);
+    } else {
+        stop(wave, BWRT_E_WINDOW);
     }
 }
 
@@ -379,6 +396,7 @@ void Executor::snapshot(bwrt_counters* counters_out, bwrt_route* routes_out) con
     counters_out->inflight_count = storage_.inflight_count();
     counters_out->unknown_completions = storage_.unknown_count();
     if (plans_ != nullptr) plans_->snapshot(counters_out);
+    counters_out->token = tables_.token.load();
     for (std::uint32_t i = 0; i < tables_.waves.count(); ++i) {
         const Wave& wave = tables_.waves.at(i);
         // A slot in new use has a ticket that its last completion does not know.

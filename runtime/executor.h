@@ -54,6 +54,9 @@ class Executor final : private WaveOwner, private PlanOwner {
         return blocks_ != nullptr ? std::min(due_ns, blocks_->next_timer_ns()) : due_ns;
     }
     [[nodiscard]] std::uint64_t now_ns() const noexcept { return now_ns_; }
+    // Somebody advanced the token, and no turn has seen it.  Announced and looked for as the
+    // doorbell asks of other work than the ring's: by sequentially consistent accesses.
+    [[nodiscard]] bool has_token_news() const noexcept { return tables_.token.load() != token_; }
     [[nodiscard]] bool has_requests_out() const noexcept { return storage_.inflight_count() != 0; }
     // Something could be done at once, were turn() called.
     [[nodiscard]] bool has_work_left() const noexcept {
@@ -87,6 +90,9 @@ class Executor final : private WaveOwner, private PlanOwner {
     struct TimerPlace {
         static std::uint32_t& of(Wave& wave) noexcept { return wave.timer_place; }
     };
+    struct TokenPlace {
+        static std::uint32_t& of(Wave& wave) noexcept { return wave.token_place; }
+    };
 
     bool take_commands() noexcept;
     void accept(const ringbuf::Command& command) noexcept;
@@ -106,8 +112,14 @@ class Executor final : private WaveOwner, private PlanOwner {
     void give_back_uses(Wave* wave) noexcept;
     void link_live(Wave* wave) noexcept;
     void unlink_live(Wave* wave) noexcept;
+    // Where its window counts.
+    [[nodiscard]] std::uint64_t position(const Wave& wave) const noexcept {
+        return wave.is_by_token ? token_ : now_ns_;
+    }
     void set_timer(Wave* wave) noexcept;
+    void forget_timer(Wave* wave) noexcept;
     void fire_timers() noexcept;
+    void fire(Wave* wave) noexcept;
     void publish_load() noexcept;
 
     Tables& tables_;
@@ -120,7 +132,9 @@ class Executor final : private WaveOwner, private PlanOwner {
     std::unique_ptr<BlockService> blocks_;  // of a runtime with a store
     std::unique_ptr<PlanLane> plans_;       // of one with a planner
     WaveHeap<TimerPlace> timers_;
+    WaveHeap<TokenPlace> token_gates_;  // by the token at which a window begins or ends
     std::uint64_t now_ns_ = 0;
+    std::uint64_t token_ = 0;
     std::uint64_t sequence_ = 0;
     std::uint32_t live_first_ = kNoIndex;  // all accepted waves not over, in order
     std::uint32_t live_last_ = kNoIndex;

@@ -164,7 +164,7 @@ bool Progress::spin() noexcept {
     const std::uint64_t until_ns = std::min(clock_.now_ns() + spin_ns, executor_->next_timer_ns());
     do {
         for (int i = 0; i < 32; ++i) {
-            if (tables_.ring.has_next()) return true;
+            if (tables_.ring.has_next() || executor_->has_token_news()) return true;
             spin_pause();
         }
     } while (clock_.now_ns() < until_ns);
@@ -175,7 +175,7 @@ bool Progress::spin() noexcept {
 void Progress::sleep(std::uint64_t deadline_ns) noexcept {
     if (spin()) return;
     tables_.doorbell.prepare();
-    if (!tables_.ring.is_empty()) {
+    if (!tables_.ring.is_empty() || executor_->has_token_news()) {
         static_cast<void>(tables_.doorbell.cancel());
         storage_->submit();
         return;

@@ -48,7 +48,9 @@ void Progress::put_baton_down() noexcept {
         }
         announced_ = true;
         tables_.doorbell.prepare();
-        if (!tables_.ring.is_empty() || executor_->has_work_left()) storage_->wake();
+        if (!tables_.ring.is_empty() || executor_->has_token_news() || executor_->has_work_left()) {
+            storage_->wake();
+        }
     }
     baton_.store(0, std::memory_order_seq_cst);                               // B1
     if (waiter_count_.load(std::memory_order_seq_cst) != 0) hand_baton_on();  // B2

@@ -202,6 +202,18 @@ bwrt_status Runtime::cancel(bwrt_handle handle, const ErrorSink& sink) noexcept 
     return BWRT_OK;
 }
 
+bwrt_status Runtime::advance(std::uint64_t token, const ErrorSink& sink) noexcept {
+    std::uint64_t now = tables_.token.load();
+    do {
+        if (token < now) {
+            return fail(sink, BWRT_E_INVAL, "token", "token %llu is behind %llu", ull(token),
+                        ull(now));
+        }
+    } while (!tables_.token.compare_exchange_weak(now, token));
+    if (tables_.doorbell.ring()) progress_.wake();
+    return BWRT_OK;
+}
+
 namespace {
 
 constexpr std::size_t kStoreBytesMin = 88;  // of the first release

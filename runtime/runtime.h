@@ -57,6 +57,7 @@ class Runtime {
                      const ErrorSink& sink) noexcept;
     std::uint32_t poll(bwrt_completion* completions, std::uint32_t capacity) noexcept;
     bwrt_status cancel(bwrt_handle handle, const ErrorSink& sink) noexcept;
+    bwrt_status advance(std::uint64_t token, const ErrorSink& sink) noexcept;
 
     // Control plane (control.cpp).
     bwrt_status add_region(const bwrt_region& region, bwrt_handle* handle_out,

@@ -60,7 +60,7 @@ bwrt_status check_header(const bwrt_wave& wave, const Tables& tables, const Erro
         (wave.late != BWRT_LATE_FINISH || (wave.flags & BWRT_WAVE_DEADLINE_RELATIVE) != 0)) {
         return refuse(sink, "wave.deadline_ns", 0, "needed by late or DEADLINE_RELATIVE");
     }
-    if (wave.window > BWRT_WINDOW_TIME) {
+    if (wave.window > BWRT_WINDOW_TOKEN) {
         return refuse(sink, "wave.window", wave.window, "not a BWRT_WINDOW_*");
     }
     if (wave.window == BWRT_WINDOW_NONE) {
@@ -100,6 +100,7 @@ void fill_header(Wave* slot, const bwrt_wave& wave, std::uint64_t now_ns) {
     slot->window_start = wave.window_start;
     slot->window_end =
         wave.window == BWRT_WINDOW_NONE || wave.window_end == 0 ? kNeverNs : wave.window_end;
+    slot->is_by_token = wave.window == BWRT_WINDOW_TOKEN;
     slot->flags = static_cast<std::uint16_t>(wave.flags);
     slot->priority = static_cast<std::uint8_t>(wave.priority);
     slot->late = static_cast<std::uint8_t>(wave.late);

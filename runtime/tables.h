@@ -59,6 +59,7 @@ struct Tables {
     ringbuf::CommandRing ring;
     ringbuf::BasicDoorbell<> doorbell;
     LoadEstimate load;
+    std::atomic<std::uint64_t> token{0};  // of bwrt_advance(); written by any thread
     Store* store = nullptr;     // the runtime's, if it has one that it writes
     StoreView* view = nullptr;  // or one that it reads
     BlockTerms blocks;

@@ -90,12 +90,13 @@ struct alignas(128) Wave {
     std::uint64_t user_data = 0;
     std::uint64_t submitted_ns = 0;
     std::uint64_t deadline_ns = 0;   // absolute; kNeverNs for none
-    std::uint64_t window_start = 0;  // 0: none
+    std::uint64_t window_start = 0;  // in ns, or tokens; 0: none
     std::uint64_t window_end = 0;    // kNeverNs: open
     std::uint32_t index = 0;         // of the slot
     std::uint16_t flags = 0;         // BWRT_WAVE_*
     std::uint8_t priority = 0;
     std::uint8_t late = 0;
+    bool is_by_token = false;  // its window is
     bool skips_blocks = false;  // entries that no task and no operation has
     std::uint32_t operation_count = 0;
     std::uint32_t entry_count = 0;
@@ -137,6 +138,7 @@ struct alignas(128) Wave {
     std::uint32_t previous = kNoIndex, following = kNoIndex;       // all live waves, in order
     std::uint32_t ready_place[kLaneCount] = {kNoIndex, kNoIndex};  // in the lane's queue
     std::uint32_t timer_place = kNoIndex;
+    std::uint32_t token_place = kNoIndex;
     std::uint64_t sequence = 0;  // of acceptance
     std::uint32_t inflight_count = 0;
     Wave* next_resolved = nullptr;

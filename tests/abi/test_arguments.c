@@ -50,6 +50,7 @@ static void no_runtime_is_refused_by_every_function_that_needs_one(void** state)
     assert_int_equal(bwrt_wait(NULL, 1, 0, &completion, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_poll(NULL, &completion, 1, &count, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_cancel(NULL, 1, NULL), BWRT_E_INVAL);
+    assert_int_equal(bwrt_advance(NULL, 1, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_event_fd(NULL, &fd, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_sample(NULL, &counters, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_tenant_set(NULL, &tenant, NULL), BWRT_E_INVAL);

@@ -35,7 +35,7 @@ const Refusal kRefusals[] = {
     {"wave.priority", BWRT_E_INVAL, [](bwrt_wave* w) { w->priority = 3; }},
     {"wave.delivery", BWRT_E_INVAL, [](bwrt_wave* w) { w->delivery = 3; }},
     {"wave.late", BWRT_E_INVAL, [](bwrt_wave* w) { w->late = 3; }},
-    {"wave.window", BWRT_E_INVAL, [](bwrt_wave* w) { w->window = 2; }},
+    {"wave.window", BWRT_E_INVAL, [](bwrt_wave* w) { w->window = 3; }},
     {"wave.deadline_ns", BWRT_E_INVAL, [](bwrt_wave* w) { w->late = BWRT_LATE_ABORT; }},
     {"wave.deadline_ns", BWRT_E_INVAL,
      [](bwrt_wave* w) { w->flags = BWRT_WAVE_DEADLINE_RELATIVE; }},

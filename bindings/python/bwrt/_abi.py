@@ -47,7 +47,7 @@ BWRT_DELIVER_WAIT, BWRT_DELIVER_QUEUE, BWRT_DELIVER_DETACHED = 0, 1, 2
 BWRT_LATE_FINISH, BWRT_LATE_ABORT, BWRT_LATE_REFUSE = 0, 1, 2
 BWRT_WAVE_BARRIER, BWRT_WAVE_DEADLINE_RELATIVE, BWRT_WAVE_WINDOW_ABORT = 1, 2, 4
 BWRT_WAVE_PLANNED = 8
-BWRT_WINDOW_NONE, BWRT_WINDOW_TIME = 0, 1
+BWRT_WINDOW_NONE, BWRT_WINDOW_TIME, BWRT_WINDOW_TOKEN = 0, 1, 2
 BWRT_RESULT_PRESENT = 1
 BWRT_TIER_NONE, BWRT_TIER_DEVICE, BWRT_TIER_HOST, BWRT_TIER_DISK = 0, 1, 2, 3
 BWRT_VERDICT_LOADED, BWRT_VERDICT_PARTIAL, BWRT_VERDICT_RECOMPUTE = 1, 2, 3
@@ -266,7 +266,8 @@ class bwrt_counters(Structure):
                 ("plan_row_count", c_uint64), ("plan_carried_count", c_uint64),
                 ("plan_late_count", c_uint64), ("plan_waited_count", c_uint64),
                 ("plan_operation_count", c_uint64), ("plan_served_count", c_uint64),
-                ("plan_bytes", c_uint64), ("plan_ns", c_uint64)]
+                ("plan_bytes", c_uint64), ("plan_ns", c_uint64),
+                ("token", c_uint64)]
 
 
 class bwrt_tier_counters(Structure):

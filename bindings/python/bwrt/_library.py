@@ -42,6 +42,7 @@ _SIGNATURES = {
     "bwrt_submit_wave": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p]),
     "bwrt_wait": (c_int32, [c_void_p, c_uint64, c_int64, c_void_p, c_void_p]),
     "bwrt_poll": (c_int32, [c_void_p, c_void_p, c_uint32, POINTER(c_uint32), c_void_p]),
+    "bwrt_advance": (c_int32, [c_void_p, c_uint64, c_void_p]),
     "bwrt_cancel": (c_int32, [c_void_p, c_uint64, c_void_p]),
     "bwrt_event_fd": (c_int32, [c_void_p, POINTER(c_int32), c_void_p]),
     "bwrt_content_id": (c_int32, [c_void_p, c_uint32, c_void_p, c_void_p]),

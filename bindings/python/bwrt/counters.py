@@ -137,6 +137,7 @@ class Counters:
     plan_served_count: int
     plan_bytes: int
     plan_ns: int
+    token: int
     routes: Tuple[Route, ...]
 
     def route(self, source: int, target: int) -> Route:

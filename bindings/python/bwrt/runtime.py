@@ -168,7 +168,8 @@ class Runtime(Core):
                 priority: int = Priority.NORMAL, delivery: int = Delivery.WAIT,
                 barrier: bool = False, window_ns: Optional[Sequence[int]] = None,
                 window_abort: bool = False, results: bool = False,
-                groups: Union[bool, int] = False, tenant: int = 0, planned: bool = False,
+                groups: Union[bool, int] = False, tenant: int = 0,
+                window_tokens: Optional[Sequence[int]] = None, planned: bool = False,
                 user_data: Any = None) -> Wave:
         """A wave to submit() again and again, each time with one call into the library.
 
@@ -176,6 +177,7 @@ class Runtime(Core):
         late: what the deadline means.  barrier: waits for all waves accepted before it.
         window_ns: (start, end) of time.monotonic_ns(), end 0 is open: the wave starts inside or
         ends with WindowError; window_abort: the end aborts it while it runs, too.
+        window_tokens: likewise, of advance().
         results, groups: one result for each entry or group; see Wave.
         tenant: whose its blocks are; see set_tenant().
         planned: it waits for its plan; see Planner.
@@ -183,7 +185,8 @@ class Runtime(Core):
         return Wave(self, operations, deadline_s=deadline_s, deadline_ns=deadline_ns, late=late,
                     priority=priority, delivery=delivery, barrier=barrier, window_ns=window_ns,
                     window_abort=window_abort, results=results, groups=groups,
-                    tenant=tenant, planned=planned, user_data=user_data)
+                    tenant=tenant, window_tokens=window_tokens, planned=planned,
+                    user_data=user_data)
 
     def submit(self, operations: Iterable[Operation], *, wait_for: Iterable[Wave] = (),
                **options: Any) -> Wave:
@@ -203,6 +206,11 @@ class Runtime(Core):
             wave._finish(Completion.from_buffer_copy(completion))
             ended.append(wave)
         return ended
+
+    def advance(self, token: int) -> None:
+        """The engine has come to this token: waves whose window_tokens begin start, those whose end
+        has come end.  It begins at 0 and never goes back."""
+        self._call(self._quick.advance, unsigned(token, 64, "token"))
 
     def event_fd(self) -> int:
         """An fd for poll() and event loops, readable while poll() has something to do.  It is the

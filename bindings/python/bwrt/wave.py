@@ -30,7 +30,7 @@ class Wave:
                  deadline_s: Optional[float], deadline_ns: Optional[int], late: int, priority: int,
                  delivery: int, barrier: bool, window_ns: Optional[Sequence[int]],
                  window_abort: bool, results: bool, groups: Union[bool, int], tenant: int,
-                 planned: bool, user_data: Any):
+                 window_tokens: Optional[Sequence[int]], planned: bool, user_data: Any):
         self._flying = False
         self.runtime = runtime
         self.user_data = user_data
@@ -54,11 +54,15 @@ class Wave:
             wave.deadline_ns = max(1, duration_ns(deadline_s, "deadline_s"))
         elif deadline_ns is not None:
             wave.deadline_ns = unsigned(deadline_ns, 64, "deadline_ns")
-        if window_ns is not None:
-            wave.window = _abi.BWRT_WINDOW_TIME
-            start_ns, end_ns = window_ns
-            wave.window_start = unsigned(start_ns, 64, "window_ns[0]")
-            wave.window_end = unsigned(end_ns, 64, "window_ns[1]")
+        if window_ns is not None and window_tokens is not None:
+            raise TypeError("window_ns and window_tokens are both given")
+        for name, kind, window in (("window_ns", _abi.BWRT_WINDOW_TIME, window_ns),
+                                   ("window_tokens", _abi.BWRT_WINDOW_TOKEN, window_tokens)):
+            if window is not None:
+                wave.window = kind
+                start, end = window
+                wave.window_start = unsigned(start, 64, f"{name}[0]")
+                wave.window_end = unsigned(end, 64, f"{name}[1]")
         self._results = self._groups = None
         if results:
             entry_count = sum(operation.entry_count for operation in self.operations)

@@ -93,6 +93,7 @@ constants! {
     BWRT_WAVE_PLANNED: u32 = 8;
     BWRT_WINDOW_NONE: u32 = 0;
     BWRT_WINDOW_TIME: u32 = 1;
+    BWRT_WINDOW_TOKEN: u32 = 2;
     BWRT_RESULT_PRESENT: u32 = 1;
     BWRT_TIER_NONE: u32 = 0;
     BWRT_TIER_DEVICE: u32 = 1;

@@ -367,6 +367,7 @@ structs! {
         plan_served_count: u64,
         plan_bytes: u64,
         plan_ns: u64,
+        token: u64,
     }
     bwrt_tier_counters {
         capacity_bytes: u64,
@@ -472,6 +473,9 @@ functions! {
     fn bwrt_poll(
         runtime: *mut bwrt_runtime, completions: *mut bwrt_completion, capacity: u32,
         count_out: *mut u32, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_advance(
+        runtime: *mut bwrt_runtime, token: u64, error: *mut bwrt_error
     ) -> bwrt_status;
     fn bwrt_cancel(
         runtime: *mut bwrt_runtime, wave: bwrt_handle, error: *mut bwrt_error
