@@ -439,7 +439,7 @@ BWRT_API bwrt_status bwrt_release(bwrt_runtime* runtime, bwrt_handle handle, bwr
 
 /* ---- Work: operations ---------------------------------------------------------
  *
- * Six forms, told apart by the kind and by which fields are not zero:
+ * Seven forms, told apart by the kind and by which fields are not zero:
  *
  *   flat      length_bytes from source + source_offset to target + target_offset
  *   2-D       row_count rows of length_bytes, the strides apart on either side
@@ -452,6 +452,7 @@ BWRT_API bwrt_status bwrt_release(bwrt_runtime* runtime, bwrt_handle handle, bwr
  *   signal    a target of 4 or 8 bytes and two values
  *   flush     a target and nothing else
  *   block     whole blocks of the store, by identity (Blocks, below)
+ *   gemm      two matrices and their product
  *
  * Operations of a wave are unordered.  Targets whose overlap can be proved from
  * bounds and strides are refused; the rest is the caller's duty (the same slot
@@ -471,10 +472,24 @@ enum {
     BWRT_OP_DROP = 10,    /* gone from all; what is not there is dropped already */
     BWRT_OP_PIN = 11,     /* into the host tier, to stay there until UNPIN; needs results, which
                              say where */
-    BWRT_OP_UNPIN = 12
+    BWRT_OP_UNPIN = 12,
+    BWRT_OP_GEMM = 13 /* C = A x B in fp32, in host memory: the compute of a wave that has to run
+                         where there is no device, and no fast one */
 };
 
 typedef struct bwrt_block_options bwrt_block_options;
+
+/* Of a GEMM: A, m x k, is the operation's source, C, m x n, its target, both and B, k x n,
+ * row-major in regions of host memory or process memory, rows 4-byte aligned and the stride of each
+ * apart, 0 being packed.  C shares no byte with A or B.  Each element is the sum of its products in
+ * the order of k.  What a GEMM that does not end has made of C is undefined. */
+typedef struct bwrt_gemm {
+    uint32_t struct_size;
+    uint32_t m, n, k; /* each 1 to 2^20 */
+    bwrt_handle b;
+    uint64_t b_offset_bytes;
+    int64_t b_stride_bytes;
+} bwrt_gemm;
 
 typedef struct bwrt_operation {
     uint32_t kind;  /* BWRT_OP_*; 0 is refused */
@@ -502,6 +517,7 @@ typedef struct bwrt_operation {
     const bwrt_block_options* block_options; /* of a block operation; NULL: none */
     uint32_t block_first; /* its first one in wave.blocks; it has slot_count of them */
     uint32_t reserved;
+    const bwrt_gemm* gemm; /* of a GEMM, else NULL */
 } bwrt_operation;
 
 /* ---- Work: waves ------------------------------------------------------------

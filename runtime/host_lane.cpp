@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "runtime/block_task.h"
+#include "runtime/gemm.h"
 #include "runtime/pieces.h"
 
 namespace bwrt::runtime {
@@ -14,6 +16,9 @@ namespace {
 // sequence only once it is in it, which for scattered pages is every page anew: 6.3 GB/s instead of
 // 5.5 (65,536 pages of 4 KiB in random order, memcpy, AMD EPYC); more lines bring no more.
 constexpr std::uint64_t kPrefetchBytes = 256;
+
+// A step takes some 60 us: a turn is two of them, and the driver looks around.
+constexpr std::uint64_t kStepsPerSlice = 2;
 
 void prefetch(const Operation& operation) noexcept {
     Piece flat;
@@ -64,15 +69,29 @@ HostLane::Served HostLane::serve(Wave* wave, std::uint64_t bytes_max) noexcept {
     Piece piece;
     // Looks for the next piece even when the slice is used up: a served list must be empty.
     while (next_piece(&list, &piece) && served.both() < bytes_max) {
-        copy(wave, list.head, piece, bytes_max - served.both(), &served);
+        if (list.head->kind == BWRT_OP_GEMM) {
+            multiply(wave, list.head, &served);
+        } else {
+            copy(wave, list.head, piece, bytes_max - served.both(), &served);
+        }
     }
     return served;
+}
+
+void HostLane::multiply(Wave* wave, Operation* operation, Served* served) noexcept {
+    const std::uint64_t bytes = operation->gemm()->step();
+    served->looked_bytes += kSliceBytes / kStepsPerSlice;
+    if (bytes == 0) return;
+    operation->length_bytes -= bytes;
+    lane_bytes(wave) -= bytes;
+    queued_bytes_ -= bytes;
+    ledger_.good(wave, operation->entry_first, operation->group, bytes);
 }
 
 void HostLane::copy(Wave* wave, Operation* operation, const Piece& piece, std::uint64_t bytes_max,
                     Served* served) noexcept {
     std::uint64_t bytes = std::min(piece.length_bytes, bytes_max);
-    const bool is_block = operation->kind >= BWRT_OP_PUT;
+    const bool is_block = is_block_kind(operation->kind);
     if (is_block) bytes = blocks_->copy_limit(*operation, piece, bytes);
     ++counters_.at(Route::kCopy).piece_count;
     advance(operation, bytes);

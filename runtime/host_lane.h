@@ -78,7 +78,8 @@ class HostLane {
     static std::uint64_t& lane_bytes(Wave* wave) noexcept {
         return wave->lane_bytes[static_cast<std::uint32_t>(Lane::kHost)];
     }
-    // What one turn has done: `looked_bytes` were not copied, but summed.
+    // What one turn has done: `looked_bytes` were not copied, but summed, or the time of their copy
+    // was spent multiplying.
     struct Served {
         std::uint64_t bytes = 0;
         std::uint64_t looked_bytes = 0;
@@ -88,6 +89,7 @@ class HostLane {
     Served serve(Wave* wave, std::uint64_t bytes_max) noexcept;
     void copy(Wave* wave, Operation* operation, const Piece& piece, std::uint64_t bytes_max,
               Served* served) noexcept;
+    void multiply(Wave* wave, Operation* operation, Served* served) noexcept;
 
     HostBackend& backend_;
     const Ledger& ledger_;

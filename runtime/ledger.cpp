@@ -200,7 +200,7 @@ void Ledger::fail_entries(Wave* wave, const Operation& operation,
 }
 
 void Ledger::good_whole(Wave* wave, Operation* operation) const noexcept {
-    if (operation->kind > BWRT_OP_GET) {
+    if (counts_as_one(operation->kind)) {
         flushed(wave, operation->entry_first, operation->group);
         return;
     }
@@ -227,7 +227,7 @@ void Ledger::set_address(const Wave& wave, std::uint32_t entry,
 void Ledger::drop(Wave* wave, Operation* operation, const Failure& failure) const noexcept {
     // What a PUT copied counts only when it is stored.
     if (operation->kind == BWRT_OP_PUT) begin_again(operation);
-    if (operation->kind == BWRT_OP_FLUSH || operation->kind > BWRT_OP_GET) {
+    if (counts_as_one(operation->kind)) {
         failed(wave, failure, operation->entry_first, operation->group, 1);
         return;
     }

@@ -16,6 +16,8 @@
 
 namespace bwrt::runtime {
 
+struct Gemm;  // gemm.h
+
 enum class Lane : std::uint8_t { kStorage, kHost, kNone };
 
 // The slots of an indexed operation, copied: the pairs that move, in runs that fill whatever is
@@ -100,7 +102,8 @@ struct alignas(64) Shape {
 struct alignas(64) Operation {
     Operation* next = nullptr;        // in its lane's list
     Shape* shape = nullptr;           // null: flat
-    std::uint64_t source = 0;         // host address or file offset; SIGNAL: value_done
+    std::uint64_t source = 0;         // host address or file offset; SIGNAL: value_done; GEMM: its
+                                      // Gemm
     std::uint64_t target = 0;         // likewise; of a SIGNAL the address
     std::uint64_t length_bytes = 0;   // of a row; flat: what is left to serve is beyond `served`
     std::uint32_t index = 0;          // in the wave
@@ -115,8 +118,14 @@ struct alignas(64) Operation {
     std::uint8_t width = 0;  // SIGNAL: 4 or 8
 
     [[nodiscard]] bool is_indexed() const noexcept { return shape != nullptr && shape->lead; }
+    [[nodiscard]] Gemm* gemm() const noexcept { return reinterpret_cast<Gemm*>(source); }
 };
 static_assert(sizeof(Operation) == 64);
+
+// What moves no bytes counts as one.
+[[nodiscard]] constexpr bool counts_as_one(std::uint32_t kind) noexcept {
+    return kind == BWRT_OP_FLUSH || (kind > BWRT_OP_GET && kind <= BWRT_OP_UNPIN);
+}
 
 // A list in ascending order of serve_group.
 struct OperationList {

@@ -2,6 +2,8 @@
 
 #include "runtime/overlap.h"
 
+#include "runtime/gemm.h"
+
 namespace bwrt::runtime {
 namespace {
 
@@ -63,6 +65,11 @@ Progression target_of(const Operation& operation) noexcept {
     const Shape* shape = operation.shape;
     if (operation.kind == BWRT_OP_FLUSH) return {};
     if (operation.kind == BWRT_OP_SIGNAL) return {space, operation.target, operation.width, 0, 1};
+    if (operation.kind == BWRT_OP_GEMM) {
+        const Gemm& gemm = *operation.gemm();
+        return make_progression(space, gemm.c, gemm.c_stride_bytes, gemm.m,
+                                std::uint64_t{gemm.n} * sizeof(float));
+    }
     if (shape == nullptr) return {space, operation.target, operation.length_bytes, 0, 1};
     if (shape->lead == nullptr) {
         return make_progression(space, operation.target, shape->target_stride_bytes,

@@ -60,8 +60,8 @@ struct Tables {
     ringbuf::BasicDoorbell<> doorbell;
     LoadEstimate load;
     std::atomic<std::uint64_t> token{0};  // of bwrt_advance(); written by any thread
-    Store* store = nullptr;     // the runtime's, if it has one that it writes
-    StoreView* view = nullptr;  // or one that it reads
+    Store* store = nullptr;               // the runtime's, if it has one that it writes
+    StoreView* view = nullptr;            // or one that it reads
     BlockTerms blocks;
     bwrt_planner planner = {};  // checked, with its defaults; without one struct_size is 0
     std::uint32_t flight_count_max = 0;

@@ -27,7 +27,7 @@ bwrt_status WaveBuilder::read_operations(const bwrt_wave& wave) {
 }
 
 bwrt_status WaveBuilder::check_unused(const bwrt_operation& given) {
-    if (given.kind < BWRT_OP_COPY || given.kind > BWRT_OP_UNPIN) {
+    if (given.kind < BWRT_OP_COPY || given.kind > BWRT_OP_GEMM) {
         return fail(sink_, BWRT_E_INVAL, "operations[].kind", "kind %u is not a BWRT_OP_*",
                     given.kind);
     }
@@ -46,6 +46,9 @@ bwrt_status WaveBuilder::check_unused(const bwrt_operation& given) {
     }
     if (given.kind != BWRT_OP_SIGNAL && (given.value_done | given.value_failed) != 0) {
         return fail(sink_, BWRT_E_INVAL, "operations[].value_done", "set, but not a SIGNAL");
+    }
+    if (given.kind != BWRT_OP_GEMM && given.gemm != nullptr) {
+        return fail(sink_, BWRT_E_INVAL, "operations[].gemm", "set, but not a GEMM");
     }
     if (given.group >= tables_.limits.group_count_max) {
         return fail(sink_, BWRT_E_RANGE, "operations[].group", "group %u passes the limit of %u",
@@ -66,10 +69,15 @@ bwrt_status WaveBuilder::read_operation(const bwrt_operation& given, const bwrt_
     operation->length_bytes = given.length_bytes;
     group_end_ = std::max(group_end_, given.group + 1);
     if (given.kind == BWRT_OP_SIGNAL) return read_signal(given, operation);
-    if (const bwrt_status status = given.kind == BWRT_OP_FLUSH ? read_flush(given, operation)
-                                                               : read_transfer(given, operation)) {
-        return status;
+    bwrt_status status = BWRT_OK;
+    if (given.kind == BWRT_OP_FLUSH) {
+        status = read_flush(given, operation);
+    } else if (given.kind == BWRT_OP_GEMM) {
+        status = read_gemm(given, operation);
+    } else {
+        status = read_transfer(given, operation);
     }
+    if (status != BWRT_OK) return status;
     OperationList& list = wave_.list(operation->lane);
     if (!list.is_empty() && list.tail->serve_group > operation->serve_group) {
         groups_ascend_[static_cast<std::uint32_t>(operation->lane)] = false;
@@ -117,8 +125,8 @@ bwrt_status WaveBuilder::read_transfer(const bwrt_operation& given, Operation* o
 }
 
 bwrt_status WaveBuilder::resolve(bwrt_handle handle, bool is_target, std::uint64_t offset,
-                                 Side* side_out) {
-    const char* field = side_field(is_target);
+                                 Side* side_out, const char* field) {
+    if (field == nullptr) field = side_field(is_target);
     Side& side = *side_out;
     side.address = offset;
     if (handle == BWRT_PROCESS_MEMORY) {

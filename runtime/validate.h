@@ -80,6 +80,19 @@ class WaveBuilder {
                            const bwrt_block_options& options, const Side& side, bool is_target,
                            std::uint64_t length, std::uint32_t number);
 
+    // validate_gemm.cpp
+    struct Matrix {
+        bwrt_handle handle;
+        std::uint64_t offset_bytes;
+        std::int64_t stride_bytes;
+        std::uint32_t rows, columns;
+        bool is_target;
+        const char* field;
+    };
+    bwrt_status read_gemm(const bwrt_operation& given, Operation* operation);
+    bwrt_status read_gemm_shape(const bwrt_operation& given, bwrt_gemm* shape_out);
+    bwrt_status read_matrix(const Matrix& matrix, std::uint64_t* address_out,
+                            std::int64_t* stride_out);
     // validate_planned.cpp
     bwrt_status make_plan_rows();
     bool add_plan_row(const PlanRow& row);
@@ -92,7 +105,9 @@ class WaveBuilder {
     static bool is_inside(const Side& side, std::uint64_t offset, std::uint64_t length) noexcept;
     bwrt_status check_no_rows(const bwrt_operation& given);
     bwrt_status check_form(const bwrt_operation& given, bool indexed);
-    bwrt_status resolve(bwrt_handle handle, bool is_target, std::uint64_t offset, Side* side_out);
+    // `field` where it is not the operation's source or target.
+    bwrt_status resolve(bwrt_handle handle, bool is_target, std::uint64_t offset, Side* side_out,
+                        const char* field = nullptr);
     bwrt_status check_kind(const bwrt_operation& given, const Side& source, const Side& target);
     // `row` is what one of the rows is called where there may be several, null where there is one.
     bwrt_status check_bounds(const Side& side, bool is_target, std::uint64_t offset,

@@ -135,7 +135,7 @@ bwrt_status WaveBuilder::make_groups(const bwrt_wave& wave) {
 }
 
 void WaveBuilder::count_group(const Operation& op) noexcept {
-    if (op.kind == BWRT_OP_FLUSH || (op.kind > BWRT_OP_GET && is_block_kind(op.kind))) {
+    if (counts_as_one(op.kind)) {
         wave_.group(op.group).unresolved += 1;
     } else if (!op.is_indexed()) {
         const std::uint64_t rows = op.shape != nullptr ? op.shape->row_count : 1;

@@ -96,7 +96,7 @@ struct alignas(128) Wave {
     std::uint16_t flags = 0;         // BWRT_WAVE_*
     std::uint8_t priority = 0;
     std::uint8_t late = 0;
-    bool is_by_token = false;  // its window is
+    bool is_by_token = false;   // its window is
     bool skips_blocks = false;  // entries that no task and no operation has
     std::uint32_t operation_count = 0;
     std::uint32_t entry_count = 0;

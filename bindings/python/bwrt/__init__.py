@@ -29,7 +29,7 @@ from .identity import MediaItem, block_ids, content_id
 from .layout import Layout, Plane
 from .lookup import Event, EventKind, Events, Found, Lookup, Reason
 from .memory import Region, RegionInfo
-from .operations import Operation, copy, flush, read, signal, write
+from .operations import Operation, copy, flush, gemm, read, signal, write
 from .planner import Planner
 from .runtime import Progress, Runtime, Storage
 from .store import Store, StoreCounters, StoreFlag, StoreInfo, TierCounters
@@ -52,6 +52,6 @@ __all__ = [
     "Priority", "Progress", "Reason", "Region", "RegionInfo", "Result", "Route", "Runtime",
     "Status", "Storage", "Store", "StoreCounters", "StoreFlag", "StoreInfo", "Tier",
     "TierCounters", "TimeoutError", "TruncatedError", "UnsupportedError", "Verdict", "Wave", "WaveError", "WindowError",
-    "WorldError", "as_finished", "block_ids", "caps", "content_id", "copy", "drop", "flush", "get", "move", "pin",
+    "WorldError", "as_finished", "block_ids", "caps", "content_id", "copy", "drop", "flush", "gemm", "get", "move", "pin",
     "prefetch", "put", "read", "signal", "unpin", "wait_async", "write",
 ]

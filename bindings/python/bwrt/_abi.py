@@ -41,7 +41,7 @@ BWRT_REGION_PREFAULT, BWRT_REGION_EXPORT = 8, 16
 BWRT_REGION_QUIESCE, BWRT_REGION_RESUME = 1, 2
 BWRT_OP_COPY, BWRT_OP_READ, BWRT_OP_WRITE, BWRT_OP_FLUSH, BWRT_OP_SIGNAL = 1, 2, 3, 4, 5
 BWRT_OP_PUT, BWRT_OP_GET, BWRT_OP_PREFETCH, BWRT_OP_MOVE, BWRT_OP_DROP = 6, 7, 8, 9, 10
-BWRT_OP_PIN, BWRT_OP_UNPIN = 11, 12
+BWRT_OP_PIN, BWRT_OP_UNPIN, BWRT_OP_GEMM = 11, 12, 13
 BWRT_PRIORITY_NORMAL, BWRT_PRIORITY_URGENT, BWRT_PRIORITY_BACKGROUND = 0, 1, 2
 BWRT_DELIVER_WAIT, BWRT_DELIVER_QUEUE, BWRT_DELIVER_DETACHED = 0, 1, 2
 BWRT_LATE_FINISH, BWRT_LATE_ABORT, BWRT_LATE_REFUSE = 0, 1, 2
@@ -142,6 +142,11 @@ class bwrt_block(Structure):
     _fields_ = [("identity", c_uint8 * 32), ("part", c_uint32)]
 
 
+class bwrt_gemm(Structure):
+    _fields_ = [("struct_size", c_uint32), ("m", c_uint32), ("n", c_uint32), ("k", c_uint32),
+                ("b", c_uint64), ("b_offset_bytes", c_uint64), ("b_stride_bytes", c_int64)]
+
+
 class bwrt_operation(Structure):
     _fields_ = [("kind", c_uint32), ("flags", c_uint32), ("source", c_uint64),
                 ("target", c_uint64), ("source_offset_bytes", c_uint64),
@@ -152,7 +157,7 @@ class bwrt_operation(Structure):
                 ("plane_count", c_uint32), ("tier", c_uint32), ("image_offset_bytes", c_uint64),
                 ("value_done", c_uint64), ("value_failed", c_uint64),
                 ("block_options", POINTER(bwrt_block_options)), ("block_first", c_uint32),
-                ("reserved", c_uint32)]
+                ("reserved", c_uint32), ("gemm", POINTER(bwrt_gemm))]
 
 
 class bwrt_result(Structure):

@@ -108,13 +108,13 @@ def unsigned(value: Any, bits: int, name: str) -> int:
     return number
 
 
-def signed(value: Any, name: str) -> int:
+def signed(value: Any, name: str, bits: int = 64) -> int:
     try:
         number = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} is a {type(value).__name__}, not an integer") from None
-    if not -(1 << 63) <= number < 1 << 63:
-        raise ValueError(f"{name} {number} is outside [-2^63, 2^63)")
+    if not -(1 << bits - 1) <= number < 1 << bits - 1:
+        raise ValueError(f"{name} {number} is outside [-2^{bits - 1}, 2^{bits - 1})")
     return number
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operations, each the bwrt_operation it stands for and a reference to what it names."""
 
+import ctypes
 from typing import Any, Callable, Optional, Union
 
 from . import _abi
@@ -11,7 +12,7 @@ from .memory import Region
 Side = Union[Region, Layout, int]
 
 _KINDS = ("", "copy", "read", "write", "flush", "signal", "put", "get", "prefetch", "move", "drop",
-          "pin", "unpin")
+          "pin", "unpin", "gemm")
 
 
 class Operation(_abi.bwrt_operation):
@@ -133,4 +134,27 @@ def signal(target: Side, done: int = 1, failed: int = 2, *, offset_bytes: int = 
     operation.value_failed = unsigned(failed, 64, "failed")
     operation.group_end = operation.group + 1
     operation._named = target
+    return operation
+
+
+def gemm(a: Side, b: Side, c: Side, m: int, n: int, k: int, *, a_offset_bytes: int = 0,
+         b_offset_bytes: int = 0, c_offset_bytes: int = 0, a_stride_bytes: int = 0,
+         b_stride_bytes: int = 0, c_stride_bytes: int = 0, group: int = 0) -> Operation:
+    """c = a x b in float32, in host memory: m x k by k x n, row-major, strides of rows 0 being packed.
+
+    The compute of a wave where there is no device, and no fast one.
+    """
+    operation = Operation(_abi.BWRT_OP_GEMM, 0, _handle_of(a, "a", False), _handle_of(c, "c", True))
+    operation.source_offset_bytes = unsigned(a_offset_bytes, 64, "a_offset_bytes")
+    operation.target_offset_bytes = unsigned(c_offset_bytes, 64, "c_offset_bytes")
+    operation.source_stride_bytes = signed(a_stride_bytes, "a_stride_bytes")
+    operation.target_stride_bytes = signed(c_stride_bytes, "c_stride_bytes")
+    operation.group = unsigned(group, 32, "group")
+    operation.group_end = operation.group + 1
+    shape = _abi.bwrt_gemm(ctypes.sizeof(_abi.bwrt_gemm), unsigned(m, 32, "m"),
+                           unsigned(n, 32, "n"), unsigned(k, 32, "k"), _handle_of(b, "b", False),
+                           unsigned(b_offset_bytes, 64, "b_offset_bytes"),
+                           signed(b_stride_bytes, "b_stride_bytes"))
+    operation.gemm = ctypes.pointer(shape)
+    operation._named = (a, b, c)
     return operation

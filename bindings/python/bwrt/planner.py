@@ -68,5 +68,5 @@ class Planner:
         for names, bits in ((_WIDE, 64), (_NARROW, 32)):
             for name in names:
                 setattr(struct, name, unsigned(getattr(self, name), bits, name))
-        struct.umin_milli = signed(self.umin_milli, 32, "umin_milli")
+        struct.umin_milli = signed(self.umin_milli, "umin_milli", 32)
         return pointer(struct)

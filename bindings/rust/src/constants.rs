@@ -78,6 +78,7 @@ constants! {
     BWRT_OP_DROP: u32 = 10;
     BWRT_OP_PIN: u32 = 11;
     BWRT_OP_UNPIN: u32 = 12;
+    BWRT_OP_GEMM: u32 = 13;
     BWRT_PRIORITY_NORMAL: u32 = 0;
     BWRT_PRIORITY_URGENT: u32 = 1;
     BWRT_PRIORITY_BACKGROUND: u32 = 2;

@@ -131,6 +131,15 @@ structs! {
         plane_bytes: u32,
         salt: u64,
     }
+    bwrt_gemm {
+        struct_size: u32,
+        m: u32,
+        n: u32,
+        k: u32,
+        b: bwrt_handle,
+        b_offset_bytes: u64,
+        b_stride_bytes: i64,
+    }
     bwrt_operation {
         kind: u32,
         flags: u32,
@@ -155,6 +164,7 @@ structs! {
         block_options: *const bwrt_block_options,
         block_first: u32,
         reserved: u32,
+        gemm: *const bwrt_gemm,
     }
     bwrt_result {
         status: bwrt_status,
