@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // plan.h — what a window becomes: operations in the order in which they should run, and for each
-// row of the window what became of it.
+// row of the window what became of it; what leaves to make room, and what is worth writing down.
 
 #pragma once
 
@@ -33,7 +33,8 @@ struct Operation {
     std::uint16_t node = 0;
     std::uint8_t tier_src = 0;
     std::uint8_t tier_dst = 0;
-    std::uint8_t age = 0;  // windows that the oldest of those that ask has waited
+    std::uint8_t age = 0;      // windows that the oldest of those that ask has waited
+    std::uint8_t overlap = 1;  // copies of its layer that should be under way at once (overlap.h)
     RequestClass request_class = RequestClass::kPrediction;  // the most urgent of those that ask
 };
 
@@ -56,10 +57,38 @@ enum class Verdict : std::uint8_t {
     return verdict >= Verdict::kPlannedPart && verdict <= Verdict::kTooSmall;
 }
 
+// A page that should leave its tier (eviction_list.h).
+struct EvictedPage {
+    std::uint64_t page = 0;
+    std::uint64_t bytes = 0;
+    std::uint32_t model = 0;
+    std::uint32_t prefix = 0;
+    std::uint32_t resident = 0;  // its row in the table of residents
+    std::uint16_t layer = 0;
+    std::uint16_t node = 0;
+    std::uint8_t tier = 0;
+};
+
+// A run of pages that is worth writing to a tier (admission_list.h).
+struct AdmittedRun {
+    std::uint64_t page_first = 0;
+    std::uint64_t page_end = 0;  // one past the last
+    std::uint64_t page_bytes = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t heat_milli = 0;  // of the hottest of them
+    std::uint32_t model = 0;
+    std::uint32_t prefix = 0;
+    std::uint16_t layer = 0;
+    std::uint16_t node = 0;
+    std::uint8_t tier = 0;
+};
+
 struct Plan {
     std::vector<Operation> operations;      // by node, source and target; on each bus by position
     std::vector<Verdict> verdicts;          // of each row of the window
     std::vector<std::uint64_t> rest_first;  // of kPlannedPart: the first page that is carried
+    std::vector<EvictedPage> evict;         // in the order in which they should leave
+    std::vector<AdmittedRun> admit;         // by node, model, prefix, layer and page
 };
 
 }  // namespace bwrt::planner

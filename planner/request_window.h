@@ -51,6 +51,7 @@ struct WindowLimits {
     std::uint32_t tenant_count = 1;
     std::uint32_t node_count = 1;
     std::uint32_t tier_count = 3;
+    std::uint32_t resident_count_max = 0;  // 0: neither evicts nor admits (residents.h)
 };
 
 // Why a request was not taken: the field that is wrong and what it must be, both static strings.

@@ -29,6 +29,7 @@ struct Route {
     std::uint64_t latency_ns = 0;
     std::uint64_t stream_bytes_per_ms = 0;  // of one copy alone; 0: that of the bus
     std::uint8_t bus = 0;
+    std::uint8_t stream_count = 0;  // copies that may be under way at once; 0: any number
 };
 
 struct Bus {
