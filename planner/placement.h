@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "planner/bus_queue.h"
+#include "planner/overlap.h"
 #include "planner/page_groups.h"
 #include "planner/page_runs.h"
 #include "planner/plan.h"
@@ -62,6 +63,9 @@ struct PlacementInputs {
     const Route* routes = nullptr;          // [source][target]
     const Bus* buses = nullptr;             // [node][kBusCountMax]
     const TenantCredit* credits = nullptr;  // [tenant]
+    OverlapRule overlap;
+    const std::uint64_t* layer_ns = nullptr;  // [layer_count], and beyond them nothing is known
+    std::uint32_t layer_count = 0;
 };
 
 class Placement {

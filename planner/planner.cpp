@@ -17,6 +17,8 @@ Planner::Planner(const WindowLimits& limits, const PlannerRule& rule)
       sort_(window_.limits().row_count_max),
       placement_(window_.limits()),
       schedule_(window_.limits()),
+      eviction_list_(limits, limits.row_count_max * Placement::kOperationsPerRow),
+      admission_list_(limits, rule.admission),
       scored_(window_.limits().row_count_max),
       ways_(std::size_t{limits.node_count} * limits.tier_count * limits.tier_count),
       no_budgets_(std::size_t{limits.node_count} * limits.tier_count),
@@ -32,12 +34,20 @@ Planner::Planner(const WindowLimits& limits, const PlannerRule& rule)
     plan_.rest_first.reserve(row_count_max);
     operations_.reserve(row_count_max * Placement::kOperationsPerRow);
     plan_.operations.reserve(row_count_max * Placement::kOperationsPerRow);
+    plan_.evict.reserve(limits.resident_count_max);
+    if (limits.resident_count_max > 0) {
+        plan_.admit.reserve(row_count_max * AdmissionList::kRunsPerRow);
+    }
+    if (!rule.has_heat) return;
+    heat_.emplace(rule.heat);
+    heat_milli_.reserve(row_count_max);
 }
 
 const Plan& Planner::plan(const WindowState& state) noexcept {
     const RequestColumns& rows = window_.rows();
     begin(state);
-    score(rows, row_count(), state.heat_milli, rule_.score, rule_.age_first, state.now_ns, scored_);
+    const std::uint64_t* heat_milli = find_heat(state);
+    score(rows, row_count(), heat_milli, rule_.score, rule_.age_first, state.now_ns, scored_);
     refuse_late();
     groups_.number(rows, row_count(), scored_);
     sort_by_page();
@@ -47,10 +57,14 @@ const Plan& Planner::plan(const WindowState& state) noexcept {
     schedule_.arrange(scored_, by_page_, inputs_, must_place, operations_, plan_);
     charge(must_place);
     end_what_waited();
+    list_evictions(state);
+    list_admissions(state, heat_milli);
+    planned_row_count_ = row_count();
     return plan_;
 }
 
 void Planner::next(std::span<const std::uint64_t> gone) noexcept {
+    count_hits();
     carried_.clear();
     for (std::uint32_t row = 0; row < row_count(); ++row) {
         const Verdict verdict = plan_.verdicts[row];
@@ -69,6 +83,13 @@ void Planner::next(std::span<const std::uint64_t> gone) noexcept {
     }
     window_.clear();
     for (const Request& request : carried_) (void)window_.append(request);  // it was taken before
+    counted_row_count_ = row_count();
+}
+
+void Planner::clear() noexcept {
+    count_hits();
+    window_.clear();
+    counted_row_count_ = 0;
 }
 
 void Planner::begin(const WindowState& state) noexcept {
@@ -82,7 +103,10 @@ void Planner::begin(const WindowState& state) noexcept {
                .budgets = rule_.has_budgets ? state.budgets : no_budgets_.data(),
                .routes = state.routes,
                .buses = state.buses,
-               .credits = rule_.has_credits ? credits_.left(state.now_ns) : no_credits_.data()};
+               .credits = rule_.has_credits ? credits_.left(state.now_ns) : no_credits_.data(),
+               .overlap = rule_.has_overlap ? rule_.overlap : OverlapRule{.depth_max = 1},
+               .layer_ns = state.layer_ns,
+               .layer_count = state.layer_ns == nullptr ? 0 : state.layer_count};
     plan_.verdicts.assign(row_count(), Verdict::kPlanned);
     plan_.rest_first.resize(row_count());
 }

@@ -8,6 +8,10 @@
 //              all of it can move: the union                                   coalesce.h
 //              else: what fits, the most urgent first                          placement.h
 //              for whom, in which order, done when; what is too small waits    schedule.h
+//              and how many copies of its layer should be under way            overlap.h
+//              what leaves to make room for what comes                         eviction_list.h
+//              what is worth writing down                                      admission_list.h
+//   next()     what waits comes again, and what was asked for is a hit         heat.h
 //
 // A planner is a value: it has no clock, does no I/O, starts no thread, and the same calls give the
 // same plans, to the bit.  All of its memory is taken when it is made and when the first window of
@@ -15,15 +19,25 @@
 //
 // Nothing starves: what is carried comes again, one window older; from `age_first` windows on it
 // goes before everything younger, and after `age_max` it is given back as kWaited.
+//
+// Heat.  What a window asks for counts as a hit once it has been planned, and not before: so what a
+// row is worth depends on earlier windows alone, and no row can keep another one that takes the
+// place of a third, more urgent than itself.  Demands and hints count, predictions do not, and what
+// is carried has been counted.
 
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "planner/admission_list.h"
 #include "planner/coalesce.h"
 #include "planner/credits.h"
+#include "planner/eviction_list.h"
+#include "planner/heat.h"
+#include "planner/overlap.h"
 #include "planner/page_groups.h"
 #include "planner/placement.h"
 #include "planner/plan.h"
@@ -37,6 +51,10 @@ namespace bwrt::planner {
 // Each stage can be switched off: what it would keep back then moves.
 struct PlannerRule {
     ScoreRule score;
+    OverlapRule overlap;
+    EvictionRule eviction;
+    AdmissionRule admission;
+    HeatLimits heat;
     std::uint64_t window_ns = 20'000'000;
     std::uint64_t min_io_bytes = 524'288;
     std::uint64_t gap_bytes_max = 0;
@@ -47,6 +65,10 @@ struct PlannerRule {
     bool has_budgets = true;
     bool merges = true;        // false: a row is an operation, unless another row moves its pages
     bool takes_small = false;  // what is below min_io_bytes does not wait
+    bool has_overlap = true;   // false: one copy of a layer at a time
+    bool has_eviction = true;
+    bool has_admission = true;
+    bool has_heat = false;  // true: the planner counts hits itself
 };
 
 // What is measured, as of now; the arrays belong to the caller.
@@ -55,7 +77,12 @@ struct WindowState {
     const TierBudget* budgets = nullptr;        // [node][tier]
     const Route* routes = nullptr;              // [source][target]
     const Bus* buses = nullptr;                 // [node][kBusCountMax]
-    const std::uint64_t* heat_milli = nullptr;  // of each row's pages; nullptr: all cold
+    const std::uint64_t* heat_milli = nullptr;  // of each row's pages; nullptr: as was counted, and
+                                                // all cold where nothing is
+    const std::uint64_t* layer_ns = nullptr;    // that each layer takes to compute; 0: not known
+    std::uint32_t layer_count = 0;              // of layer_ns; those beyond are not known
+    const Residents* residents = nullptr;       // nullptr: nothing is evicted or admitted
+    const std::uint64_t* free_bytes = nullptr;  // [node][tier]; nullptr: nothing is evicted
 };
 
 class Planner {
@@ -80,7 +107,7 @@ class Planner {
     // that are gone, by their ids in ascending order.
     void next(std::span<const std::uint64_t> gone = {}) noexcept;
     // Ends it and carries nothing.
-    void clear() noexcept { window_.clear(); }
+    void clear() noexcept;
 
  private:
     // Of rows with one source and target; what is true of them all need not be asked of each.
@@ -99,6 +126,12 @@ class Planner {
     void end_what_waited() noexcept;
     void charge(bool was_placed) noexcept;
 
+    [[nodiscard]] const std::uint64_t* find_heat(const WindowState& state) noexcept;
+    void count_hits() noexcept;
+    void list_evictions(const WindowState& state) noexcept;
+    void list_admissions(const WindowState& state, const std::uint64_t* heat_milli) noexcept;
+    void admit_hot_parts(std::uint32_t row) noexcept;
+
     [[nodiscard]] std::size_t way_of(std::uint32_t row) const noexcept;
     [[nodiscard]] const Route& route_of(std::size_t way) const noexcept;
     [[nodiscard]] const Bus& bus_of(std::size_t way) const noexcept;
@@ -110,6 +143,9 @@ class Planner {
     RadixSort sort_;
     Placement placement_;
     Schedule schedule_;
+    EvictionList eviction_list_;
+    AdmissionList admission_list_;
+    std::optional<HeatSketch> heat_;
     Zeroed<ScoredRow> scored_;
     PlacementInputs inputs_;
     std::vector<Way> ways_;  // [node][source][target]
@@ -121,7 +157,10 @@ class Planner {
     std::vector<TierBudget> asked_;            // [node][tier]
     std::vector<std::uint64_t> tenant_asked_;  // [tenant]
     std::vector<std::uint64_t> bus_asked_;     // [node][bus]
+    std::vector<std::uint64_t> heat_milli_;    // of each row
     std::vector<Request> carried_;
+    std::uint32_t counted_row_count_ = 0;  // the first of the window, whose hits are counted
+    std::uint32_t planned_row_count_ = 0;  // when it was planned last
     Plan plan_;
 };
 

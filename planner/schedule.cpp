@@ -54,8 +54,22 @@ void Schedule::arrange(const Zeroed<ScoredRow>& scored, const std::vector<KeyedR
     }
     sort_.sort(order_);
     plan_out.operations.clear();
-    for (const KeyedRow& keyed : order_) plan_out.operations.push_back(operations[keyed.row]);
+    for (const KeyedRow& keyed : order_) {
+        plan_out.operations.push_back(operations[keyed.row]);
+        Operation& operation = plan_out.operations.back();
+        operation.overlap = depth_of(inputs, operation);
+    }
     operations.clear();
+}
+
+std::uint8_t Schedule::depth_of(const PlacementInputs& inputs,
+                                const Operation& operation) const noexcept {
+    const Route& route =
+        inputs.routes[operation.tier_src * limits_.tier_count + operation.tier_dst];
+    const Bus& bus = inputs.buses[std::size_t{operation.node} * kBusCountMax + route.bus];
+    const std::uint64_t layer_ns =
+        operation.layer < inputs.layer_count ? inputs.layer_ns[operation.layer] : 0;
+    return overlap_depth(route, bus, operation.bytes, layer_ns, inputs.overlap);
 }
 
 // Each bus moves its operations in their order.

@@ -7,7 +7,8 @@
 // those that are more urgent, and its finish is predicted from what stands in front of it
 // (routes.h).  What is smaller than it pays to move alone stays behind to wait for company, as long
 // as the next window would still be soon enough: finish + window <= deadline.  It does not stay
-// behind when it moves only a part of what some row asks for.
+// behind when it moves only a part of what some row asks for.  What goes is told how deep copies of
+// its layer should overlap (overlap.h).
 
 #pragma once
 
@@ -33,6 +34,8 @@ class Schedule {
                  std::vector<Operation>& operations, Plan& plan_out) noexcept;
 
  private:
+    [[nodiscard]] std::uint8_t depth_of(const PlacementInputs& inputs,
+                                        const Operation& operation) const noexcept;
     void predict(const PlacementInputs& inputs, std::vector<Operation>& operations) noexcept;
     [[nodiscard]] bool leave_behind(const PlacementInputs& inputs,
                                     const std::vector<Operation>& operations) noexcept;

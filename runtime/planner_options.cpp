@@ -11,7 +11,7 @@
 namespace bwrt::runtime {
 namespace {
 
-constexpr std::size_t kPlannerBytesMin = 80;  // of the first release
+constexpr std::size_t kPlannerBytesMin = sizeof(bwrt_planner);
 constexpr std::uint32_t kFlags = BWRT_PLANNER_NO_FILTER | BWRT_PLANNER_NO_CREDITS |
                                  BWRT_PLANNER_NO_BUDGETS | BWRT_PLANNER_NO_MERGE |
                                  BWRT_PLANNER_TAKE_LATE;
@@ -54,9 +54,13 @@ bwrt_status read_planner(const bwrt_planner* planner, bwrt_planner* checked_out,
     if (checked.pmin_milli == 0) checked.pmin_milli = static_cast<std::uint32_t>(score.pmin_milli);
     if (checked.age_first == 0) checked.age_first = rule.age_first;
     if (checked.age_max == 0) checked.age_max = std::min(2 * checked.age_first, 255u);
+    if (checked.half_life_ns == 0) checked.half_life_ns = rule.heat.half_life_ns;
     bwrt_status status = check("window_ns", checked.window_ns, 100'000, 10'000'000'000, sink);
     if (status == BWRT_OK) {
         status = check("row_count_max", checked.row_count_max, kRowCountMin, 1u << 20, sink);
+    }
+    if (status == BWRT_OK) {
+        status = check("half_life_ns", checked.half_life_ns, planner::kHalfLifeNsMin, ~0ull, sink);
     }
     if (status == BWRT_OK) status = check("age_first", checked.age_first, 1, 254, sink);
     if (status == BWRT_OK) {

@@ -472,6 +472,7 @@ void options_out_of_range_are_refused_by_their_names(void** state) {
         {"planner.window_ns", [](bwrt_planner* p) { p->window_ns = 10'000'000'001; }},
         {"planner.row_count_max", [](bwrt_planner* p) { p->row_count_max = 2047; }},
         {"planner.row_count_max", [](bwrt_planner* p) { p->row_count_max = (1u << 20) + 1; }},
+        {"planner.half_life_ns", [](bwrt_planner* p) { p->half_life_ns = 16'777'215; }},
         {"planner.age_first", [](bwrt_planner* p) { p->age_first = p->age_max = 255; }},
         {"planner.age_max", [](bwrt_planner* p) { p->age_max = p->age_first; }},
         {"planner.age_max", [](bwrt_planner* p) { p->age_max = 256; }},

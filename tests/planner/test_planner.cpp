@@ -3,8 +3,8 @@
 // test_planner.cpp — whole windows: against one that was recorded, and one after the other.
 //
 // The record is of the system whose formula score.h has.  Where a name means the same there and
-// here, values are equal: node, tiers, layer, pages, bytes, deadline, fan-out and the least slack,
-// which is called priority there.  What is different, and why:
+// here, values are equal: node, tiers, layer, pages, bytes, deadline, fan-out, overlap and the least
+// slack, which is called priority there.  What is different, and why:
 //   - a row of 256 KiB that is due in half a window is dropped there as too small.  Here what is
 //     too small waits as long as it can, and then moves: one operation more, in front;
 //   - a tenant's row of twice its burst is dropped there, and with it every row behind it.  Here it
@@ -101,6 +101,7 @@ bool is_recorded(const Operation& operation, const cJSON* record) {
            operation.bytes == number(record, "bytes") &&
            operation.deadline_ns == number(record, "deadline_ms") * kMs &&
            operation.fan_out == number(record, "fanout") &&
+           operation.overlap == number(record, "overlap") &&
            operation.slack_milli == static_cast<std::int64_t>(priority->valuedouble * 1'000);
 }
 
@@ -122,6 +123,14 @@ struct Replay {
                 world.budgets[node * 3 + 2].bytes = 1'048'576;
             }
         }
+        // The rate of a copy is a tier's budget over the window there.
+        for (std::size_t route = 0; route < 9; ++route) {
+            world.routes[route].bus = static_cast<std::uint8_t>(route % 3);
+        }
+        for (std::size_t node = 0; node < 2; ++node) {
+            world.buses[node * kBusCountMax + 1].bytes_per_ms = 6'291'456 / 20;
+            world.buses[node * kBusCountMax + 2].bytes_per_ms = 524'288'000 / 20;
+        }
         Planner planner(world.limits, world.rule);
         const cJSON* inputs = cJSON_GetObjectItemCaseSensitive(record, "inputs");
         const cJSON* one = nullptr;
@@ -138,6 +147,13 @@ struct Replay {
         }
         WindowState state = world.state();
         state.heat_milli = heat_milli.data();
+        std::vector<std::uint64_t> layer_ns;
+        cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(inputs, "layer_lat")) {
+            const cJSON* lat_ms = cJSON_GetObjectItemCaseSensitive(one, "lat_ms");
+            layer_ns.push_back(static_cast<std::uint64_t>(lat_ms->valuedouble * kMs));
+        }
+        state.layer_ns = layer_ns.data();
+        state.layer_count = static_cast<std::uint32_t>(layer_ns.size());
         const Plan& plan = planner.plan(state);
         verdicts = plan.verdicts;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// test_planner_overlap.cpp — how deep copies of a layer overlap: by hand at each boundary, and against the
-// formula in whole numbers.  A recorded window's depths are in test_planner.cpp.
+// test_planner_overlap.cpp — how deep copies of a layer overlap: by hand at each boundary, and
+// against the formula in whole numbers.  A recorded window's depths are in test_planner.cpp.
 
 #include "planner/overlap.h"
 

@@ -254,6 +254,7 @@ void a_window_of_which_nothing_stays_behind_is_planned_as_if_something_might(voi
             assert_int_equal(one.finish_ns, other.finish_ns);
             assert_int_equal(one.fan_out, other.fan_out);
             assert_int_equal(one.position, other.position);
+            assert_int_equal(one.overlap, other.overlap);
         }
     }
 }

@@ -91,7 +91,8 @@ class bwrt_planner(Structure):
                 ("host_budget_bytes", c_uint64), ("disk_budget_bytes", c_uint64),
                 ("operation_count_max", c_uint32), ("row_count_max", c_uint32),
                 ("alpha_milli", c_uint32), ("beta_milli", c_uint32), ("pmin_milli", c_uint32),
-                ("umin_milli", c_int32), ("age_first", c_uint32), ("age_max", c_uint32)]
+                ("umin_milli", c_int32), ("age_first", c_uint32), ("age_max", c_uint32),
+                ("half_life_ns", c_uint64)]
 
 
 class bwrt_config(Structure):

@@ -10,7 +10,7 @@ from . import _abi
 from ._checks import signed, unsigned
 
 _WIDE = ("window_ns", "min_io_bytes", "caller_budget_bytes", "host_budget_bytes",
-         "disk_budget_bytes")
+         "disk_budget_bytes", "half_life_ns")
 _NARROW = ("operation_count_max", "row_count_max", "alpha_milli", "beta_milli", "pmin_milli",
            "age_first", "age_max")
 _SWITCHES = {"filters": _abi.BWRT_PLANNER_NO_FILTER, "credits": _abi.BWRT_PLANNER_NO_CREDITS,
@@ -36,6 +36,7 @@ class Planner:
       umin_milli           0; may be negative
       age_first            what was carried so often goes before all that is younger; to 254; 4
       age_max              and so often it ends with AgainError; to 255; twice age_first
+      half_life_ns         of heat, how often blocks are asked for; 69.3 s
       takes_late           what would be late by the measured rates moves all the same
       filters, credits, budgets, merges   False: the stage is switched off
     """
@@ -53,6 +54,7 @@ class Planner:
     umin_milli: int = 0
     age_first: int = 0
     age_max: int = 0
+    half_life_ns: int = 0
     takes_late: bool = False
     filters: bool = True
     credits: bool = True

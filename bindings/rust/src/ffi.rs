@@ -68,6 +68,7 @@ structs! {
         umin_milli: i32,
         age_first: u32,
         age_max: u32,
+        half_life_ns: u64,
     }
     bwrt_config {
         struct_size: u32,
