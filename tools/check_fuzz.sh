@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# check_fuzz.sh BUILD_FOLDER SECONDS — the fuzzer of the C interface, built and run for a while.
+# check_fuzz.sh BUILD_FOLDER SECONDS — the fuzzers of the C interface and of plans, built and run for
+# a while: the seconds, and a third of them.
 #
 # Prints one line "ok", "not ok" or "skip" for each check; the status is 0 when none failed.
 set -uo pipefail
@@ -21,17 +22,25 @@ if ! clang++ -fsanitize=fuzzer,address "$probe/probe.cpp" -o "$probe/probe" >/de
     exit 0
 fi
 
-BWRT_BUILD_DIR=$folder tools/fuzz "$seconds" >"$probe/said" 2>&1
-case $? in
-    0)
-        count=$(sed -nE 's/^stat::number_of_executed_units: *([0-9]+)$/\1/p' "$probe/said")
-        if [ "${count:-0}" -gt 0 ]; then
-            echo "ok sequences of calls: $count in $seconds s, no finding"
-            exit 0
-        fi
-        echo "not ok the fuzzer has run" ;;
-    1) echo "not ok sequences of calls: a finding" ;;
-    *) echo "not ok the fuzzer is built" ;;
-esac
-sed 's/^/    /' "$probe/said"
-exit 1
+failed=0
+fuzz() { # WHAT ARGUMENTS_OF_TOOLS_FUZZ...
+    local what=$1 count
+    shift
+    BWRT_BUILD_DIR=$folder tools/fuzz "$@" >"$probe/said" 2>&1
+    case $? in
+        0)
+            count=$(sed -nE 's/^stat::number_of_executed_units: *([0-9]+)$/\1/p' "$probe/said")
+            if [ "${count:-0}" -gt 0 ]; then
+                echo "ok $what: $count in ${*: -1} s, no finding"
+                return
+            fi
+            echo "not ok the fuzzer of $what has run" ;;
+        1) echo "not ok $what: a finding" ;;
+        *) echo "not ok the fuzzer of $what is built" ;;
+    esac
+    sed 's/^/    /' "$probe/said"
+    failed=1
+}
+fuzz "sequences of calls" "$seconds"
+fuzz "texts as plans" --plans $((seconds / 3 + 1))
+exit "$failed"
