@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "planner/serve.h"
+#include "planner/ties.h"
 
 namespace bwrt::planner {
 
@@ -49,6 +50,7 @@ const Plan& Planner::plan(const WindowState& state) noexcept {
     const std::uint64_t* heat_milli = find_heat(state);
     score(rows, row_count(), heat_milli, rule_.score, rule_.age_first, state.now_ns, scored_);
     refuse_late();
+    if (rule_.score.smallest_first) put_smallest_first(row_count(), sort_, by_urgency_, scored_);
     groups_.number(rows, row_count(), scored_);
     sort_by_page();
     const Coalesced whole = coalesce(groups_, scored_, by_page_, rule_.gap_bytes_max, operations_);

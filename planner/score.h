@@ -11,8 +11,9 @@
 // 1, umin 0, so that what has no time left must be popular and everything else stays.
 //
 // The order of a window is: what has waited too long, then demands, hints and predictions, in each
-// of these by deadline, and as they came where deadlines are equal.  It depends on no sum, so a row
-// that is less urgent than another changes nothing of what is decided for that one.
+// of these by deadline, and where deadlines are equal as they came, or the smallest first (ties.h).
+// It depends on no sum, so a row that is less urgent than another changes nothing of what is
+// decided for that one.
 
 #pragma once
 
@@ -31,7 +32,8 @@ struct ScoreRule {
     std::uint32_t beta_milli = 0;
     std::uint64_t pmin_milli = 1'000;
     std::int64_t umin_milli = 0;
-    bool filters = true;  // false: all rows stay
+    bool filters = true;          // false: all rows stay
+    bool smallest_first = false;  // of rows that are due at the same time (ties.h)
 };
 
 // A row as the stages behind see it.  They meet rows in the order of their pages, which is no order
