@@ -2,6 +2,8 @@
 
 #include "bench/policy_trace.h"
 
+#include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -30,7 +32,27 @@ bool read_ids(const char* line, std::vector<std::uint64_t>* ids_out) {
     }
 }
 
+// The number after `name`, in quotes and with a colon, or 0.
+std::uint64_t read_number(const char* line, const char* name) {
+    const char* at = std::strstr(line, name);
+    return at == nullptr ? 0 : std::strtoull(at + std::strlen(name), nullptr, 10);
+}
+
 }  // namespace
+
+// Those of one time lie evenly between it and the next.
+void PolicyTrace::spread_arrivals() {
+    for (std::size_t begin = 0; begin < arrivals_ns_.size();) {
+        const std::uint64_t begin_ns = arrivals_ns_[begin];
+        std::size_t end = begin + 1;
+        while (end < arrivals_ns_.size() && arrivals_ns_[end] == begin_ns) ++end;
+        const std::uint64_t end_ns = end < arrivals_ns_.size() ? arrivals_ns_[end] : begin_ns;
+        for (std::size_t i = begin; i < end && end_ns > begin_ns; ++i) {
+            arrivals_ns_[i] = begin_ns + (end_ns - begin_ns) / (end - begin) * (i - begin);
+        }
+        begin = end;
+    }
+}
 
 PolicyTrace::PolicyTrace(std::FILE* lines) {
     std::unordered_map<std::uint64_t, std::uint32_t> numbers;
@@ -50,8 +72,18 @@ PolicyTrace::PolicyTrace(std::FILE* lines) {
             blocks_.push_back(parent);
         }
         first_.push_back(blocks_.size());
+        arrivals_ns_.push_back(read_number(line, "\"timestamp\":") * 1'000'000);
+        inputs_.push_back(read_number(line, "\"input_length\":"));
+        outputs_.push_back(read_number(line, "\"output_length\":"));
+        const bool has_session = std::strstr(line, "\"session_id\":") != nullptr;
+        sessions_.push_back(has_session ? read_number(line, "\"session_id\":") + 1 : 0);
+        if (!ids.empty()) {
+            const std::uint64_t tokens = (inputs_.back() + ids.size() - 1) / ids.size();
+            block_tokens_ = std::max(block_tokens_, std::bit_ceil(tokens));
+        }
     }
     std::free(line);
+    spread_arrivals();
     if (blocks_.empty()) throw Failure("E_PARSE", "the trace has no blocks");
 }
 
