@@ -436,7 +436,7 @@ typedef struct bwrt_layout {
 BWRT_API bwrt_status bwrt_layout_add(bwrt_runtime* runtime, const bwrt_layout* layout,
                                      bwrt_handle* layout_out, bwrt_error* error);
 
-/* Releases a region or a layout.  BWRT_E_BUSY while a wave or layout uses it. */
+/* Releases a region, a layout or a plan.  BWRT_E_BUSY while a wave or layout uses it. */
 BWRT_API bwrt_status bwrt_release(bwrt_runtime* runtime, bwrt_handle handle, bwrt_error* error);
 
 /* ---- Work: operations ---------------------------------------------------------
@@ -638,6 +638,62 @@ BWRT_API bwrt_status bwrt_submit_wave(bwrt_runtime* runtime, const bwrt_wave* wa
  * those whose windows are over end, at the driver's next turn; it waits for neither.  Any thread
  * (since ABI 0.4). */
 BWRT_API bwrt_status bwrt_advance(bwrt_runtime* runtime, uint64_t token, bwrt_error* error);
+
+/* ---- Plans ------------------------------------------------------------------
+ *
+ * What another program has planned, as JSON (docs/planner.md, Plans as values): which bytes move, by
+ * names.  A plan is taken and checked once, held by a handle, and run as often as wanted, each time
+ * with the regions that its names stand for.  Up to 256 plans are held; bwrt_release() lets one go.
+ * All three calls since ABI 0.4. */
+
+enum {
+    BWRT_PLAN_CACHE = 1,    /* CachePlan: transfers of KV */
+    BWRT_PLAN_SWAP = 2,     /* SwapPlan: transfers of weights, inside a window of time */
+    BWRT_PLAN_WAVE_SPEC = 3 /* WaveSpec: pages to load, a window of tokens, tiles to compute */
+};
+
+/* Takes a text of UTF-8, up to 64 MiB.  BWRT_E_PARSE where it is no such JSON, BWRT_E_INVAL where what
+ * it says makes no sense; error.field is the text's own, "ops[3].length". */
+BWRT_API bwrt_status bwrt_plan_parse(bwrt_runtime* runtime, uint32_t kind, const char* text,
+                                     uint64_t text_bytes, bwrt_handle* plan_out,
+                                     bwrt_error* error);
+
+/* Writes the plan as JSON, without a 0 at its end.  *text_bytes is the room at text, and then the
+ * length; what does not fit is BWRT_E_RANGE, with the length, and so one asks with NULL and 0. */
+BWRT_API bwrt_status bwrt_plan_print(bwrt_runtime* runtime, bwrt_handle plan, char* text,
+                                     uint64_t* text_bytes, bwrt_error* error);
+
+/* What a name of the plan stands for: the URI of a transfer, the layer of an extent, and "a", "b"
+ * and "c" of what a wave spec computes. */
+typedef struct bwrt_plan_binding {
+    const char* name;
+    bwrt_handle source; /* region that is read where the name is a source; 0: it is none */
+    bwrt_handle target; /* and that is written where it is a target */
+    uint64_t source_offset_bytes; /* where in the region what is named begins */
+    uint64_t target_offset_bytes;
+} bwrt_plan_binding;
+
+typedef struct bwrt_plan_run {
+    uint32_t struct_size;
+    uint32_t binding_count;
+    const bwrt_plan_binding* bindings;
+    uint32_t binding_bytes; /* sizeof(bwrt_plan_binding), 40 */
+    uint32_t reserved;
+    const bwrt_wave* wave; /* as which its waves are submitted: deadline, priority, flags, and so on,
+                              but no operations; NULL: as an ordinary one.  It has no window where
+                              the plan has one */
+    uint64_t page_bytes;   /* of a wave spec that does not say */
+} bwrt_plan_run;
+
+/* Runs a plan: a COPY, READ or WRITE for each transfer or extent, as the regions are files or
+ * memory (page p of an extent lies at p * page_bytes in both), in one wave; and where "a", "b" and
+ * "c" are bound a GEMM of as many tiles as the spec's order has, or one, packed, in a second one that
+ * waits for the first.  Storage in a transfer's kind must be a file and everything else memory:
+ * this version has no devices.  waves_out has two elements, the wave that moves and the one that
+ * computes, 0 where there is none; where the second is refused, the first runs nevertheless. */
+BWRT_API bwrt_status bwrt_plan_submit(bwrt_runtime* runtime, bwrt_handle plan,
+                                      const bwrt_plan_run* run, bwrt_handle* waves_out,
+                                      bwrt_error* error);
 
 /* ---- Work: completions --------------------------------------------------------- */
 

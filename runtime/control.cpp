@@ -119,6 +119,7 @@ bwrt_status Runtime::release(bwrt_handle handle, const ErrorSink& sink) {
     const std::lock_guard<std::mutex> lock(control_);
     if (Region* region = tables_.regions.find(handle)) return release_region(region, handle, sink);
     if (Layout* layout = tables_.layouts.find(handle)) return release_layout(layout, handle, sink);
+    if (plans_.remove(handle)) return BWRT_OK;
     return stale(sink, handle);
 }
 

@@ -12,7 +12,7 @@
 
 namespace bwrt::runtime {
 
-enum class HandleKind : std::uint32_t { kRegion = 1, kLayout = 2, kWave = 3 };
+enum class HandleKind : std::uint32_t { kRegion = 1, kLayout = 2, kWave = 3, kPlan = 4 };
 
 constexpr std::uint64_t kGenerationMask = (std::uint64_t{1} << 44) - 1;
 

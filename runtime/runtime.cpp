@@ -85,6 +85,7 @@ Runtime::Runtime(const bwrt_config& checked, Calibration calibration, const Cloc
     : clock_(clock != nullptr ? *clock : own_clock_),
       tables_(checked, std::move(calibration), random_generation(),
               {kOwnWaveCount, own_region_count}),
+      plans_(random_generation()),
       delivery_(&tables_.waves),
       progress_(&tables_, &delivery_, &clock_) {
     if (store != nullptr) tables_.flight_count_max = store->flight_count_max;

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "runtime/calls.h"
 #include "runtime/clock.h"
 #include "runtime/delivery.h"
+#include "runtime/plan_table.h"
 #include "runtime/progress.h"
 #include "runtime/store/store.h"
 #include "runtime/store/view.h"
@@ -72,6 +74,13 @@ class Runtime {
     bwrt_status event_fd(std::int32_t* fd_out, const ErrorSink& sink);
     void sample(bwrt_counters* counters_out, bwrt_route* routes_out);
     void caps(bwrt_caps* caps_out);  // caps.cpp
+    // runtime_plans.cpp
+    bwrt_status parse_plan(std::uint32_t kind, std::string_view text, bwrt_handle* plan_out,
+                           const ErrorSink& sink);
+    bwrt_status print_plan(bwrt_handle handle, char* text, std::uint64_t* text_bytes,
+                           const ErrorSink& sink);
+    bwrt_status submit_plan(bwrt_handle handle, const bwrt_plan_run& run, bwrt_handle* waves_out,
+                            bwrt_error* error);
     // With a store.
     [[nodiscard]] bool has_store() const noexcept { return tables_.blocks.tenants != nullptr; }
     [[nodiscard]] const Tenants& tenants() const noexcept { return *tables_.blocks.tenants; }
@@ -128,6 +137,7 @@ class Runtime {
     std::unique_ptr<Store> store_;     // that is written; or
     std::unique_ptr<StoreView> view_;  // one that is read
     Tables tables_;
+    PlanTable plans_;
     Delivery delivery_;
     Progress progress_;
 };

@@ -19,6 +19,7 @@ static void no_runtime_is_refused_by_every_function_that_needs_one(void** state)
     bwrt_event event;
     bwrt_store_counters store_counters;
     bwrt_store_info store_info;
+    bwrt_plan_run run;
     uint64_t cursor = 77;
     uint32_t count = 77;
     int32_t fd = 77;
@@ -27,6 +28,8 @@ static void no_runtime_is_refused_by_every_function_that_needs_one(void** state)
     layout.struct_size = sizeof(layout);
     memset(&counters, 0, sizeof(counters));
     counters.struct_size = sizeof(counters);
+    memset(&run, 0, sizeof(run));
+    run.struct_size = sizeof(run);
     memset(&tenant, 0, sizeof(tenant));
     tenant.struct_size = sizeof(tenant);
     memset(&query, 0, sizeof(query));
@@ -51,6 +54,9 @@ static void no_runtime_is_refused_by_every_function_that_needs_one(void** state)
     assert_int_equal(bwrt_poll(NULL, &completion, 1, &count, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_cancel(NULL, 1, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_advance(NULL, 1, NULL), BWRT_E_INVAL);
+    assert_int_equal(bwrt_plan_parse(NULL, BWRT_PLAN_CACHE, "{}", 2, &handle, NULL), BWRT_E_INVAL);
+    assert_int_equal(bwrt_plan_print(NULL, 1, NULL, &cursor, NULL), BWRT_E_INVAL);
+    assert_int_equal(bwrt_plan_submit(NULL, 1, &run, &handle, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_event_fd(NULL, &fd, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_sample(NULL, &counters, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_tenant_set(NULL, &tenant, NULL), BWRT_E_INVAL);

@@ -30,6 +30,7 @@ from .layout import Layout, Plane
 from .lookup import Event, EventKind, Events, Found, Lookup, Reason
 from .memory import Region, RegionInfo
 from .operations import Operation, copy, flush, gemm, read, signal, write
+from .plan import Plan, PlanKind, PlanWaves
 from .planner import Planner
 from .runtime import Progress, Runtime, Storage
 from .store import Store, StoreCounters, StoreFlag, StoreInfo, TierCounters
@@ -48,7 +49,8 @@ __all__ = [
     "Closure", "Completion", "ConflictError", "CorruptError", "Counters", "Delivery",
     "DependencyError", "Error", "Event", "EventKind", "Events", "Feature", "ForkedError", "Found",
     "Histogram", "InternalError", "Late", "LateError", "Layout", "LockedError", "Lookup",
-    "MediaItem", "MissError", "MomentError", "NONE", "Operation", "PROCESS_MEMORY", "Plane", "Planner",
+    "MediaItem", "MissError", "MomentError", "NONE", "Operation", "PROCESS_MEMORY", "Plan", "PlanKind",
+    "PlanWaves", "Plane", "Planner",
     "Priority", "Progress", "Reason", "Region", "RegionInfo", "Result", "Route", "Runtime",
     "Status", "Storage", "Store", "StoreCounters", "StoreFlag", "StoreInfo", "Tier",
     "TierCounters", "TimeoutError", "TruncatedError", "UnsupportedError", "Verdict", "Wave", "WaveError", "WindowError",

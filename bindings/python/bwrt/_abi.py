@@ -48,6 +48,7 @@ BWRT_LATE_FINISH, BWRT_LATE_ABORT, BWRT_LATE_REFUSE = 0, 1, 2
 BWRT_WAVE_BARRIER, BWRT_WAVE_DEADLINE_RELATIVE, BWRT_WAVE_WINDOW_ABORT = 1, 2, 4
 BWRT_WAVE_PLANNED = 8
 BWRT_WINDOW_NONE, BWRT_WINDOW_TIME, BWRT_WINDOW_TOKEN = 0, 1, 2
+BWRT_PLAN_CACHE, BWRT_PLAN_SWAP, BWRT_PLAN_WAVE_SPEC = 1, 2, 3
 BWRT_RESULT_PRESENT = 1
 BWRT_TIER_NONE, BWRT_TIER_DEVICE, BWRT_TIER_HOST, BWRT_TIER_DISK = 0, 1, 2, 3
 BWRT_VERDICT_LOADED, BWRT_VERDICT_PARTIAL, BWRT_VERDICT_RECOMPUTE = 1, 2, 3
@@ -210,6 +211,17 @@ class bwrt_block_id_input(Structure):
                 ("weights", bwrt_span), ("adapter", bwrt_span), ("dtype", bwrt_span),
                 ("layout", bwrt_span), ("rope", bwrt_span), ("salt", bwrt_span),
                 ("prompt_embeddings", bwrt_span)]
+
+
+class bwrt_plan_binding(Structure):
+    _fields_ = [("name", c_char_p), ("source", c_uint64), ("target", c_uint64),
+                ("source_offset_bytes", c_uint64), ("target_offset_bytes", c_uint64)]
+
+
+class bwrt_plan_run(Structure):
+    _fields_ = [("struct_size", c_uint32), ("binding_count", c_uint32),
+                ("bindings", POINTER(bwrt_plan_binding)), ("binding_bytes", c_uint32),
+                ("reserved", c_uint32), ("wave", POINTER(bwrt_wave)), ("page_bytes", c_uint64)]
 
 
 class bwrt_tenant(Structure):

@@ -20,6 +20,7 @@ from .layout import Layout, Plane, layout_of_arrays
 from .lookup import Events, Lookup, look_up
 from .memory import Region, add_file, add_memory
 from .operations import Operation
+from .plan import Plan
 from .planner import Planner
 from .store import Store, StoreCounters, StoreInfo, sample_store, set_tenant
 from .store import store_info as store_info_of
@@ -206,6 +207,11 @@ class Runtime(Core):
             wave._finish(Completion.from_buffer_copy(completion))
             ended.append(wave)
         return ended
+
+    def parse_plan(self, kind: int, text: Union[str, bytes]) -> Plan:
+        """A plan of another program, as JSON: a PlanKind and its text.  ParseError or CallerError
+        tells the text's own field, "ops[3].length"."""
+        return Plan(self, kind, text)
 
     def advance(self, token: int) -> None:
         """The engine has come to this token: waves whose window_tokens begin start, those whose end

@@ -95,6 +95,9 @@ constants! {
     BWRT_WINDOW_NONE: u32 = 0;
     BWRT_WINDOW_TIME: u32 = 1;
     BWRT_WINDOW_TOKEN: u32 = 2;
+    BWRT_PLAN_CACHE: u32 = 1;
+    BWRT_PLAN_SWAP: u32 = 2;
+    BWRT_PLAN_WAVE_SPEC: u32 = 3;
     BWRT_RESULT_PRESENT: u32 = 1;
     BWRT_TIER_NONE: u32 = 0;
     BWRT_TIER_DEVICE: u32 = 1;

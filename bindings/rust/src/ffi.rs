@@ -269,6 +269,22 @@ structs! {
         time_variance_milli: u32,
         reserved: u32,
     }
+    bwrt_plan_binding {
+        name: *const c_char,
+        source: bwrt_handle,
+        target: bwrt_handle,
+        source_offset_bytes: u64,
+        target_offset_bytes: u64,
+    }
+    bwrt_plan_run {
+        struct_size: u32,
+        binding_count: u32,
+        bindings: *const bwrt_plan_binding,
+        binding_bytes: u32,
+        reserved: u32,
+        wave: *const bwrt_wave,
+        page_bytes: u64,
+    }
     bwrt_tenant {
         struct_size: u32,
         flags: u32,
@@ -484,6 +500,18 @@ functions! {
     fn bwrt_poll(
         runtime: *mut bwrt_runtime, completions: *mut bwrt_completion, capacity: u32,
         count_out: *mut u32, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_plan_parse(
+        runtime: *mut bwrt_runtime, kind: u32, text: *const c_char, text_bytes: u64,
+        plan_out: *mut bwrt_handle, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_plan_print(
+        runtime: *mut bwrt_runtime, plan: bwrt_handle, text: *mut c_char, text_bytes: *mut u64,
+        error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_plan_submit(
+        runtime: *mut bwrt_runtime, plan: bwrt_handle, run: *const bwrt_plan_run,
+        waves_out: *mut bwrt_handle, error: *mut bwrt_error
     ) -> bwrt_status;
     fn bwrt_advance(
         runtime: *mut bwrt_runtime, token: u64, error: *mut bwrt_error

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plans of other programs, held by the library: parsed, printed, run with the regions they name."""
+
+import ctypes
+from ctypes import byref, c_uint64, pointer
+from enum import IntEnum
+from typing import Any, List, Mapping, Optional, Sequence, Tuple, Union
+
+from . import _abi, errors
+from ._checks import duration_ns, unsigned
+from ._core import Core
+from ._library import RELEASING
+from .completion import Completion, Late, Priority
+from .memory import Region
+
+Place = Union[Region, int, Tuple[Union[Region, int], int]]
+
+
+class PlanKind(IntEnum):
+    """What a text is."""
+
+    CACHE = _abi.BWRT_PLAN_CACHE
+    SWAP = _abi.BWRT_PLAN_SWAP
+    WAVE_SPEC = _abi.BWRT_PLAN_WAVE_SPEC
+
+
+def _place(place: Optional[Place], name: str) -> Tuple[int, int]:
+    region, offset = place if isinstance(place, tuple) else (place, 0)
+    handle = region.handle if isinstance(region, Region) else region
+    return (unsigned(handle or 0, 64, name), unsigned(offset, 64, f"{name} offset"))
+
+
+class PlanWaves:
+    """What a plan runs as: the wave that moves and the one that computes, None where there is none.
+
+    The regions must live until wait() has returned."""
+
+    def __init__(self, runtime: Core, handles: Sequence[int], held: Any):
+        self._runtime = runtime
+        self._handles = [handle for handle in handles if handle]
+        self._held = held
+        self.completions: List[Completion] = []
+
+    def wait(self, timeout: Optional[float] = None) -> List[Completion]:
+        """Waits for each in turn, for at most `timeout` seconds; raises what the first that failed
+        ended with."""
+        timeout_ns = -1 if timeout is None else duration_ns(timeout, "timeout")
+        while self._handles:
+            completion = Completion()
+            self._runtime._call(RELEASING.wait, self._handles[0], timeout_ns, byref(completion))
+            self._handles.pop(0)
+            self.completions.append(completion)
+        self._held = None
+        for completion in self.completions:
+            if completion.status:
+                raise errors.from_completion(completion)
+        return self.completions
+
+
+class Plan:
+    """Made by Runtime.parse_plan(); release() lets it go, as does dropping it."""
+
+    def __init__(self, runtime: Core, kind: int, text: Union[str, bytes]):
+        self._runtime = runtime
+        self.kind = PlanKind(kind)
+        data = text.encode() if isinstance(text, str) else bytes(text)
+        handle = c_uint64()
+        runtime._call(RELEASING.plan_parse, self.kind, data, len(data), byref(handle))
+        self.handle = handle.value
+
+    def json(self) -> str:
+        """The plan as it was understood."""
+        length = c_uint64()
+        self._runtime._call(RELEASING.plan_print, self.handle, None, byref(length))
+        text = ctypes.create_string_buffer(length.value)
+        self._runtime._call(RELEASING.plan_print, self.handle, text, byref(length))
+        return text.raw[: length.value].decode()
+
+    def submit(self, sources: Mapping[str, Place], targets: Mapping[str, Place], *,
+               page_bytes: int = 0, deadline_s: Optional[float] = None, late: int = Late.FINISH,
+               priority: int = Priority.NORMAL, planned: bool = False) -> PlanWaves:
+        """Runs it.
+
+        sources, targets: for each name a region, or a region and an offset in it: the URIs of
+        transfers, the layers of extents, and "a", "b" (sources) and "c" (target) of a product.
+        page_bytes: of a wave spec that does not say.
+        """
+        names = sorted({*sources, *targets})
+        array = (_abi.bwrt_plan_binding * max(1, len(names)))()
+        for binding, name in zip(array, names):
+            binding.name = name.encode()
+            binding.source, binding.source_offset_bytes = _place(sources.get(name), name)
+            binding.target, binding.target_offset_bytes = _place(targets.get(name), name)
+        wave = _abi.bwrt_wave(ctypes.sizeof(_abi.bwrt_wave))
+        wave.priority, wave.late = Priority(priority), Late(late)
+        wave.flags = _abi.BWRT_WAVE_PLANNED if planned else 0
+        if deadline_s is not None:
+            wave.flags |= _abi.BWRT_WAVE_DEADLINE_RELATIVE
+            wave.deadline_ns = max(1, duration_ns(deadline_s, "deadline_s"))
+        run = _abi.bwrt_plan_run(ctypes.sizeof(_abi.bwrt_plan_run), len(names), array,
+                                 ctypes.sizeof(_abi.bwrt_plan_binding), 0, pointer(wave),
+                                 unsigned(page_bytes, 64, "page_bytes"))
+        waves = (c_uint64 * 2)()
+        self._runtime._call(RELEASING.plan_submit, self.handle, byref(run), waves)
+        return PlanWaves(self._runtime, list(waves), (sources, targets))
+
+    def release(self) -> None:
+        """Lets it go; what it runs goes on."""
+        if self.handle:
+            handle, self.handle = self.handle, 0
+            self._runtime._call(RELEASING.release, handle)
+
+    def __del__(self) -> None:
+        try:
+            self.release()
+        except (errors.Error, AttributeError):
+            pass  # the runtime is closed, and its plans with it
