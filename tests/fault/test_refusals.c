@@ -50,7 +50,7 @@ static void kind_zero(const faults* self, bwrt_operation* operation) {
 
 static void kind_unknown(const faults* self, bwrt_operation* operation) {
     (void)self;
-    operation->kind = BWRT_OP_UNPIN + 1;
+    operation->kind = BWRT_OP_GEMM + 1;
 }
 
 static void flags_unknown(const faults* self, bwrt_operation* operation) {

@@ -48,7 +48,7 @@ bwrt_operation flat(const TableWorld& world) { return copy_of(world); }
 
 const Refusal kFlat[] = {
     {"operations[].kind", BWRT_E_INVAL, [](Op* o, const World&) { o->kind = 0; }},
-    {"operations[].kind", BWRT_E_INVAL, [](Op* o, const World&) { o->kind = BWRT_OP_UNPIN + 1; }},
+    {"operations[].kind", BWRT_E_INVAL, [](Op* o, const World&) { o->kind = BWRT_OP_GEMM + 1; }},
     {"operations[].flags", BWRT_E_INVAL, [](Op* o, const World&) { o->flags = 1; }},
     {"operations[].reserved", BWRT_E_INVAL, [](Op* o, const World&) { o->reserved = 1; }},
     {"operations[].value_done", BWRT_E_INVAL, [](Op* o, const World&) { o->value_done = 1; }},
