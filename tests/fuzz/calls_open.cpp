@@ -3,6 +3,8 @@
 // calls_open.cpp — a runtime, with a store or without: its limits are small, then one field is
 // overwritten with any number, unless what would open were larger than an input has time for.
 
+#include <cstddef>
+
 #include "tests/fuzz/machine.h"
 
 namespace bwrt::fuzz {
@@ -190,7 +192,8 @@ void Runner::open(Bytecode* code, std::uint32_t session, std::uint32_t store_for
     bwrt_caps& caps = this->session().caps;
     caps.struct_size = sizeof caps;
     if (bwrt_get_caps(runtime, &caps, nullptr) != BWRT_OK) found("no caps");
-    const bool knows_stores = config.struct_size == sizeof config;
+    const bool knows_stores =
+        config.struct_size >= offsetof(bwrt_config, store) + sizeof config.store;
     if (config.store != nullptr && knows_stores) {
         // What was overwritten may have made another of it.
         const bool reads = (plan.store.flags & BWRT_STORE_READER) != 0;
