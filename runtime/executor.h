@@ -58,6 +58,7 @@ class Executor final : private WaveOwner, private PlanOwner {
     // doorbell asks of other work than the ring's: by sequentially consistent accesses.
     [[nodiscard]] bool has_token_news() const noexcept { return tables_.token.load() != token_; }
     [[nodiscard]] bool has_requests_out() const noexcept { return storage_.inflight_count() != 0; }
+    [[nodiscard]] bool has_plan() const noexcept { return plans_ != nullptr && plans_->has_plan(); }
     // Something could be done at once, were turn() called.
     [[nodiscard]] bool has_work_left() const noexcept {
         return resolved_first_ != nullptr || host_.has_ready() || storage_.has_landed() ||

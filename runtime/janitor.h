@@ -51,6 +51,9 @@ class Janitor {
 
     // Every job that was started has been given back.
     [[nodiscard]] virtual bool is_idle() const noexcept = 0;
+
+    // reap() would give one back.  False when that is not known: wake() tells.
+    [[nodiscard]] virtual bool has_finished() const noexcept { return false; }
 };
 
 class ThreadJanitor final : public Janitor {
@@ -72,6 +75,10 @@ class ThreadJanitor final : public Janitor {
     void start(Job* job) noexcept override;
     [[nodiscard]] Job* reap() noexcept override;
     [[nodiscard]] bool is_idle() const noexcept override { return out_count_ == 0; }
+    [[nodiscard]] bool has_finished() const noexcept override {
+        // Relaxed: as in reap(), which is what follows.
+        return reaped_ != nullptr || finished_.load(std::memory_order_relaxed) != nullptr;
+    }
 
  private:
     static void* thread_main(void* self);

@@ -123,15 +123,14 @@ std::uint64_t PlanLane::next_timer_ns() const noexcept {
     return !is_out_ && has_work() ? due_ns_ : kNeverNs;
 }
 
+// A janitor that is the driver himself is done when begin() is: nobody would wake a driver who
+// rested before he looked.
 bool PlanLane::turn(std::uint64_t now_ns, const LaneLoad (&loads)[kLaneCount]) noexcept {
-    if (is_out_) {
-        if (janitor_.reap() == nullptr) return false;
-        is_out_ = false;
-        take_results();
-        return true;
-    }
-    if (!has_work() || now_ns < due_ns_) return false;
-    begin(now_ns, loads);
+    const bool begins = !is_out_ && has_work() && now_ns >= due_ns_;
+    if (begins) begin(now_ns, loads);
+    if (!is_out_ || janitor_.reap() == nullptr) return begins;
+    is_out_ = false;
+    take_results();
     return true;
 }
 

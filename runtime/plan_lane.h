@@ -61,6 +61,8 @@ class PlanLane {
     // True when it should be called again at once.
     bool turn(std::uint64_t now_ns, const LaneLoad (&loads)[kLaneCount]) noexcept;
     [[nodiscard]] std::uint64_t next_timer_ns() const noexcept;
+    // One that turn() would take: for a driver who only looks, and so sees no wake-up.
+    [[nodiscard]] bool has_plan() const noexcept { return is_out_ && janitor_.has_finished(); }
 
     // Its part of them.
     void snapshot(bwrt_counters* counters_out) const noexcept;

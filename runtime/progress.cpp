@@ -164,7 +164,9 @@ bool Progress::spin() noexcept {
     const std::uint64_t until_ns = std::min(clock_.now_ns() + spin_ns, executor_->next_timer_ns());
     do {
         for (int i = 0; i < 32; ++i) {
-            if (tables_.ring.has_next() || executor_->has_token_news()) return true;
+            if (tables_.ring.has_next() || executor_->has_token_news() || executor_->has_plan()) {
+                return true;
+            }
             spin_pause();
         }
     } while (clock_.now_ns() < until_ns);

@@ -36,7 +36,8 @@ bool Progress::take_baton() noexcept {
 void Progress::put_baton_down() noexcept {
     storage_->submit();
     if (epoll_fd_.load(std::memory_order_acquire) >= 0) {
-        const std::uint64_t timer_ns = executor_->next_timer_ns();
+        // What is due since ever is due now: a timer set to 0 would be switched off.
+        const std::uint64_t timer_ns = std::max(executor_->next_timer_ns(), std::uint64_t{1});
         if (timer_ns != timer_set_ns_) {
             timer_set_ns_ = timer_ns;
             itimerspec spec = {};
