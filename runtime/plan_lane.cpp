@@ -206,8 +206,9 @@ void PlanLane::set_rates(std::uint64_t now_ns, const LaneLoad (&loads)[kLaneCoun
 
 Wave* PlanLane::in_window(std::uint64_t id) noexcept {
     Wave* const wave = tables_.waves.find(id);
-    const bool is_it = wave != nullptr && wave->handle == id && wave->phase == Phase::kWaiting &&
-                       wave->plan_state == PlanState::kInWindow;
+    // The ticket, since the slot of one that is gone may be somebody's who fills it.
+    const bool is_it = wave != nullptr && wave->ticket.load(std::memory_order_acquire) == id &&
+                       wave->phase == Phase::kWaiting && wave->plan_state == PlanState::kInWindow;
     return is_it ? wave : nullptr;
 }
 
