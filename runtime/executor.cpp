@@ -187,7 +187,7 @@ void Executor::wake_dependents(Wave* wave) noexcept {
 void Executor::try_start(Wave* wave) noexcept {
     if (wave->late != BWRT_LATE_FINISH && now_ns_ >= wave->deadline_ns) {
         stop(wave, BWRT_E_LATE);
-    } else if (position(*wave) >= wave->window_end) {
+    } else if (wave->window_end != kNeverNs && position(*wave) >= wave->window_end) {
         stop(wave, BWRT_E_WINDOW);
     } else if (wave->dependencies_open == 0 && !wave->behind_barrier &&
                position(*wave) >= wave->window_start && !must_be_planned(wave)) {

@@ -54,9 +54,13 @@ class Executor final : private WaveOwner, private PlanOwner {
         return blocks_ != nullptr ? std::min(due_ns, blocks_->next_timer_ns()) : due_ns;
     }
     [[nodiscard]] std::uint64_t now_ns() const noexcept { return now_ns_; }
-    // Somebody advanced the token, and no turn has seen it.  Announced and looked for as the
-    // doorbell asks of other work than the ring's: by sequentially consistent accesses.
-    [[nodiscard]] bool has_token_news() const noexcept { return tables_.token.load() != token_; }
+    // Somebody advanced the token, and no turn has seen it, or none that fired what waits for it.
+    // Announced and looked for as the doorbell asks of other work than the ring's: by sequentially
+    // consistent accesses.
+    [[nodiscard]] bool has_token_news() const noexcept {
+        return tables_.token.load() != token_ ||
+               (!token_gates_.is_empty() && token_gates_.top_key().due_ns <= token_);
+    }
     [[nodiscard]] bool has_requests_out() const noexcept { return storage_.inflight_count() != 0; }
     [[nodiscard]] bool has_plan() const noexcept { return plans_ != nullptr && plans_->has_plan(); }
     // Something could be done at once, were turn() called.

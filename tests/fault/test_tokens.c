@@ -55,6 +55,17 @@ static void a_wave_waits_for_its_token(void** state) {
     assert_int_equal(counters_of(self->runtime).token, 5);
 }
 
+/* The last token there is comes before the end of what has no end. */
+static void an_open_window_never_ends(void** state) {
+    faults* self = *state;
+    const bwrt_operation operation = read_of(self, 0, 0, BYTES);
+    bwrt_wave wave = wave_of(&operation, 1);
+    const bwrt_handle handle = start(self, &wave, 5, 0);
+
+    advance(self, UINT64_MAX);
+    assert_int_equal(finish(self, handle), BWRT_OK);
+}
+
 static void a_token_behind_the_window_ends_the_wave(void** state) {
     faults* self = *state;
     const bwrt_operation operation = read_of(self, 0, 0, BYTES);
@@ -182,6 +193,7 @@ static void any_thread_may_advance(void** state) {
 
 static const struct CMUnitTest kTests[] = {
     IN_WORLD(a_wave_waits_for_its_token),
+    IN_WORLD(an_open_window_never_ends),
     IN_WORLD(a_token_behind_the_window_ends_the_wave),
     IN_WORLD(the_token_never_goes_back),
     IN_WORLD(a_token_aborts_a_running_wave_only_when_asked),
