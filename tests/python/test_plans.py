@@ -3,6 +3,7 @@
 
 import array
 import json
+import time
 
 import bwrt
 from support import FileTest, main
@@ -50,6 +51,47 @@ class Plans(FileTest):
         self.assertEqual(json.loads(plan.json())["bm"], 128)
         plan.release()
         plan.release()
+
+    def test_what_is_dropped_makes_room(self):
+        runtime = self.open_runtime(wave_count_max=4)
+        source, target = runtime.memory(bytes(64)), runtime.memory(bytearray(64))
+        for _ in range(300):  # more than there may be, of either
+            plan = runtime.parse_plan(bwrt.PlanKind.WAVE_SPEC, json.dumps(
+                {**WHOLE, "swap_window": {"begin": 0, "end": 1}}))
+            for _ in range(50):
+                try:
+                    plan.submit({"w": source}, {"w": target})
+                    break
+                except bwrt.AgainError:
+                    time.sleep(0.001)
+            else:
+                self.fail("waves that nobody waits for keep their places")
+
+    def test_a_first_wave_whose_second_is_refused_keeps_no_place(self):
+        runtime = self.open_runtime(wave_count_max=4)
+        source, target = runtime.memory(bytes(64)), runtime.memory(bytearray(64))
+        plan = runtime.parse_plan(bwrt.PlanKind.WAVE_SPEC, json.dumps(
+            {**WHOLE, "swap_window": {"begin": 0, "end": 1}}))
+        sources, targets = {"w": source, "a": source, "b": source}, {"w": target, "c": target}
+        for _ in range(20):
+            for _ in range(50):
+                try:
+                    plan.submit(sources, targets)
+                except bwrt.AgainError:
+                    time.sleep(0.001)
+                    continue
+                except bwrt.CallerError:
+                    break
+                self.fail("128 x 64 floats are no 64 bytes")
+            else:
+                self.fail("waves that nobody knows keep their places")
+
+    def test_finalizers_never_call_the_library(self):
+        runtime = self.open_runtime()
+        plan = runtime.parse_plan(bwrt.PlanKind.WAVE_SPEC, json.dumps(WHOLE))
+        handle = plan.handle
+        del plan
+        self.assertIn(handle, runtime._dropped_handles)
 
     def test_a_text_that_is_no_plan_names_its_field(self):
         runtime = self.open_runtime()

@@ -2,13 +2,14 @@
 """Plans of other programs, held by the library: parsed, printed, run with the regions they name."""
 
 import ctypes
+import time
 from ctypes import byref, c_uint64, pointer
 from enum import IntEnum
 from typing import Any, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import _abi, errors
 from ._checks import duration_ns, unsigned
-from ._core import Core
+from ._core import SLICE_NS, Core
 from ._library import RELEASING
 from .completion import Completion, Late, Priority
 from .memory import Region
@@ -31,9 +32,9 @@ def _place(place: Optional[Place], name: str) -> Tuple[int, int]:
 
 
 class PlanWaves:
-    """What a plan runs as: the wave that moves and the one that computes, None where there is none.
+    """What a plan runs as: the wave that moves and the one that computes, either or both.
 
-    The regions must live until wait() has returned."""
+    Dropped, they run to their end, and what they touch stays alive until then."""
 
     def __init__(self, runtime: Core, handles: Sequence[int], held: Any):
         self._runtime = runtime
@@ -41,13 +42,26 @@ class PlanWaves:
         self._held = held
         self.completions: List[Completion] = []
 
+    def __del__(self) -> None:
+        for handle in self._handles:
+            self._runtime._dropped_waves.append((c_uint64(handle), self._held))
+
     def wait(self, timeout: Optional[float] = None) -> List[Completion]:
-        """Waits for each in turn, for at most `timeout` seconds; raises what the first that failed
-        ended with."""
-        timeout_ns = -1 if timeout is None else duration_ns(timeout, "timeout")
+        """Waits for both, for at most `timeout` seconds; raises what the first that failed ended
+        with."""
+        until_ns = None
+        if timeout is not None:
+            until_ns = time.monotonic_ns() + duration_ns(timeout, "timeout")
         while self._handles:
+            left_ns = SLICE_NS if until_ns is None else max(0, until_ns - time.monotonic_ns())
             completion = Completion()
-            self._runtime._call(RELEASING.wait, self._handles[0], timeout_ns, byref(completion))
+            try:
+                self._runtime._call(RELEASING.wait, self._handles[0], min(left_ns, SLICE_NS),
+                                    byref(completion))
+            except errors.TimeoutError:
+                if left_ns <= SLICE_NS and until_ns is not None:
+                    raise
+                continue
             self._handles.pop(0)
             self.completions.append(completion)
         self._held = None
@@ -61,9 +75,12 @@ class Plan:
     """Made by Runtime.parse_plan(); release() lets it go, as does dropping it."""
 
     def __init__(self, runtime: Core, kind: int, text: Union[str, bytes]):
+        self.handle = 0
         self._runtime = runtime
         self.kind = PlanKind(kind)
         data = text.encode() if isinstance(text, str) else bytes(text)
+        if runtime._dropped_handles:  # of plans there is room for few
+            runtime._reap_handles()
         handle = c_uint64()
         runtime._call(RELEASING.plan_parse, self.kind, data, len(data), byref(handle))
         self.handle = handle.value
@@ -100,9 +117,16 @@ class Plan:
         run = _abi.bwrt_plan_run(ctypes.sizeof(_abi.bwrt_plan_run), len(names), array,
                                  ctypes.sizeof(_abi.bwrt_plan_binding), 0, pointer(wave),
                                  unsigned(page_bytes, 64, "page_bytes"))
+        if self._runtime._dropped_waves:
+            self._runtime._reap_waves()
         waves = (c_uint64 * 2)()
-        self._runtime._call(RELEASING.plan_submit, self.handle, byref(run), waves)
-        return PlanWaves(self._runtime, list(waves), (sources, targets))
+        held = (dict(sources), dict(targets))
+        try:
+            self._runtime._call(RELEASING.plan_submit, self.handle, byref(run), waves)
+        except errors.Error:
+            PlanWaves(self._runtime, waves, held)  # the first of them may run: dropped at once
+            raise
+        return PlanWaves(self._runtime, waves, held)
 
     def release(self) -> None:
         """Lets it go; what it runs goes on."""
@@ -111,7 +135,5 @@ class Plan:
             self._runtime._call(RELEASING.release, handle)
 
     def __del__(self) -> None:
-        try:
-            self.release()
-        except (errors.Error, AttributeError):
-            pass  # the runtime is closed, and its plans with it
+        if self.handle:
+            self._runtime._dropped_handles.append(self.handle)
