@@ -53,7 +53,8 @@ PlanLane::PlanLane(Tables* tables, const Clock* clock, Janitor* janitor, PlanOwn
       window_ns_(tables->planner.window_ns),
       row_count_max_(tables->planner.row_count_max),
       job_(limits_of(*tables), rule_of(tables->planner), tables->waves.count(), clock),
-      tenant_row_count_(tables->blocks.tenant_count) {
+      tenant_row_count_(tables->blocks.tenant_count),
+      tenant_held_(tables->blocks.tenant_count) {
     again_.reserve(row_count_max_);
     gone_.reserve(tables->waves.count());
     credits_.reserve(tables->blocks.tenant_count);
@@ -92,6 +93,7 @@ bool PlanLane::ask(Wave* wave) noexcept {
     }
     wave->plan_state = PlanState::kAsked;
     wave->plan_rows_open = wave->plan_row_count;
+    wave->plan_passed_count = 0;
     link(wave);
     return true;
 }
@@ -149,13 +151,25 @@ void PlanLane::begin(std::uint64_t now_ns, const LaneLoad (&loads)[kLaneCount]) 
     janitor_.start(&job_);
 }
 
+// Who was passed over for age_first windows is the next to get in: nobody of its tenant overtakes
+// it any more, and once its tenant has nothing in the window, nobody at all.
 void PlanLane::fill_window() noexcept {
+    ++window_number_;
     for (std::uint32_t index = asked_first_; index != kNoIndex;) {
         Wave* const wave = &tables_.waves.at(index);
         index = wave->plan_next;
         const std::uint32_t free_count = row_count_max_ - window_row_count_;
         const std::uint32_t tenant_count = tenant_row_count_[wave->plan_tenant];
-        if (tenant_count + wave->plan_row_count <= free_count) enter(wave);
+        if (tenant_held_[wave->plan_tenant] == window_number_) continue;
+        if (tenant_count + wave->plan_row_count <= free_count) {
+            enter(wave);
+        } else if (wave->plan_passed_count < tables_.planner.age_first) {
+            ++wave->plan_passed_count;
+        } else if (tenant_count != 0) {
+            tenant_held_[wave->plan_tenant] = window_number_;
+        } else {
+            return;
+        }
     }
 }
 

@@ -13,7 +13,8 @@
 //
 // The window has room for so many rows, and who asks for most of it must not keep the others out: a
 // tenant gets in as long as it has there no more than what is free (a dynamic threshold; Choudhury
-// and Hahne 1998).  What does not get in is passed over and keeps its place in the line.
+// and Hahne 1998).  What does not get in is passed over and keeps its place in the line; after
+// age_first windows the smaller ones behind it wait until it is in.
 //
 // The driver's alone, but for the job while the janitor has it.
 
@@ -93,10 +94,12 @@ class PlanLane {
     std::uint32_t asked_first_ = kNoIndex, asked_last_ = kNoIndex;
     std::uint32_t window_row_count_ = 0;           // of live waves
     std::vector<std::uint32_t> tenant_row_count_;  // of them, by tenant
-    std::vector<planner::Request> again_;          // late ones whose waves finish all the same
-    std::vector<std::uint64_t> gone_;              // since the last window began
-    std::vector<PlanJob::Credit> credits_;         // likewise
-    bwrt_counters counts_ = {};                    // those of plans
+    std::uint64_t window_number_ = 0;
+    std::vector<std::uint64_t> tenant_held_;  // the last window that an older wave kept it out of
+    std::vector<planner::Request> again_;     // late ones whose waves finish all the same
+    std::vector<std::uint64_t> gone_;         // since the last window began
+    std::vector<PlanJob::Credit> credits_;    // likewise
+    bwrt_counters counts_ = {};               // those of plans
 };
 
 }  // namespace bwrt::runtime

@@ -130,6 +130,7 @@ struct alignas(128) Wave {
     Phase phase = Phase::kFree;
     bool behind_barrier = false;
     PlanState plan_state = PlanState::kNone;
+    std::uint8_t plan_passed_count = 0;  // windows that had no room for it, up to age_first
     std::uint32_t plan_rows_open = 0;  // in the window, and not to move yet
     std::uint32_t plan_previous = kNoIndex, plan_next = kNoIndex;  // of those that asked
     std::uint32_t dependencies_open = 0;

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// test_plan_lane.cpp — who gets into the window, of waves that are nothing but rows.
+
+#include "runtime/plan_lane.h"
+
+#include <memory>
+#include <vector>
+
+#include "runtime/limits.h"
+#include "tests/support/cmocka.h"
+
+namespace {
+
+using namespace bwrt::runtime;
+
+constexpr std::uint32_t kRowCountMax = 2048;
+constexpr std::uint32_t kMovingInAWindow = 100;
+constexpr std::uint32_t kAgeFirst = 4;
+
+struct StillClock final : Clock {
+    std::uint64_t time_ns = 1'000'000'000;
+    [[nodiscard]] std::uint64_t now_ns() const noexcept override { return time_ns; }
+};
+
+bwrt_config config_of_test() {
+    bwrt_config config = {};
+    config.struct_size = sizeof config;
+    config.wave_count_max = 4096;
+    bwrt_config checked = {};
+    Calibration calibration;
+    assert_int_equal(check_config(&config, &checked, &calibration, {nullptr, BWRT_NONE}), BWRT_OK);
+    return checked;
+}
+
+struct Line final : PlanOwner {
+    StillClock clock;
+    Tables tables;
+    InlineJanitor janitor;
+    std::unique_ptr<PlanLane> lane;
+    std::vector<Wave*> moved;
+
+    explicit Line(std::uint32_t tenant_count) : tables(config_of_test(), Calibration(), 1) {
+        tables.blocks.tenant_count = tenant_count;
+        tables.planner = {};
+        tables.planner.struct_size = sizeof tables.planner;
+        tables.planner.window_ns = 1'000'000;
+        tables.planner.row_count_max = kRowCountMax;
+        tables.planner.alpha_milli = tables.planner.pmin_milli = 1000;
+        tables.planner.age_first = kAgeFirst;
+        tables.planner.age_max = 255;
+        tables.planner.half_life_ns = 1'000'000'000;
+        tables.planner.caller_budget_bytes = kMovingInAWindow * kPlanPageBytes;
+        lane = std::make_unique<PlanLane>(&tables, &clock, &janitor, this);
+    }
+
+    Wave* ask(std::uint16_t tenant, std::uint32_t row_count) {
+        Wave* const wave = tables.waves.take();
+        assert_non_null(wave);
+        wave->generation = next_generation(wave->generation);
+        wave->handle = make_handle(HandleKind::kWave, wave->index, wave->generation);
+        wave->ticket.store(wave->handle);
+        wave->phase = Phase::kWaiting;
+        wave->plan_state = PlanState::kNone;
+        wave->deadline_ns = bwrt::planner::kNoDeadline;
+        wave->plan_tenant = tenant;
+        wave->plan_row_count = row_count;
+        wave->plan_rows = nullptr;
+        Page* page = nullptr;
+        for (std::uint32_t i = 0; i < row_count; ++i) {
+            if (page == nullptr || page->used == kPlanRowsPerPage) {
+                page = wave->pages.grow(&tables.pages);
+                page->next = wave->plan_rows;
+                wave->plan_rows = page;
+            }
+            page->as<PlanRow>()[page->used++] = {2 * i,        1,           wave->index, tenant,
+                                                 kPagesOfWave, kInDiskTier, kToCaller,   {}};
+        }
+        assert_true(lane->ask(wave));
+        return wave;
+    }
+    void next_window() {
+        clock.time_ns += tables.planner.window_ns;
+        assert_true(lane->turn(clock.time_ns, {}));
+    }
+    void planned(Wave* wave) noexcept override {
+        wave->phase = Phase::kOver;
+        wave->pages.give_back(&tables.pages);
+        moved.push_back(wave);
+    }
+    void refused(Wave*, bwrt_status) noexcept override { fail(); }
+};
+
+// Small waves come without end, as many in each window as have moved in the last one.
+void large_one_gets_in_among(std::uint32_t tenant_count) {
+    Line line(tenant_count + 1);
+    std::uint32_t next = 0;
+    const auto keep_coming = [&](std::size_t count) {
+        for (; count > 0; --count) line.ask(static_cast<std::uint16_t>(next++ % tenant_count), 1);
+    };
+    keep_coming(kRowCountMax);
+    line.next_window();
+    Wave* const large =
+        line.ask(static_cast<std::uint16_t>(tenant_count - 1 + tenant_count / 2), kPlanRowsMax);
+    for (std::uint32_t window = 0; large->plan_state == PlanState::kAsked; ++window) {
+        assert_true(window < 64);
+        for (Wave* const wave : line.moved) line.tables.waves.put_back(wave);
+        const std::size_t count = line.moved.size();
+        line.moved.clear();
+        keep_coming(count);
+        line.next_window();
+    }
+}
+
+void a_large_wave_is_not_overtaken_for_ever_by_its_tenant(void**) { large_one_gets_in_among(1); }
+
+// The last tenant has nothing else: three others leave a quarter of the window free.
+void a_large_wave_is_not_overtaken_for_ever_by_others(void**) { large_one_gets_in_among(3); }
+
+}  // namespace
+
+int main() {
+    const CMUnitTest tests[] = {
+        cmocka_unit_test(a_large_wave_is_not_overtaken_for_ever_by_its_tenant),
+        cmocka_unit_test(a_large_wave_is_not_overtaken_for_ever_by_others),
+    };
+    return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
