@@ -563,8 +563,8 @@ enum {
 };
 
 /* A planned wave is given to the planner (bwrt_planner) when it could start, and starts when plans
- * have let all of it through, URGENT ones before NORMAL and BACKGROUND ones, in each the first
- * deadline first.  It moves whole: where blocks lie is asked when it is submitted, and what is
+ * have let all of it through: of those in a window URGENT ones before NORMAL and BACKGROUND ones, in
+ * each the first deadline first.  It moves whole: where blocks lie is asked when it is submitted, and what is
  * somewhere else by then moves all the same.  What a plan finds to be late ends with BWRT_E_LATE, or,
  * with BWRT_LATE_FINISH, goes on without a deadline.  What could not be let through in as many
  * windows as anything may wait, for want of credits or budgets, ends with BWRT_E_AGAIN, and nothing
@@ -659,7 +659,7 @@ BWRT_API bwrt_status bwrt_plan_parse(bwrt_runtime* runtime, uint32_t kind, const
                                      bwrt_error* error);
 
 /* Writes the plan as JSON, without a 0 at its end.  *text_bytes is the room at text, and then the
- * length; what does not fit is BWRT_E_RANGE, with the length, and so one asks with NULL and 0. */
+ * length; what does not fit is BWRT_E_RANGE, with the length.  NULL with 0 asks for the length. */
 BWRT_API bwrt_status bwrt_plan_print(bwrt_runtime* runtime, bwrt_handle plan, char* text,
                                      uint64_t* text_bytes, bwrt_error* error);
 
@@ -690,7 +690,8 @@ typedef struct bwrt_plan_run {
  * "c" are bound a GEMM of as many tiles as the spec's order has, or one, packed, in a second one that
  * waits for the first.  Storage in a transfer's kind must be a file and everything else memory:
  * this version has no devices.  waves_out has two elements, the wave that moves and the one that
- * computes, 0 where there is none; where the second is refused, the first runs nevertheless. */
+ * computes, 0 where there is none; where the second is refused, the first runs nevertheless.  Where
+ * there are both, their delivery is WAIT. */
 BWRT_API bwrt_status bwrt_plan_submit(bwrt_runtime* runtime, bwrt_handle plan,
                                       const bwrt_plan_run* run, bwrt_handle* waves_out,
                                       bwrt_error* error);

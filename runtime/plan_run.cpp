@@ -3,6 +3,8 @@
 #include "runtime/plan_run.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
 
 namespace bwrt::runtime {
 namespace {
@@ -13,11 +15,9 @@ class PlanWorkBuilder {
  public:
     PlanWorkBuilder(const std::vector<PlanBinding>& bindings, std::uint64_t page_bytes,
                     const RegionTable& regions, PlanWork* work, const ErrorSink& sink)
-        : bindings_(bindings),
-          page_bytes_(page_bytes),
-          regions_(regions),
-          work_(*work),
-          sink_(sink) {}
+        : page_bytes_(page_bytes), regions_(regions), work_(*work), sink_(sink) {
+        for (const PlanBinding& binding : bindings) by_name_.emplace(binding.name, &binding.given);
+    }
 
     bwrt_status operator()(const planner::CachePlan& plan) { return read_transfers(plan.ops); }
 
@@ -50,10 +50,8 @@ class PlanWorkBuilder {
 
  private:
     const bwrt_plan_binding* find(const std::string& name) const {
-        for (const PlanBinding& binding : bindings_) {
-            if (binding.name == name) return &binding.given;
-        }
-        return nullptr;
+        const auto found = by_name_.find(name);
+        return found != by_name_.end() ? found->second : nullptr;
     }
     bwrt_status refuse(bwrt_status status, const std::string& field, const char* what,
                        const std::string& name) const {
@@ -98,6 +96,12 @@ class PlanWorkBuilder {
             if (target == nullptr || target->target == 0) {
                 return refuse(BWRT_E_INVAL, field + ".dst", "is not bound as a target",
                               transfer.dst);
+            }
+            for (const bwrt_handle handle : {source->source, target->target}) {
+                if (handle != BWRT_PROCESS_MEMORY && regions_.find(handle) == nullptr) {
+                    return fail(sink_, BWRT_E_HANDLE, field.c_str(), "0x%llx is no region",
+                                ull(handle));
+                }
             }
             const bool from_storage = transfer.kind == TransferKind::kStorageToHost ||
                                       transfer.kind == TransferKind::kStorageToDevice;
@@ -178,7 +182,7 @@ class PlanWorkBuilder {
         return BWRT_OK;
     }
 
-    const std::vector<PlanBinding>& bindings_;
+    std::unordered_map<std::string_view, const bwrt_plan_binding*> by_name_;
     std::uint64_t page_bytes_;
     const RegionTable& regions_;
     PlanWork& work_;

@@ -12,6 +12,7 @@
 #include "runtime/boundary.h"
 #include "runtime/limits.h"
 #include "runtime/own_io.h"
+#include "runtime/plan_row.h"
 #include "runtime/planner_options.h"
 #include "runtime/store/store.h"
 #include "runtime/submit.h"
@@ -40,7 +41,8 @@ std::uint32_t page_count(const bwrt_config& limits, bool has_store) {
         operations * units / kUnitsPerPage + 2 * operations / kUsesPerPage + 2;
     const std::uint64_t slot_pages = limits.slot_count_max / SlotRun::count_in(kUnitsPerPage) + 1;
     const std::uint64_t group_pages = (limits.group_count_max >> kGroupsPerPageShift) + 2;
-    const std::uint64_t partial_pages = std::uint64_t{4} * limits.wave_count_max;
+    const std::uint64_t plan_pages = kPlanRowsMax / kPlanRowsPerPage + 2;
+    const std::uint64_t partial_pages = std::uint64_t{4} * limits.wave_count_max + plan_pages;
     return static_cast<std::uint32_t>(operation_pages + slot_pages + group_pages + partial_pages);
 }
 

@@ -325,6 +325,10 @@ static void a_name_that_stands_for_nothing_is_refused_by_its_field(void** state)
     assert_int_equal(bwrt_plan_submit(self->runtime, plan, &run, waves, &self->error),
                      BWRT_E_INVAL);
     assert_blames(&self->error, BWRT_E_INVAL, "ops[1].kind"); /* no file */
+    assert_int_equal(bwrt_release(self->runtime, self->source, NULL), BWRT_OK);
+    assert_int_equal(bwrt_plan_submit(self->runtime, plan, &run, waves, &self->error),
+                     BWRT_E_HANDLE);
+    assert_blames(&self->error, BWRT_E_HANDLE, "ops[0]");
     run.binding_bytes = 16;
     assert_int_equal(bwrt_plan_submit(self->runtime, plan, &run, waves, &self->error), BWRT_E_ABI);
     assert_blames(&self->error, BWRT_E_ABI, "run.binding_bytes");
