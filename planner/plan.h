@@ -87,6 +87,7 @@ struct Plan {
     std::vector<Operation> operations;      // by node, source and target; on each bus by position
     std::vector<Verdict> verdicts;          // of each row of the window
     std::vector<std::uint64_t> rest_first;  // of kPlannedPart: the first page that is carried
+    std::vector<std::uint64_t> finish_ns;   // of each row that moves, where the rule asks for it
     std::vector<EvictedPage> evict;         // in the order in which they should leave
     std::vector<AdmittedRun> admit;         // by node, model, prefix, layer and page
 };

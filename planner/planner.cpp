@@ -39,6 +39,7 @@ Planner::Planner(const WindowLimits& limits, const PlannerRule& rule)
     if (limits.resident_count_max > 0) {
         plan_.admit.reserve(row_count_max * AdmissionList::kRunsPerRow);
     }
+    if (rule.has_finishes) plan_.finish_ns.reserve(row_count_max);
     if (!rule.has_heat) return;
     heat_.emplace(rule.heat);
     heat_milli_.reserve(row_count_max);
@@ -53,7 +54,8 @@ const Plan& Planner::plan(const WindowState& state) noexcept {
     if (rule_.score.smallest_first) put_smallest_first(row_count(), sort_, by_urgency_, scored_);
     groups_.number(rows, row_count(), scored_);
     sort_by_page();
-    const Coalesced whole = coalesce(groups_, scored_, by_page_, rule_.gap_bytes_max, operations_);
+    const Coalesced whole =
+        coalesce(groups_, scored_, by_page_, inputs_.gap_bytes_max, operations_);
     const bool must_place = !all_can_move(whole);
     if (must_place) place();
     schedule_.arrange(scored_, by_page_, inputs_, must_place, operations_, plan_);
@@ -95,10 +97,14 @@ void Planner::clear() noexcept {
 }
 
 void Planner::begin(const WindowState& state) noexcept {
+    const auto given = [](std::uint64_t bytes, std::uint64_t by_rule) {
+        return bytes == kAsTheRule ? by_rule : bytes;
+    };
+    const std::uint64_t min_io_bytes = given(state.min_io_bytes, rule_.min_io_bytes);
     inputs_ = {.now_ns = state.now_ns,
                .window_ns = rule_.window_ns,
-               .min_io_bytes = rule_.takes_small ? 0 : rule_.min_io_bytes,
-               .gap_bytes_max = rule_.gap_bytes_max,
+               .min_io_bytes = rule_.takes_small ? 0 : min_io_bytes,
+               .gap_bytes_max = given(state.gap_bytes_max, rule_.gap_bytes_max),
                .age_max = rule_.age_max,
                .takes_late = rule_.takes_late,
                .joins = rule_.merges,
@@ -111,6 +117,7 @@ void Planner::begin(const WindowState& state) noexcept {
                .layer_count = state.layer_ns == nullptr ? 0 : state.layer_count};
     plan_.verdicts.assign(row_count(), Verdict::kPlanned);
     plan_.rest_first.resize(row_count());
+    if (rule_.has_finishes) plan_.finish_ns.assign(row_count(), 0);
 }
 
 // What would be late if nothing stood in front of it is not looked at again.

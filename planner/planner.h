@@ -68,8 +68,11 @@ struct PlannerRule {
     bool has_overlap = true;   // false: one copy of a layer at a time
     bool has_eviction = true;
     bool has_admission = true;
-    bool has_heat = false;  // true: the planner counts hits itself
+    bool has_heat = false;      // true: the planner counts hits itself
+    bool has_finishes = false;  // true: a plan tells when each row is done
 };
+
+constexpr std::uint64_t kAsTheRule = ~std::uint64_t{0};
 
 // What is measured, as of now; the arrays belong to the caller.
 struct WindowState {
@@ -83,6 +86,8 @@ struct WindowState {
     std::uint32_t layer_count = 0;              // of layer_ns; those beyond are not known
     const Residents* residents = nullptr;       // nullptr: nothing is evicted or admitted
     const std::uint64_t* free_bytes = nullptr;  // [node][tier]; nullptr: nothing is evicted
+    std::uint64_t min_io_bytes = kAsTheRule;    // in this window (feedback.h)
+    std::uint64_t gap_bytes_max = kAsTheRule;
 };
 
 class Planner {

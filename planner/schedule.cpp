@@ -47,6 +47,13 @@ void Schedule::arrange(const Zeroed<ScoredRow>& scored, const std::vector<KeyedR
         std::erase_if(order_, [&](const KeyedRow& keyed) { return stays_behind_[keyed.row] != 0; });
         predict(inputs, operations);
     }
+    if (!plan_out.finish_ns.empty()) {
+        for_each_served(scored, rows_by_page, plan_out.verdicts, operations,
+                        [&](std::uint32_t row, std::uint32_t index) {
+                            std::uint64_t& finish_ns = plan_out.finish_ns[row];
+                            finish_ns = std::max(finish_ns, operations[index].finish_ns);
+                        });
+    }
     for (KeyedRow& keyed : order_) {
         const Operation& operation = operations[keyed.row];
         keyed.key = std::uint64_t{operation.node} << 16 | std::uint64_t{operation.tier_src} << 8 |

@@ -3,8 +3,8 @@
 // test_planner.cpp — whole windows: against one that was recorded, and one after the other.
 //
 // The record is of the system whose formula score.h has.  Where a name means the same there and
-// here, values are equal: node, tiers, layer, pages, bytes, deadline, fan-out, overlap and the least
-// slack, which is called priority there.  What is different, and why:
+// here, values are equal: node, tiers, layer, pages, bytes, deadline, fan-out, overlap and the
+// least slack, which is called priority there.  What is different, and why:
 //   - a row of 256 KiB that is due in half a window is dropped there as too small.  Here what is
 //     too small waits as long as it can, and then moves: one operation more, in front;
 //   - a tenant's row of twice its burst is dropped there, and with it every row behind it.  Here it
@@ -379,12 +379,51 @@ void without_merging_each_row_moves_what_no_other_moves(void**) {
     assert_int_equal(operations[2].page_end, 10);
 }
 
+void a_window_may_have_thresholds_of_its_own(void**) {
+    PlannerWorld world;
+    world.rule.min_io_bytes = 8 * kPage;
+    world.rule.gap_bytes_max = 2 * kPage;
+    Planner planner(world.limits, world.rule);
+    ask(planner, request_of(0, 0, 2, 1'000));
+    ask(planner, request_of(1, 4, 2, 1'000));
+    WindowState state = world.state();
+
+    assert_true(planner.plan(state).operations.empty());
+    state.min_io_bytes = 6 * kPage;
+    assert_int_equal(planner.plan(state).operations.size(), 1);
+    state.gap_bytes_max = 2 * kPage - 1;
+    assert_true(planner.plan(state).operations.empty());
+    state.min_io_bytes = 0;
+    assert_int_equal(planner.plan(state).operations.size(), 2);
+}
+
+void a_plan_tells_when_each_row_is_done_where_the_rule_asks_for_it(void**) {
+    PlannerWorld world;
+    world.buses[0].bytes_per_ms = kPage;
+    world.rule.has_finishes = true;
+    world.budgets[1].bytes = 6 * kPage;
+    Planner planner(world.limits, world.rule);
+    ask(planner, request_of(0, 0, 4, 10));
+    ask(planner, request_of(1, 20, 2, 20));
+    ask(planner, request_of(2, 20, 2, 30));  // the same pages
+    ask(planner, request_of(3, 40, 1, 40));  // no budget is left
+
+    const Plan& plan = planner.plan(world.state());
+    assert_true(plan.finish_ns ==
+                std::vector<std::uint64_t>({kNow + 4 * kMs, kNow + 6 * kMs, kNow + 6 * kMs, 0}));
+    world.rule.has_finishes = false;
+    Planner silent(world.limits, world.rule);
+    ask(silent, request_of(0, 0, 4, 10));
+    assert_true(silent.plan(world.state()).finish_ns.empty());
+}
+
 void a_second_window_of_a_size_takes_no_memory(void**) {
     bwrt::test::Random random(1);
     PlannerWorld world;
     world.budgets[1] = {20 * kPage, 3};
     world.buses[0].bytes_per_ms = kPage;
     world.rule.min_io_bytes = 2 * kPage;
+    world.rule.has_finishes = true;
     Planner planner(world.limits, world.rule);
     planner.credits().set(1, {kPage, kMs, 8 * kPage}, kNow);
     std::size_t taken_before = 0;
@@ -411,6 +450,8 @@ int main() {
         cmocka_unit_test(what_ends_is_not_carried_and_a_cleared_window_carries_nothing),
         cmocka_unit_test(what_a_rule_keeps_back_moves_when_it_is_off),
         cmocka_unit_test(without_merging_each_row_moves_what_no_other_moves),
+        cmocka_unit_test(a_window_may_have_thresholds_of_its_own),
+        cmocka_unit_test(a_plan_tells_when_each_row_is_done_where_the_rule_asks_for_it),
         cmocka_unit_test(a_second_window_of_a_size_takes_no_memory),
     };
     return cmocka_run_group_tests_name("planner", tests, nullptr, nullptr);
