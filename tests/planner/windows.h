@@ -56,7 +56,8 @@ inline planner::Request request_of(std::uint64_t id, std::uint64_t page_first,
 }
 
 inline planner::Request draw_request(Random& random, std::uint64_t id, bool has_page_sizes) {
-    planner::Request request = request_of(id, random.below(40), random.between(1, 12), 0);
+    const std::uint64_t page_first = random.below(40);  // in this order with any compiler
+    planner::Request request = request_of(id, page_first, random.between(1, 12), 0);
     request.deadline_ns =
         random.one_in(10) ? planner::kNoDeadline : kNow + random.below(60) * kMs - 2 * kMs;
     request.prefix = random.between32(0, 1);
