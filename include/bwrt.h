@@ -240,7 +240,9 @@ typedef struct bwrt_planner {
     uint64_t window_ns;           /* 100,000 to 10^10; 0: 20 ms */
     uint64_t min_io_bytes;        /* what is smaller waits for company, others who want pages beside
                                      its own, as long as its deadline allows and a window before it
-                                     is carried for the last time; 0: nothing waits */
+                                     is carried for the last time; 0: nothing waits.  The most that
+                                     waits: with measured reads less, where shorter ones are as
+                                     fast, and nothing while the disk has nothing to do */
     uint64_t caller_budget_bytes; /* into the callers' memory, in a window; 0: as many as come */
     uint64_t host_budget_bytes;   /* into the host tier */
     uint64_t disk_budget_bytes;   /* onto disks */
@@ -266,7 +268,9 @@ enum {
     BWRT_PLANNER_NO_CREDITS = 1u << 1, /* of tenants */
     BWRT_PLANNER_NO_BUDGETS = 1u << 2, /* of tiers */
     BWRT_PLANNER_NO_MERGE = 1u << 3,   /* each run of blocks is an operation of its own */
-    BWRT_PLANNER_TAKE_LATE = 1u << 4   /* what would be late by the measured rates */
+    BWRT_PLANNER_TAKE_LATE = 1u << 4,  /* what would be late by the measured rates */
+    BWRT_PLANNER_NO_FEEDBACK = 1u << 5 /* what was measured sets the mean rates, and nothing else:
+                                          what is small waits as it was told */
 };
 
 /* Everything is bounded here and allocated here; what is full later says
@@ -1074,6 +1078,10 @@ typedef struct bwrt_counters {
     uint64_t plan_bytes;           /* that these move */
     uint64_t plan_ns;              /* that planning took */
     uint64_t token;                /* of bwrt_advance() */
+    uint64_t plan_finished_count;  /* planned waves that succeeded, and for which an end had been
+                                      predicted: not while the rate of what they need is not known */
+    uint64_t plan_on_time_count;   /* of them, done by their deadlines */
+    uint64_t plan_error_ns;        /* sum, over them, of how far the end was from its prediction */
 } bwrt_counters;
 
 BWRT_API bwrt_status bwrt_sample(bwrt_runtime* runtime, bwrt_counters* counters,

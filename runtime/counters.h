@@ -12,7 +12,7 @@
 #include <cstdint>
 
 #include "include/bwrt.h"
-#include "planner/predict.h"
+#include "planner/feedback.h"
 
 namespace bwrt::runtime {
 
@@ -43,6 +43,20 @@ class Counters {
         ++counted.latency_buckets[latency_bucket(latency_ns)];
     }
 
+    // Of what came to its end, while `busy_ns` of the route's bus went: what the planner learns
+    // from.
+    void moved(Route route, std::uint64_t bytes, std::uint64_t busy_ns,
+               std::uint64_t latency_ns) noexcept {
+        planner::RouteSample& moved = moved_[static_cast<std::uint32_t>(route)];
+        ++moved.request_count;
+        moved.bytes += bytes;
+        moved.busy_ns += busy_ns;
+        moved.latency_ns += latency_ns;
+    }
+    [[nodiscard]] const planner::RouteSample& moved_by(Route route) const noexcept {
+        return moved_[static_cast<std::uint32_t>(route)];
+    }
+
     [[nodiscard]] bwrt_route& at(Route route) noexcept {
         return routes_[static_cast<std::uint32_t>(route)];
     }
@@ -56,6 +70,7 @@ class Counters {
 
  private:
     bwrt_route routes_[kRouteCount] = {};
+    planner::RouteSample moved_[kRouteCount];
 };
 
 }  // namespace bwrt::runtime

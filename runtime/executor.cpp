@@ -36,7 +36,7 @@ Executor::Executor(Tables* tables, StorageBackend* storage, HostBackend* host, c
     host_.set_blocks(blocks_.get());
     if (plan_janitor != nullptr) {
         PlanOwner* const plan_owner = this;
-        plans_ = std::make_unique<PlanLane>(tables, clock, plan_janitor, plan_owner);
+        plans_ = std::make_unique<PlanLane>(tables, clock, &counters_, plan_janitor, plan_owner);
     }
 }
 
@@ -270,6 +270,7 @@ void Executor::finish(Wave* wave) noexcept {
     if (wave->blocks != nullptr && wave->results != nullptr) blocks_->finish(*wave);
     counters_.wave_over(wave->completion.status,
                         (wave->completion.flags & BWRT_COMPLETION_LATE) != 0);
+    if ((wave->flags & BWRT_WAVE_PLANNED) != 0) plans_->finished(*wave, now_ns_);
     give_back_uses(wave);
     wave->pages.give_back(&tables_.pages);
     wave->phase = Phase::kOver;

@@ -54,6 +54,7 @@ bool HostLane::run() noexcept {
         counters_.request_finished(Route::kCopy, served.bytes, after_ns - before_ns, false);
         if (served.looked_bytes == 0) {  // otherwise it is not the rate of a copy
             rate_.add(served.bytes, after_ns - before_ns);
+            counters_.moved(Route::kCopy, served.bytes, after_ns - before_ns, after_ns - before_ns);
             measured_ns_ = after_ns;
         }
         before_ns = after_ns;

@@ -38,7 +38,8 @@ void PlanJob::run() noexcept {
     read_plan(planner_.plan({.now_ns = now_ns,
                              .budgets = budgets.data(),
                              .routes = routes.data(),
-                             .buses = buses.data()}));
+                             .buses = buses.data(),
+                             .min_io_bytes = min_io_bytes}));
     plan_ns = clock_.now_ns() - begun_ns;
 }
 
@@ -50,7 +51,7 @@ void PlanJob::read_plan(const planner::Plan& plan) noexcept {
         if (planner::is_carried(verdict)) {
             ++carried_count;
         } else if (verdict == planner::Verdict::kPlanned) {
-            moving.push_back(planner_.rows().id[row]);
+            moving.push_back({planner_.rows().id[row], plan.finish_ns[row]});
         } else {
             ended.push_back({planner_.row(row), verdict});
         }

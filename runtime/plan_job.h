@@ -25,6 +25,10 @@ struct PlanJob final : Job {
         std::uint16_t tenant;
         planner::TokenRate rate;
     };
+    struct Moving {
+        std::uint64_t id;
+        std::uint64_t finish_ns;  // predicted; the window's beginning where nothing is known
+    };
     struct Ended {
         planner::Request row;
         planner::Verdict verdict;
@@ -41,13 +45,14 @@ struct PlanJob final : Job {
     std::vector<planner::TierBudget> budgets;  // [tier]
     std::vector<planner::Route> routes;        // [source][target]
     std::vector<planner::Bus> buses;
+    std::uint64_t min_io_bytes = planner::kAsTheRule;
     std::vector<planner::Request> fresh;
     std::vector<std::uint64_t> gone;  // ids whose carried rows are nobody's any more
     std::vector<Credit> credits;
 
     // Out.
-    std::vector<std::uint64_t> moving;  // ids of rows that may move now, one for each
-    std::vector<Ended> ended;           // rows that will not: late, worth nothing or too old
+    std::vector<Moving> moving;  // rows that may move now
+    std::vector<Ended> ended;    // rows that will not: late, worth nothing or too old
     std::uint64_t row_count = 0;
     std::uint64_t carried_count = 0;
     std::uint64_t operation_count = 0;

@@ -35,7 +35,27 @@ planner::PlannerRule rule_of(const bwrt_planner& options) {
     rule.takes_small = options.min_io_bytes == 0;
     rule.has_heat = true;
     rule.heat.half_life_ns = options.half_life_ns;
+    rule.has_finishes = true;
     return rule;
+}
+
+// What is measured, by routes; a flush moves no bytes.
+constexpr Route kMeasured[] = {Route::kRead, Route::kWrite, Route::kCopy};
+enum : std::size_t { kReads, kWrites, kCopies };
+constexpr planner::MeasuredRoute kMeasuredRoutes[] = {
+    {.bus = static_cast<std::uint8_t>(Lane::kStorage)},
+    {.bus = static_cast<std::uint8_t>(Lane::kStorage)},
+    {.bus = static_cast<std::uint8_t>(Lane::kHost), .stream_count_max = 1}};
+
+planner::FeedbackRule feedback_of(const bwrt_planner& options) {
+    planner::FeedbackRule rule;
+    rule.min_io_bytes = options.min_io_bytes;
+    rule.is_frozen = (options.flags & BWRT_PLANNER_NO_FEEDBACK) != 0;
+    return rule;
+}
+
+std::size_t measured_by(std::uint32_t source, std::uint32_t target) noexcept {
+    return source == kInDiskTier ? kReads : target == kInDiskTier ? kWrites : kCopies;
 }
 
 planner::RequestClass class_of(const Wave& wave) noexcept {
@@ -46,12 +66,16 @@ planner::RequestClass class_of(const Wave& wave) noexcept {
 
 }  // namespace
 
-PlanLane::PlanLane(Tables* tables, const Clock* clock, Janitor* janitor, PlanOwner* owner)
+PlanLane::PlanLane(Tables* tables, const Clock* clock, const Counters* counters, Janitor* janitor,
+                   PlanOwner* owner)
     : tables_(*tables),
       janitor_(*janitor),
       owner_(*owner),
+      counters_(*counters),
       window_ns_(tables->planner.window_ns),
       row_count_max_(tables->planner.row_count_max),
+      has_feedback_((tables->planner.flags & BWRT_PLANNER_NO_FEEDBACK) == 0),
+      feedback_(feedback_of(tables->planner), kMeasuredRoutes),
       job_(limits_of(*tables), rule_of(tables->planner), tables->waves.count(), clock),
       tenant_row_count_(tables->blocks.tenant_count),
       tenant_held_(tables->blocks.tenant_count) {
@@ -87,6 +111,7 @@ void PlanLane::unlink(Wave* wave) noexcept {
 
 bool PlanLane::ask(Wave* wave) noexcept {
     if (wave->plan_state != PlanState::kNone) return wave->plan_state != PlanState::kPlanned;
+    wave->plan_finish_ns = 0;
     if (wave->plan_row_count == 0) {
         wave->plan_state = PlanState::kPlanned;
         return false;
@@ -146,6 +171,7 @@ void PlanLane::begin(std::uint64_t now_ns, const LaneLoad (&loads)[kLaneCount]) 
     job_.fresh.swap(again_);
     again_.clear();
     fill_window();
+    observe();
     set_rates(now_ns, loads);
     is_out_ = true;
     janitor_.start(&job_);
@@ -197,23 +223,43 @@ void PlanLane::enter(Wave* wave) noexcept {
     }
 }
 
+void PlanLane::observe() noexcept {
+    planner::RouteSample samples[std::size(kMeasured)];
+    for (std::size_t i = 0; i < std::size(kMeasured); ++i) {
+        samples[i] = counters_.moved_by(kMeasured[i]);
+    }
+    feedback_.observe(samples, finishes_);
+}
+
+std::uint64_t PlanLane::rate_of(Lane lane, const LaneLoad& load) const noexcept {
+    return has_feedback_ ? feedback_.bus_bytes_per_ms(static_cast<std::uint8_t>(lane))
+                         : load.bytes_per_ms;
+}
+
 // A way that ends or begins on the disk is the storage lane's, every other one the host lane's.
 void PlanLane::set_rates(std::uint64_t now_ns, const LaneLoad (&loads)[kLaneCount]) noexcept {
     for (std::uint32_t lane = 0; lane < kLaneCount; ++lane) {
         // An old measurement makes nobody late: what moves makes a new one.
         const bool is_known = now_ns <= loads[lane].measured_ns + kPatienceNs;
-        job_.buses[lane] = {is_known ? loads[lane].bytes_per_ms : 0, loads[lane].queued_bytes};
+        job_.buses[lane] = {is_known ? rate_of(static_cast<Lane>(lane), loads[lane]) : 0,
+                            loads[lane].queued_bytes};
     }
     for (std::uint32_t source = 0; source < kPlanTierCount; ++source) {
         for (std::uint32_t target = 0; target < kPlanTierCount; ++target) {
-            const bool on_disk = source == kInDiskTier || target == kInDiskTier;
-            const Lane lane = on_disk ? Lane::kStorage : Lane::kHost;
+            const std::size_t measured = measured_by(source, target);
+            // Without feedback the latency is in the mean rate.  An operation is many requests at
+            // once, so that no stream alone is its rate.
             job_.routes[source * kPlanTierCount + target] = {
-                .latency_ns = 0,  // it is in the measured rate
+                .latency_ns = feedback_.route(measured).route.latency_ns,
                 .stream_bytes_per_ms = 0,
-                .bus = static_cast<std::uint8_t>(lane)};
+                .bus = kMeasuredRoutes[measured].bus};
         }
     }
+    job_.min_io_bytes = planner::kAsTheRule;
+    if (!feedback_.is_measured(kReads)) return;  // nor ever while frozen
+    const bool is_idle = loads[static_cast<std::uint32_t>(Lane::kStorage)].queued_bytes == 0;
+    job_.min_io_bytes =
+        is_idle ? 0 : std::min(feedback_.route(kReads).min_io_bytes, tables_.planner.min_io_bytes);
 }
 
 // ---- what came of it
@@ -234,18 +280,33 @@ void PlanLane::take_results() noexcept {
     counts_.plan_served_count += job_.fan_out;
     counts_.plan_bytes += job_.bytes;
     counts_.plan_ns += job_.plan_ns;
-    for (const std::uint64_t id : job_.moving) row_moves(id);
+    for (const PlanJob::Moving& moving : job_.moving) row_moves(moving);
     for (const PlanJob::Ended& ended : job_.ended) row_ended(ended);
 }
 
-void PlanLane::row_moves(std::uint64_t id) noexcept {
-    Wave* const wave = in_window(id);
+void PlanLane::row_moves(const PlanJob::Moving& moving) noexcept {
+    Wave* const wave = in_window(moving.id);
     if (wave == nullptr) return;
+    wave->plan_begun_ns = job_.now_ns;
+    if (moving.finish_ns > job_.now_ns) {
+        wave->plan_finish_ns = std::max(wave->plan_finish_ns, moving.finish_ns);
+        wave->plan_model_ns = feedback_.uncorrected_ns(wave->plan_finish_ns - job_.now_ns);
+    }
     --window_row_count_;
     --tenant_row_count_[wave->plan_tenant];
     if (--wave->plan_rows_open != 0) return;
     wave->plan_state = PlanState::kPlanned;
     owner_.planned(wave);
+}
+
+void PlanLane::finished(const Wave& wave, std::uint64_t now_ns) noexcept {
+    const std::uint64_t predicted_ns = wave.plan_finish_ns;
+    if (wave.plan_state != PlanState::kPlanned || wave.completion.status != BWRT_OK) return;
+    if (predicted_ns <= wave.plan_begun_ns || now_ns < wave.plan_begun_ns) return;
+    ++counts_.plan_finished_count;
+    counts_.plan_on_time_count += wave.is_late(now_ns) ? 0 : 1;
+    counts_.plan_error_ns += now_ns > predicted_ns ? now_ns - predicted_ns : predicted_ns - now_ns;
+    finishes_.add(wave.plan_model_ns, now_ns - wave.plan_begun_ns);
 }
 
 void PlanLane::snapshot(bwrt_counters* counters_out) const noexcept {
@@ -258,6 +319,9 @@ void PlanLane::snapshot(bwrt_counters* counters_out) const noexcept {
     counters_out->plan_served_count = counts_.plan_served_count;
     counters_out->plan_bytes = counts_.plan_bytes;
     counters_out->plan_ns = counts_.plan_ns;
+    counters_out->plan_finished_count = counts_.plan_finished_count;
+    counters_out->plan_on_time_count = counts_.plan_on_time_count;
+    counters_out->plan_error_ns = counts_.plan_error_ns;
 }
 
 // A wave that finishes however late asks again, for no time in particular; any other one is over.

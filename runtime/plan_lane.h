@@ -16,6 +16,12 @@
 // and Hahne 1998).  What does not get in is passed over and keeps its place in the line; after
 // age_first windows the smaller ones behind it wait until it is in.
 //
+// What was measured sets what the next window is planned with (feedback.h): rates and latencies of
+// what reads, writes and copies, and how far the ends of waves were from what was predicted.  A
+// wave that is small waits for company no longer than it was told, and not at all while the disk
+// has nothing to do: it would be there before the company.  No gap is read over, since what moves
+// is what waves ask for, and depth and overlap are the lanes' own.
+//
 // The driver's alone, but for the job while the janitor has it.
 
 #pragma once
@@ -24,6 +30,8 @@
 #include <memory>
 #include <vector>
 
+#include "planner/feedback.h"
+#include "runtime/counters.h"
 #include "runtime/plan_job.h"
 #include "runtime/tables.h"
 
@@ -49,12 +57,15 @@ struct LaneLoad {
 class PlanLane {
  public:
     // The janitor may be another one for each lane.  Throws std::bad_alloc.
-    PlanLane(Tables* tables, const Clock* clock, Janitor* janitor, PlanOwner* owner);
+    PlanLane(Tables* tables, const Clock* clock, const Counters* counters, Janitor* janitor,
+             PlanOwner* owner);
 
     // The wave could start.  False: it may, since it moves nothing.  Asked again, it is asked.
     [[nodiscard]] bool ask(Wave* wave) noexcept;
     // It ends, wherever it is.
     void leave(Wave* wave) noexcept;
+    // It has ended, and how is in its completion.
+    void finished(const Wave& wave, std::uint64_t now_ns) noexcept;
 
     // Takes effect in the next window; a full bucket to begin with.
     void set_credit(std::uint16_t tenant, const planner::TokenRate& rate) noexcept;
@@ -78,16 +89,22 @@ class PlanLane {
     void fill_window() noexcept;
     void enter(Wave* wave) noexcept;
     void set_rates(std::uint64_t now_ns, const LaneLoad (&loads)[kLaneCount]) noexcept;
+    void observe() noexcept;
+    [[nodiscard]] std::uint64_t rate_of(Lane lane, const LaneLoad& load) const noexcept;
     void take_results() noexcept;
-    void row_moves(std::uint64_t id) noexcept;
+    void row_moves(const PlanJob::Moving& moving) noexcept;
     void row_ended(const PlanJob::Ended& ended) noexcept;
     [[nodiscard]] Wave* in_window(std::uint64_t id) noexcept;
 
     Tables& tables_;
     Janitor& janitor_;
     PlanOwner& owner_;
+    const Counters& counters_;
     const std::uint64_t window_ns_;
     const std::uint32_t row_count_max_;
+    const bool has_feedback_;
+    planner::Feedback feedback_;
+    planner::FinishSamples finishes_;
     PlanJob job_;
     bool is_out_ = false;  // the job is
     std::uint64_t due_ns_ = 0;

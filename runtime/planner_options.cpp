@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kPlannerBytesMin = sizeof(bwrt_planner);
 constexpr std::uint32_t kFlags = BWRT_PLANNER_NO_FILTER | BWRT_PLANNER_NO_CREDITS |
                                  BWRT_PLANNER_NO_BUDGETS | BWRT_PLANNER_NO_MERGE |
-                                 BWRT_PLANNER_TAKE_LATE;
+                                 BWRT_PLANNER_TAKE_LATE | BWRT_PLANNER_NO_FEEDBACK;
 
 // The largest wave has its rows and a piece for each way; a window that is empty takes it.
 constexpr std::uint32_t kRowCountMin = 2048;

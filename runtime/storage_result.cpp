@@ -283,6 +283,8 @@ void StorageLane::finish(Transfer* transfer) noexcept {
     if (transfer->route != Route::kFlush) {
         if (wave->completion.status == BWRT_OK) {
             rate_.add(transfer->bytes, now_ns_ - busy_since_ns_);
+            counters_.moved(transfer->route, transfer->bytes, now_ns_ - busy_since_ns_,
+                            now_ns_ - transfer->started_ns);
             measured_ns_ = now_ns_;
         }
         busy_since_ns_ = now_ns_;

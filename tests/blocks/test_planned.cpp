@@ -467,7 +467,7 @@ void options_out_of_range_are_refused_by_their_names(void** state) {
         void (*spoil)(bwrt_planner*);
     };
     const Case cases[] = {
-        {"planner.flags", [](bwrt_planner* p) { p->flags = 1u << 5; }},
+        {"planner.flags", [](bwrt_planner* p) { p->flags = 1u << 6; }},
         {"planner.window_ns", [](bwrt_planner* p) { p->window_ns = 99'999; }},
         {"planner.window_ns", [](bwrt_planner* p) { p->window_ns = 10'000'000'001; }},
         {"planner.row_count_max", [](bwrt_planner* p) { p->row_count_max = 2047; }},

@@ -37,6 +37,7 @@ struct Line final : PlanOwner {
     StillClock clock;
     Tables tables;
     InlineJanitor janitor;
+    Counters counters;
     std::unique_ptr<PlanLane> lane;
     std::vector<Wave*> moved;
 
@@ -51,7 +52,7 @@ struct Line final : PlanOwner {
         tables.planner.age_max = 255;
         tables.planner.half_life_ns = 1'000'000'000;
         tables.planner.caller_budget_bytes = kMovingInAWindow * kPlanPageBytes;
-        lane = std::make_unique<PlanLane>(&tables, &clock, &janitor, this);
+        lane = std::make_unique<PlanLane>(&tables, &clock, &counters, &janitor, this);
     }
 
     Wave* ask(std::uint16_t tenant, std::uint32_t row_count) {

@@ -32,7 +32,7 @@ BWRT_STORE_SHARED = 2
 BWRT_STORE_READER = 4
 BWRT_STORE_EXPORT = 8
 BWRT_PLANNER_NO_FILTER, BWRT_PLANNER_NO_CREDITS, BWRT_PLANNER_NO_BUDGETS = 1, 2, 4
-BWRT_PLANNER_NO_MERGE, BWRT_PLANNER_TAKE_LATE = 8, 16
+BWRT_PLANNER_NO_MERGE, BWRT_PLANNER_TAKE_LATE, BWRT_PLANNER_NO_FEEDBACK = 8, 16, 32
 BWRT_SHUTDOWN_DRAIN, BWRT_SHUTDOWN_CANCEL = 0, 1
 BWRT_PROCESS_MEMORY = 0xFFFFFFFFFFFFFFFF
 BWRT_REGION_HOST, BWRT_REGION_ALLOCATED, BWRT_REGION_FILE = 1, 2, 3
@@ -285,7 +285,8 @@ class bwrt_counters(Structure):
                 ("plan_late_count", c_uint64), ("plan_waited_count", c_uint64),
                 ("plan_operation_count", c_uint64), ("plan_served_count", c_uint64),
                 ("plan_bytes", c_uint64), ("plan_ns", c_uint64),
-                ("token", c_uint64)]
+                ("token", c_uint64), ("plan_finished_count", c_uint64),
+                ("plan_on_time_count", c_uint64), ("plan_error_ns", c_uint64)]
 
 
 class bwrt_tier_counters(Structure):

@@ -138,6 +138,9 @@ class Counters:
     plan_bytes: int
     plan_ns: int
     token: int
+    plan_finished_count: int
+    plan_on_time_count: int
+    plan_error_ns: int
     routes: Tuple[Route, ...]
 
     def route(self, source: int, target: int) -> Route:

@@ -14,7 +14,8 @@ _WIDE = ("window_ns", "min_io_bytes", "caller_budget_bytes", "host_budget_bytes"
 _NARROW = ("operation_count_max", "row_count_max", "alpha_milli", "beta_milli", "pmin_milli",
            "age_first", "age_max")
 _SWITCHES = {"filters": _abi.BWRT_PLANNER_NO_FILTER, "credits": _abi.BWRT_PLANNER_NO_CREDITS,
-             "budgets": _abi.BWRT_PLANNER_NO_BUDGETS, "merges": _abi.BWRT_PLANNER_NO_MERGE}
+             "budgets": _abi.BWRT_PLANNER_NO_BUDGETS, "merges": _abi.BWRT_PLANNER_NO_MERGE,
+             "feedback": _abi.BWRT_PLANNER_NO_FEEDBACK}
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Planner:
       age_max              and so often it ends with AgainError; to 255; twice age_first
       half_life_ns         of heat, how often blocks are asked for; 69.3 s
       takes_late           what would be late by the measured rates moves all the same
-      filters, credits, budgets, merges   False: the stage is switched off
+      filters, credits, budgets, merges, feedback   False: the stage is switched off
     """
 
     window_ns: int = 0
@@ -60,6 +61,7 @@ class Planner:
     credits: bool = True
     budgets: bool = True
     merges: bool = True
+    feedback: bool = True
 
     def as_c(self) -> Any:
         """A pointer to the bwrt_planner."""

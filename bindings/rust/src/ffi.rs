@@ -395,6 +395,9 @@ structs! {
         plan_bytes: u64,
         plan_ns: u64,
         token: u64,
+        plan_finished_count: u64,
+        plan_on_time_count: u64,
+        plan_error_ns: u64,
     }
     bwrt_tier_counters {
         capacity_bytes: u64,
