@@ -70,7 +70,56 @@ bool is_whole(std::string_view digits) noexcept {
     return std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+// The digits of a number that was scanned, and where its point is among them.
+struct DecimalDigits {
+    std::array<std::uint8_t, JsonText::kNumberBytesMax> digits{};
+    std::size_t count = 0;
+    std::int64_t point = 0;  // so many digits stand before it; below 0: zeros behind it come first
+    bool is_negative = false;
+
+    explicit DecimalDigits(std::string_view text) noexcept {
+        is_negative = text.starts_with('-');
+        if (is_negative) text.remove_prefix(1);
+        bool is_behind = false;
+        for (; !text.empty() && text[0] != 'e' && text[0] != 'E'; text.remove_prefix(1)) {
+            if (text[0] == '.') {
+                is_behind = true;
+                continue;
+            }
+            digits[count++] = static_cast<std::uint8_t>(text[0] - '0');
+            point += is_behind ? 0 : 1;
+        }
+        if (!text.empty()) point += exponent(text.substr(1));
+    }
+
+    // 0 where there is none.
+    [[nodiscard]] std::uint64_t at(std::int64_t place) const noexcept {
+        const bool is_there = place >= 0 && place < static_cast<std::int64_t>(count);
+        return is_there ? digits[static_cast<std::size_t>(place)] : 0;
+    }
+
+ private:
+    static constexpr std::int64_t kExponentMax = 1'000;  // beyond it all is nothing, or too much
+
+    static std::int64_t exponent(std::string_view text) noexcept {
+        const bool is_below = text[0] == '-';
+        if (is_below || text[0] == '+') text.remove_prefix(1);
+        std::int64_t value = 0;
+        for (const char c : text) value = std::min(value * 10 + (c - '0'), kExponentMax);
+        return is_below ? -value : value;
+    }
+};
+
 }  // namespace
+
+std::uint64_t JsonDecimal::in(std::uint32_t per_one) const noexcept {
+    constexpr std::uint64_t kMillion = 1'000'000;
+    std::uint64_t all = 0;
+    const bool is_too_much =
+        __builtin_mul_overflow(whole, std::uint64_t{per_one}, &all) ||
+        __builtin_add_overflow(all, std::uint64_t{millionths} * per_one / kMillion, &all);
+    return is_too_much ? ~std::uint64_t{0} : all;
+}
 
 std::string JsonPath::text() const {
     std::string before = parent != nullptr ? parent->text() : std::string();
@@ -91,6 +140,37 @@ bool JsonReader::read(std::uint32_t at, const JsonPath& path, bool& out) {
         return fail(at, path, "is neither true nor false");
     }
     out = kind == JsonKind::kTrue;
+    return true;
+}
+
+bool JsonReader::read(std::uint32_t at, const JsonPath& path, JsonDecimal& out) {
+    if (text_[at].kind != JsonKind::kNumber) return fail(at, path, "is not a number");
+    const DecimalDigits number(text_.raw(at));
+    JsonDecimal made{.is_negative = number.is_negative};
+    for (std::int64_t i = 0; i < number.point; ++i) {
+        if (__builtin_mul_overflow(made.whole, std::uint64_t{10}, &made.whole) ||
+            __builtin_add_overflow(made.whole, number.at(i), &made.whole)) {
+            return fail(at, path, "is beyond 64 bits");
+        }
+    }
+    std::uint64_t millionths = 0;
+    for (std::int64_t i = 0; i < 6; ++i) millionths = millionths * 10 + number.at(number.point + i);
+    if (number.at(number.point + 6) >= 5) ++millionths;
+    if (__builtin_add_overflow(made.whole, millionths / 1'000'000, &made.whole)) {
+        return fail(at, path, "is beyond 64 bits");
+    }
+    made.millionths = static_cast<std::uint32_t>(millionths % 1'000'000);
+    made.is_negative &= made.whole != 0 || made.millionths != 0;
+    out = made;
+    return true;
+}
+
+bool JsonReader::read(std::uint32_t at, const JsonPath& path, JsonName& out) {
+    if (text_[at].kind == JsonKind::kString) return read(at, path, out.text);
+    bool is_negative = false;
+    std::uint64_t magnitude = 0;
+    if (!read_whole(at, path, is_negative, magnitude)) return false;
+    out.text = text_.raw(at);
     return true;
 }
 

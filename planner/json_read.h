@@ -7,6 +7,9 @@
 // what is not given.  A whole number that stands bare must be at most 2^53: a reader over `double`
 // would round what is above, and two readers must not move different bytes.
 //
+// Tables of measurements have decimals, too.  They are read from their digits into fixed point and
+// never through a `double`, so that the same text is the same number everywhere.
+//
 // A key that the value does not know is refused by name.  A plan that was misspelt would else move
 // bytes from offset 0, and a plan of another kind would move nothing and succeed.
 
@@ -34,6 +37,22 @@ struct JsonPath {
     [[nodiscard]] std::string text() const;
 };
 
+// A number of a table, which may have a fraction: 5.0, 1e-05, 1700000000100.25.
+struct JsonDecimal {
+    std::uint64_t whole = 0;
+    std::uint32_t millionths = 0;  // below a million, the nearest; halves go up
+    bool is_negative = false;
+
+    // Without the sign, in units of 1 / 10^6, 1 / 10^3, ... for `per_one` of 10^6, 10^3, ...; what
+    // is left over is dropped, and what does not fit is the most that does.
+    [[nodiscard]] std::uint64_t in(std::uint32_t per_one) const noexcept;
+};
+
+// A string, or a whole number as its digits: 17 and "17" are one name.
+struct JsonName {
+    std::string text;
+};
+
 class JsonReader {
  public:
     // More elements would take memory out of proportion to the text: "{}," is a transfer.
@@ -50,6 +69,8 @@ class JsonReader {
     // Each false when it was refused: error() says why.
     bool read(std::uint32_t at, const JsonPath& path, std::string& out);
     bool read(std::uint32_t at, const JsonPath& path, bool& out);
+    bool read(std::uint32_t at, const JsonPath& path, JsonDecimal& out);
+    bool read(std::uint32_t at, const JsonPath& path, JsonName& out);
     bool read(std::uint32_t at, const JsonPath& path, std::uint64_t& out) {
         return read_unsigned(at, path, std::numeric_limits<std::uint64_t>::max(), out);
     }
