@@ -9,7 +9,8 @@
 #                 backend  <--  faulty         nobody knows the fault-injecting world; bench
 #                                              measures through bwrt.h, and ringbuf, planner
 #                                              and the block index themselves; the command knows
-#                                              bwrt.h, and the files of a store
+#                                              bwrt.h, and the files of a store, and
+#                                              asks the planner
 #
 # Each rule says what the files of a folder may include; all else is named with its line.
 # Prints one line "ok" or "not ok" for each rule; the status is 0 when all are ok.
@@ -81,8 +82,10 @@ verdict "of bench only the ring's benchmark knows ringbuf" \
     "$(includes bench | grep -E ':["<]ringbuf/' | grep -vE '^bench/ring[^/]*:[0-9]+:')"
 verdict "of bench only the policy's benchmark knows planner" \
     "$(includes bench | grep -E ':["<]planner/' | grep -vE '^bench/(plan|policy)[^/]*:[0-9]+:')"
-ours_only "the bwrt command includes bwrt.h, its own files, bench's loops and the store only" tools \
-    'bwrt\.h|(tools|bench|runtime/store)/[^"]*'
+ours_only "the bwrt command includes bwrt.h, its own files, bench's loops, planner and the store only" \
+    tools 'bwrt\.h|(tools|bench|planner|runtime/store)/[^"]*'
+verdict "of the bwrt command only \`bwrt plan\` knows planner" \
+    "$(includes tools | grep -E ':["<]planner/' | grep -vE '^tools/(cmd_)?plan_?[^/]*:[0-9]+:')"
 verdict "of the bwrt command only \`bwrt store\` knows the store" \
     "$(includes tools | grep -E ':["<]runtime/store/' | grep -vE '^tools/(cmd_)?store_?[^/]*:[0-9]+:')"
 verdict "of the bwrt command only the command line knows CLI11" \

@@ -89,12 +89,49 @@ struct StoreDropOptions : StoreOptions {
     std::string index_directory;  // empty: as a writer's is
 };
 
+// What the planner can be told.  What is not given is taken from the file, then from BCache's
+// defaults, which are the planner's.
+struct PlanSettings {
+    std::optional<std::uint64_t> now_ms;
+    std::optional<double> window_ms;
+    std::optional<std::uint64_t> min_io_bytes;
+    std::optional<std::uint32_t> max_ops;  // of a tier of a node in a window
+    std::optional<double> pmin;
+    std::optional<double> umin;
+    std::optional<double> alpha;
+    std::optional<double> beta;
+    std::optional<double> half_life_s;
+    std::optional<double> reuse_threshold;  // hits from which on a page is worth writing
+    std::optional<std::uint64_t> tenant_credits_bytes;  // of a tenant without caps
+    bool no_filter = false;
+    bool no_credits = false;
+    bool no_budgets = false;
+    bool no_merge = false;
+    bool no_overlap = false;
+    bool no_eviction = false;
+    bool no_admission = false;
+    bool take_late = false;
+};
+
+struct PlanOptions {
+    std::string file;  // empty: a synthetic window
+    bool synthetic = false;
+    std::uint32_t request_count = 200;
+    std::uint64_t seed = 7;
+    std::uint64_t line_limit = 40;  // of each list
+    bool waves = false;
+    PlanSettings settings;
+};
+
 void run_caps(const CapsOptions& options, bool json);
 void run_copy(const CopyOptions& options, bool json);
 void run_bench_io(const BenchIoOptions& options, bool json);
 void run_bench_overhead(const BenchOverheadOptions& options, bool json);
 void run_bench_ring(const BenchRingOptions& options, bool json);
 void run_calibrate(const CalibrateOptions& options, bool json);
+
+// Moves nothing and opens no runtime.  A file that makes no sense is status 2, its field named.
+void run_plan(const PlanOptions& options, bool json);
 
 // The first three take no lock and change nothing: the store may be at rest, or be written by a
 // process meanwhile.  What the library would refuse is refused in its words and left as it is.

@@ -58,6 +58,7 @@ plant_layers() {
     echo '#include "planner/predict.h"' >tree/bench/policy.cpp
     printf '#include "bench/measure.h"\n#include "tools/output.h"\n' >tree/tools/bwrt.cpp
     echo '#include <CLI/CLI.hpp>' >tree/tools/command_line.cpp
+    echo '#include "planner/predict.h"' | tee tree/tools/cmd_plan.cpp >tree/tools/plan_window.h
     echo '#include "runtime/store/inspect.h"' | tee tree/tools/cmd_store_list.cpp >tree/tools/store_options.h
 }
 
@@ -94,12 +95,16 @@ breaks_layers "of bench only the index's benchmark knows the block index" \
 breaks_layers "of bench only that of a killed store writes a log" bench/io.cpp '#include "runtime/store/log.h"'
 breaks_layers "of bench only the ring's benchmark knows ringbuf" bench/io.cpp '#include "ringbuf/command.h"'
 breaks_layers "of bench only the policy's benchmark knows planner" bench/io.cpp '#include "planner/predict.h"'
-breaks_layers "the bwrt command includes bwrt.h, its own files, bench's loops and the store only" \
+breaks_layers "the bwrt command includes bwrt.h, its own files, bench's loops, planner and the store only" \
     tools/bwrt.cpp '#include "runtime/status.h"'
-breaks_layers "the bwrt command includes bwrt.h, its own files, bench's loops and the store only" \
+breaks_layers "the bwrt command includes bwrt.h, its own files, bench's loops, planner and the store only" \
     tools/bwrt.cpp '#include "ringbuf/command.h"'
 breaks_layers "of the bwrt command only \`bwrt store\` knows the store" \
     tools/bwrt.cpp '#include "runtime/store/inspect.h"'
+breaks_layers "of the bwrt command only \`bwrt plan\` knows planner" \
+    tools/bwrt.cpp '#include "planner/predict.h"'
+breaks_layers "of the bwrt command only \`bwrt plan\` knows planner" \
+    tools/cmd_store_list.cpp '#include "planner/predict.h"'
 breaks_layers "of the bwrt command only the command line knows CLI11" tools/bwrt.cpp '#include <CLI/CLI.hpp>'
 breaks_layers "examples include bwrt.h and each other only" examples/hello.c '#include "runtime/status.h"'
 breaks_layers "bindings include bwrt.h only" bindings/abi_layout.c '#include "runtime/status.h"'
