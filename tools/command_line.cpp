@@ -223,6 +223,8 @@ void add_plan_settings(CLI::App* app, PlanSettings* settings) {
     app->add_flag("--no-eviction", settings->no_eviction, "Nothing leaves");
     app->add_flag("--no-admission", settings->no_admission, "Nothing is worth writing");
     app->add_flag("--take-late", settings->take_late, "What will be late moves all the same");
+    app->add_flag("--smallest-first", settings->smallest_first,
+                  "Of what is due at the same time the smallest goes first");
 }
 
 void add_plan(CLI::App* bwrt, const bool* json) {

@@ -111,6 +111,7 @@ struct PlanSettings {
     bool no_eviction = false;
     bool no_admission = false;
     bool take_late = false;
+    bool smallest_first = false;
 };
 
 struct PlanOptions {

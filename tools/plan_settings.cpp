@@ -60,6 +60,7 @@ void settle_score(const PlanSettings& settings, const KnobRow& knobs, planner::S
     score.pmin_milli = pick(settings.pmin, knobs.pmin, kMilli, score.pmin_milli);
     score.umin_milli = pick_umin(settings.umin, knobs.umin);
     score.filters = !settings.no_filter;
+    score.smallest_first = settings.smallest_first;
 }
 
 }  // namespace

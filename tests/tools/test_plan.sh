@@ -198,6 +198,12 @@ each_switch_does_what_it_says() {
     plan window.json --no-merge
     says '0 n0 0>1 m:v/p 0 2-5 4.00 MiB 40.00 8.00 40.0 2 1'
 
+    write_window 'it["requests"][4].update(page_end=1, deadline_ms=1010)'
+    plan window.json
+    says '0 n0 0>1 m:v/p 0 0-3 4.00 MiB 10.00 8.00 10.0 2 1'
+    plan window.json --smallest-first
+    says '0 n0 0>1 m:v/r 2 0-1 2.00 MiB 10.00 4.00 10.0 1 3'
+
     write_window 'it["requests"][5]["tier_src"] = 2' # of tier 0's it is there already
     plan window.json
     says 'n1 0 m:v/r 2 0-1 2.00 MiB 12.5'
