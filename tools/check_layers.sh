@@ -81,7 +81,7 @@ verdict "of bench only that of a killed store writes a log" \
 verdict "of bench only the ring's benchmark knows ringbuf" \
     "$(includes bench | grep -E ':["<]ringbuf/' | grep -vE '^bench/ring[^/]*:[0-9]+:')"
 verdict "of bench only the policy's benchmark knows planner" \
-    "$(includes bench | grep -E ':["<]planner/' | grep -vE '^bench/(plan|policy)[^/]*:[0-9]+:')"
+    "$(includes bench | grep -E ':["<]planner/' | grep -vE '^bench/(plan|policy|predict)[^/]*:[0-9]+:')"
 ours_only "the bwrt command includes bwrt.h, its own files, bench's loops, planner and the store only" \
     tools 'bwrt\.h|(tools|bench|planner|runtime/store)/[^"]*'
 verdict "of the bwrt command only \`bwrt plan\` knows planner" \

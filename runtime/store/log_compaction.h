@@ -42,8 +42,8 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/store/index.h"
 #include "runtime/janitor.h"
+#include "runtime/store/index.h"
 #include "runtime/store/log.h"
 #include "runtime/store/recovery.h"
 

@@ -73,7 +73,7 @@ struct BlockWorld {
     ScriptedStorage* storage = nullptr;
     MovableClock* clock = nullptr;
     runtime::Janitor* janitor = nullptr;  // the runtime's own when null
-    bwrt_planner planner = {};  // none while struct_size is 0
+    bwrt_planner planner = {};            // none while struct_size is 0
     void* folder = nullptr;
     bwrt_log_function log = nullptr;
     void* log_user = nullptr;
