@@ -57,8 +57,14 @@ class PlanWorkBuilder {
                        const std::string& name) const {
         return fail(sink_, status, field.c_str(), "\"%s\" %s", name.c_str(), what);
     }
-    bool is_file(bwrt_handle handle) const {
+    // Under the control plane's mutex, so that it stays.
+    const Region* live(bwrt_handle handle) const {
         const Region* region = regions_.find(handle);
+        const bool is_it = region != nullptr && region->generation == generation_of(handle);
+        return is_it ? region : nullptr;
+    }
+    bool is_file(bwrt_handle handle) const {
+        const Region* region = live(handle);
         return region != nullptr && region->is_file();
     }
 
@@ -98,7 +104,7 @@ class PlanWorkBuilder {
                               transfer.dst);
             }
             for (const bwrt_handle handle : {source->source, target->target}) {
-                if (handle != BWRT_PROCESS_MEMORY && regions_.find(handle) == nullptr) {
+                if (handle != BWRT_PROCESS_MEMORY && live(handle) == nullptr) {
                     return fail(sink_, BWRT_E_HANDLE, field.c_str(), "0x%llx is no region",
                                 ull(handle));
                 }
