@@ -42,6 +42,11 @@ struct Planned : Request {
     [[nodiscard]] bool is_over() {
         return bwrt_wait(world->runtime, handle, 0, &completion, nullptr) == BWRT_OK;
     }
+    // One that still waits when its test is over.
+    void cancel() {
+        assert_int_equal(bwrt_cancel(world->runtime, handle, nullptr), BWRT_OK);
+        assert_int_equal(finish(), BWRT_E_CANCELLED);
+    }
 };
 
 std::uint64_t plan_count(BlockWorld* world) { return counters_of(world->runtime).plan_count; }
@@ -213,6 +218,7 @@ void the_first_deadline_and_the_higher_priority_go_first(void** state) {
         if (one != &late) assert_false(late.is_over());
         assert_false(waits.is_over());
     }
+    waits.cancel();
 }
 
 void what_waited_for_as_long_as_anything_may_is_given_back(void** state) {
@@ -259,6 +265,7 @@ void a_tenant_pays_for_itself_alone(void** state) {
     next_window(world);
     assert_int_equal(rich.finish(), BWRT_OK);
     assert_false(poor.is_over());
+    poor.cancel();
 }
 
 void what_would_be_late_ends_or_goes_on_without_its_deadline(void** state) {
