@@ -172,12 +172,15 @@ static void* advance_to_the_end(void* argument) {
 /* Each thread is behind the other now and then, and none loses a wave. */
 static void any_thread_may_advance(void** state) {
     faults* self = *state;
-    const bwrt_operation operation = read_of(self, 0, 0, BYTES);
-    bwrt_wave wave = wave_of(&operation, 1);
     bwrt_handle handles[10];
     pthread_t threads[2];
 
-    for (uint64_t i = 0; i < 10; ++i) handles[i] = start(self, &wave, 100 * (i + 1), 0);
+    for (uint64_t i = 0; i < 10; ++i) { /* several may run at a time: each has its own target */
+        const bwrt_operation operation = read_of(self, i * BYTES, i * BYTES, BYTES);
+        bwrt_wave wave = wave_of(&operation, 1);
+
+        handles[i] = start(self, &wave, 100 * (i + 1), 0);
+    }
     for (int i = 0; i < 2; ++i) {
         assert_int_equal(pthread_create(&threads[i], NULL, advance_to_the_end, self), 0);
     }
