@@ -200,6 +200,13 @@ bool is_hash(std::string_view text) noexcept {
            });
 }
 
+// With the scheme or without, it is one file.
+std::string_view path_of(const FileChunk& chunk) noexcept {
+    std::string_view path = chunk.path;
+    if (path.starts_with(kFileScheme)) path.remove_prefix(kFileScheme.size());
+    return path;
+}
+
 PlanError check_manifest(const std::string& field, const WeightManifest& manifest) {
     if (PlanError error = check_text(field + ".model_id", manifest.model_id)) return error;
     if (PlanError error = check_text(field + ".version", manifest.version)) return error;
@@ -214,7 +221,7 @@ PlanError check_manifest(const std::string& field, const WeightManifest& manifes
         if (!chunk.sha256.empty() && !is_hash(chunk.sha256)) {
             return plan_error(here + ".sha256", "is not 64 hexadecimal digits");
         }
-        chunks.push_back({chunk.path, chunk.offset, chunk.length, i});
+        chunks.push_back({path_of(chunk), chunk.offset, chunk.length, i});
     }
     std::size_t other = 0;
     const std::ptrdiff_t index = find_overlap(chunks, other);
@@ -223,22 +230,22 @@ PlanError check_manifest(const std::string& field, const WeightManifest& manifes
                       "shares bytes with " + at(field + ".files", other));
 }
 
-// The bytes of each file that the manifest has; chunks that meet are one.
+// The bytes of each file that the manifest has; chunks that meet are one, and so is an empty one
+// with what it lies in.
 std::vector<Extent> file_bytes_of(const WeightManifest& manifest) {
     std::vector<Extent> chunks;
     for (const FileChunk& chunk : manifest.files) {
-        std::string_view path = chunk.path;
-        if (path.starts_with(kFileScheme)) path.remove_prefix(kFileScheme.size());
-        chunks.push_back({path, chunk.offset, chunk.length, 0});
+        chunks.push_back({path_of(chunk), chunk.offset, chunk.length, 0});
     }
     std::sort(chunks.begin(), chunks.end());
     std::vector<Extent> merged;
     for (const Extent& chunk : chunks) {
-        if (!merged.empty() && merged.back().of == chunk.of &&
-            chunk.offset - merged.back().offset == merged.back().length) {
-            merged.back().length += chunk.length;
-        } else {
+        const bool goes_on = !merged.empty() && merged.back().of == chunk.of &&
+                             chunk.offset - merged.back().offset <= merged.back().length;
+        if (!goes_on) {
             merged.push_back(chunk);
+        } else {
+            merged.back().length += chunk.length;
         }
     }
     return merged;

@@ -236,6 +236,8 @@ void chunks_of_a_file_do_not_overlap(void**) {
     expect_error(check(swap), "manifest_from.files[2]", "shares bytes with manifest_from.files[0]");
     swap.manifest_from.files[2].length = 0;
     expect_none(check(swap));
+    swap.manifest_from.files[2] = {"file:///a", 99, 1, ""};
+    expect_error(check(swap), "manifest_from.files[2]", "shares bytes with manifest_from.files[0]");
 }
 
 void chunks_have_a_path_a_place_and_a_hash(void**) {
@@ -279,6 +281,12 @@ void a_file_is_read_where_the_manifest_has_it(void**) {
     swap.manifest_to.files.push_back({"file:///w/2/b", 0, 0, ""});
     expect_error(check(swap), "ops[1].src_offset",
                  "0 and length 100 are not in what manifest_to has of it");
+    swap.manifest_to.files.push_back({"/w/2/b", 0, 100, ""});
+    swap.manifest_to.files.push_back({"/w/2/b", 40, 0, ""});  // takes nothing away
+    expect_none(check(swap));
+    swap.ops[1].src_offset = 60;
+    swap.ops[1].length = 40;
+    expect_none(check(swap));
 }
 
 void no_byte_of_a_bucket_is_written_twice(void**) {
