@@ -63,6 +63,22 @@ std::string tier_uri(const std::string& node, std::uint8_t tier) {
     return "tier://" + node + "/tier" + std::to_string(tier);
 }
 
+// A prefix's name without a slash, so that the last one of a tensor's stands behind the model:
+// "a/b" with "c" and "a" with "b/c" are two.
+std::string escaped(const std::string& name) {
+    std::string made;
+    for (const char c : name) {
+        if (c == '/') {
+            made += "%2F";
+        } else if (c == '%') {
+            made += "%25";
+        } else {
+            made += c;
+        }
+    }
+    return made;
+}
+
 std::string note_of(const Operation& operation) {
     std::string note = "fanout=" + std::to_string(operation.fan_out) +
                        " class=" + name_of(operation.request_class);
@@ -89,6 +105,10 @@ const char* export_operation(const Operation& operation, const PlanNames& names,
     if (__builtin_mul_overflow(operation.page_first, operation.page_bytes, &out.src_offset)) {
         return "begins beyond byte 2^64";
     }
+    std::uint64_t end = 0;
+    if (__builtin_add_overflow(out.src_offset, operation.bytes, &end)) {
+        return "ends beyond byte 2^64";
+    }
     if (operation.page_end - operation.page_first > page_count_left) {
         return "has more pages than a plan may name";
     }
@@ -98,7 +118,7 @@ const char* export_operation(const Operation& operation, const PlanNames& names,
     out.dst_offset = out.src_offset;
     out.length = operation.bytes;
     out.note = note_of(operation);
-    const std::string tensor = "kv/" + model + "/" + prefix;
+    const std::string tensor = "kv/" + model + "/" + escaped(prefix);
     out.kv_refs.reserve(operation.page_end - operation.page_first);
     for (std::uint64_t page = operation.page_first; page < operation.page_end; ++page) {
         out.kv_refs.push_back({tensor, page, 0, operation.layer});

@@ -6,7 +6,8 @@
 //   src, dst     tier://<node>/tier<N>
 //   kind         by what the tiers are: storage to host STORAGE2H, host to device H2D, ...
 //   offsets      page_first x page_bytes on both sides: a layer's pages lie one behind the other
-//   tensor       kv/<model>/<prefix>: pages of two prefixes are two, and stay two
+//   tensor       kv/<model>/<prefix>: pages of two prefixes are two, and stay two; a slash in a
+//                prefix's name is %2F, and % is %25
 //   note         fanout=3 class=demand deadline_ns=... finish_ns=...
 //
 // The reference says H2D for what comes from storage, calls every tensor "kv", so that pages of two

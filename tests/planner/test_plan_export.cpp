@@ -105,6 +105,26 @@ void without_names_the_numbers_are_the_names(void**) {
     assert_string_equal(op.kv_refs[0].tensor.c_str(), "kv/4000000000/0");
 }
 
+void names_with_a_slash_do_not_make_two_prefixes_one(void**) {
+    const std::vector<std::string> models = {"a/b", "a"}, prefixes = {"c", "b/c", "b%2Fc"};
+    PlanNames names;
+    names.models = models;
+    names.prefixes = prefixes;
+    Plan plan;
+    plan.operations = {operation_of(0, 1, 0, 1), operation_of(0, 1, 0, 1),
+                       operation_of(0, 1, 0, 1)};
+    plan.operations[1].model = plan.operations[2].model = 1;
+    plan.operations[1].prefix = 1;
+    plan.operations[2].prefix = 2;
+
+    const CachePlan out = exported(plan, names);
+
+    expect_none(check(out));
+    assert_string_equal(out.ops[0].kv_refs[0].tensor.c_str(), "kv/a/b/c");
+    assert_string_equal(out.ops[1].kv_refs[0].tensor.c_str(), "kv/a/b%2Fc");
+    assert_string_equal(out.ops[2].kv_refs[0].tensor.c_str(), "kv/a/b%252Fc");
+}
+
 void the_kind_follows_from_what_the_tiers_are(void**) {
     const auto kind_of = [](std::uint8_t from, std::uint8_t to, const PlanNames& names = {}) {
         Plan plan;
@@ -129,8 +149,11 @@ void what_the_values_cannot_hold_is_refused(void**) {
     expect_none(refusal_of(operation_of(0, 7, 0, 1)));
     expect_error(refusal_of(operation_of(0, 8, 0, 1)), "operations[1]",
                  "has more pages than a plan may name");
-    Operation far = operation_of((std::uint64_t{1} << 52) - 1, std::uint64_t{1} << 52, 0, 1);
+    Operation far = operation_of((std::uint64_t{1} << 52) - 2, (std::uint64_t{1} << 52) - 1, 0, 1);
     expect_none(refusal_of(far));
+    far.page_first += 1;
+    far.page_end += 1;
+    expect_error(refusal_of(far), "operations[1]", "ends beyond byte 2^64");
     far.page_first += 1;
     far.page_end += 1;
     expect_error(refusal_of(far), "operations[1]", "begins beyond byte 2^64");
@@ -285,6 +308,7 @@ int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(an_operation_becomes_a_transfer),
         cmocka_unit_test(without_names_the_numbers_are_the_names),
+        cmocka_unit_test(names_with_a_slash_do_not_make_two_prefixes_one),
         cmocka_unit_test(the_kind_follows_from_what_the_tiers_are),
         cmocka_unit_test(what_the_values_cannot_hold_is_refused),
         cmocka_unit_test(a_planned_window_is_told_with_its_verdicts),
