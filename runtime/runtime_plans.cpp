@@ -144,9 +144,9 @@ bwrt_status Runtime::print_plan(bwrt_handle handle, char* text, std::uint64_t* t
         printed = std::visit([](const auto& value) { return planner::print(value); }, *plan);
     }
     const std::uint64_t capacity = *text_bytes;
+    if (text == nullptr && capacity != 0) return fail(sink, BWRT_E_INVAL, "text", "NULL");
     *text_bytes = printed.size();
-    if (text == nullptr && capacity == 0) return BWRT_OK;
-    if (text == nullptr) return fail(sink, BWRT_E_INVAL, "text", "NULL");
+    if (text == nullptr) return BWRT_OK;
     if (capacity < printed.size()) {
         return fail(sink, BWRT_E_RANGE, "text_bytes", "%llu, and the text has %zu", ull(capacity),
                     printed.size());
@@ -180,19 +180,27 @@ bwrt_status Runtime::submit_plan(bwrt_handle handle, const bwrt_plan_run& given,
     }
     bwrt_wave wave;
     if (const bwrt_status status = read_template(run, work, &wave, sink)) return status;
-    waves_out[0] = waves_out[1] = 0;
+    bwrt_handle moving = 0, computing = 0;
     if (!work.moves.empty()) {
         wave.operations = work.moves.data();
         wave.operation_count = static_cast<std::uint32_t>(work.moves.size());
-        if (const bwrt_status status = submit(&wave, &waves_out[0], error)) return status;
+        if (const bwrt_status status = submit(&wave, &moving, error)) return status;
         std::memset(wave.wait_for, 0, sizeof wave.wait_for);
-        wave.wait_for[0] = waves_out[0];
+        wave.wait_for[0] = moving;
     }
-    if (work.gemm.kind == 0) return BWRT_OK;
-    work.gemm.gemm = &work.shape;
-    wave.operations = &work.gemm;
-    wave.operation_count = 1;
-    return submit(&wave, &waves_out[1], error);
+    bwrt_status status = BWRT_OK;
+    if (work.gemm.kind != 0) {
+        work.gemm.gemm = &work.shape;
+        wave.operations = &work.gemm;
+        wave.operation_count = 1;
+        status = submit(&wave, &computing, error);
+    }
+    // What runs must be told of, though the call fails.
+    if (status == BWRT_OK || moving != 0) {
+        waves_out[0] = moving;
+        waves_out[1] = computing;
+    }
+    return status;
 }
 
 }  // namespace bwrt::runtime

@@ -234,6 +234,11 @@ static void a_plan_is_printed_as_it_was_understood(void** state) {
                      BWRT_OK);
     assert_int_equal(again_bytes, length);
     assert_memory_equal(again, text, length);
+    again_bytes = 1;
+    assert_int_equal(bwrt_plan_print(self->runtime, plan, NULL, &again_bytes, &self->error),
+                     BWRT_E_INVAL);
+    assert_blames(&self->error, BWRT_E_INVAL, "text");
+    assert_int_equal(again_bytes, 1);
 }
 
 static void a_plan_that_was_let_go_is_no_plan(void** state) {
@@ -335,6 +340,26 @@ static void a_name_that_stands_for_nothing_is_refused_by_its_field(void** state)
     assert_int_equal(waves[0], 77);
 }
 
+static void a_plan_that_is_refused_tells_of_no_wave_and_of_one_that_runs(void** state) {
+    client* self = *state;
+    const bwrt_handle plan = plan_of(self, BWRT_PLAN_WAVE_SPEC, kWhole);
+    bwrt_plan_binding bindings[4] = {{"w", self->source, self->target, 1u << 30, 0},
+                                     {"a", self->source, 0, 0, 0},
+                                     {"b", self->source, 0, 0, 0},
+                                     {"c", 0, self->target, 0, 1u << 30}};
+    bwrt_plan_run run = run_of(bindings, 4);
+    bwrt_handle waves[2] = {77, 77};
+
+    run.page_bytes = PAGE;
+    assert_int_equal(bwrt_plan_submit(self->runtime, plan, &run, waves, NULL), BWRT_E_RANGE);
+    assert_true(waves[0] == 77 && waves[1] == 77);
+    bindings[0].source_offset_bytes = 0;
+    assert_int_equal(bwrt_plan_submit(self->runtime, plan, &run, waves, NULL), BWRT_E_RANGE);
+    assert_int_equal(waves[1], 0);
+    assert_int_equal(finish(self, waves[0]), BWRT_OK);
+    assert_memory_equal(self->target_bytes + PAGE, self->source_bytes + PAGE, 2 * PAGE);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define IN_CLIENT(sentence) cmocka_unit_test_setup_teardown(sentence, client_setup, client_teardown)
@@ -348,6 +373,7 @@ int main(void) {
         IN_CLIENT(plans_are_held_up_to_a_number),
         IN_CLIENT(a_text_that_is_no_plan_is_refused_where_it_goes_wrong),
         IN_CLIENT(a_name_that_stands_for_nothing_is_refused_by_its_field),
+        IN_CLIENT(a_plan_that_is_refused_tells_of_no_wave_and_of_one_that_runs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
