@@ -34,7 +34,7 @@ Progress::~Progress() {
 
 // ---- starting and stopping
 
-bool Progress::make_world(const World& world) {
+bwrt_status Progress::make_world(const World& world, const ErrorSink& sink) {
     const bwrt_config& limits = tables_.limits;
     storage_ = world.storage;
     if (storage_ == nullptr) {
@@ -54,7 +54,10 @@ bool Progress::make_world(const World& world) {
         own_storage_ = open_storage(options, &report_);
         storage_ = own_storage_.get();
     }
-    if (storage_ == nullptr) return false;
+    if (storage_ == nullptr) {
+        return fail(sink, report_.refusal, report_.refusal_field, "%s",
+                    report_.storage_reason.c_str());
+    }
     HostBackend* host = world.host;
     if (host == nullptr) {
         own_host_ = make_host_copy();
@@ -64,36 +67,41 @@ bool Progress::make_world(const World& world) {
     if (tables_.blocks.has_disk && janitor == nullptr) {
         own_janitor_ = std::make_unique<ThreadJanitor>(
             [](void* storage) { static_cast<StorageBackend*>(storage)->wake(); }, storage_);
-        if (own_janitor_->start_thread({nullptr, BWRT_NONE}) != BWRT_OK) return false;
+        if (const bwrt_status status = own_janitor_->start_thread(sink)) return status;
         janitor = own_janitor_.get();
     }
     Janitor* plan_janitor = nullptr;
-    if (tables_.has_planner() && !choose_plan_janitor(world, &plan_janitor)) return false;
+    if (tables_.has_planner()) {
+        if (const bwrt_status status = choose_plan_janitor(world, &plan_janitor, sink)) {
+            return status;
+        }
+    }
     executor_ = std::make_unique<Executor>(&tables_, storage_, host, &clock_, &delivery_, janitor,
                                            plan_janitor);
-    return true;
+    return BWRT_OK;
 }
 
 // Beside the driver, where that is a thread of ours; who drives himself plans himself.
-bool Progress::choose_plan_janitor(const World& world, Janitor** janitor_out) {
+bwrt_status Progress::choose_plan_janitor(const World& world, Janitor** janitor_out,
+                                          const ErrorSink& sink) {
     *janitor_out = world.plan_janitor;
-    if (world.plan_janitor != nullptr) return true;
+    if (world.plan_janitor != nullptr) return BWRT_OK;
     if (caller_mode_) {
         *janitor_out = &plan_inline_;
-        return true;
+        return BWRT_OK;
     }
     plan_thread_ = std::make_unique<ThreadJanitor>(
         [](void* storage) { static_cast<StorageBackend*>(storage)->wake(); }, storage_,
         "bwrt-planner");
     *janitor_out = plan_thread_.get();
-    return plan_thread_->start_thread({nullptr, BWRT_NONE}) == BWRT_OK;
+    return plan_thread_->start_thread(sink);
 }
 
 bwrt_status Progress::start(const World& world, const ErrorSink& sink) {
     world_ = world;
-    bool made = false;
+    start_sink_ = sink;
     if (caller_mode_) {
-        made = make_world(world);
+        start_status_ = make_world(world, sink);
     } else {
         // Signals of the process never run on our thread.
         sigset_t all, before;
@@ -108,12 +116,10 @@ bwrt_status Progress::start(const World& world, const ErrorSink& sink) {
         has_thread_ = true;
         pthread_setname_np(thread_, "bwrt");
         while (started_.load(std::memory_order_acquire) == 0) futex_wait(&started_, 0, -1);
-        made = started_.load(std::memory_order_acquire) == 1;
     }
-    if (made) return BWRT_OK;
-    stop();
-    if (report_.storage_reason.empty()) return fail(sink, BWRT_E_NOMEM, "", "out of memory");
-    return fail(sink, report_.refusal, report_.refusal_field, "%s", report_.storage_reason.c_str());
+    start_sink_ = {};
+    if (start_status_ != BWRT_OK) stop();
+    return start_status_;
 }
 
 void* Progress::thread_main(void* self) {
@@ -122,12 +128,12 @@ void* Progress::thread_main(void* self) {
 }
 
 void Progress::run_thread() noexcept {
-    bool made = false;
     try {
-        made = make_world(world_);
+        start_status_ = make_world(world_, start_sink_);
     } catch (const std::bad_alloc&) {
-        report_.storage_reason.clear();
+        start_status_ = fail(start_sink_, BWRT_E_NOMEM, "", "out of memory");
     }
+    const bool made = start_status_ == BWRT_OK;  // read before start() may go on
     started_.store(made ? 1 : 2, std::memory_order_release);
     futex_wake_all(&started_);
     if (!made) return;

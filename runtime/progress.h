@@ -92,8 +92,9 @@ class Progress {
     };
 
     static void* thread_main(void* self);
-    bool make_world(const World& world);
-    bool choose_plan_janitor(const World& world, Janitor** janitor_out);
+    bwrt_status make_world(const World& world, const ErrorSink& sink);
+    bwrt_status choose_plan_janitor(const World& world, Janitor** janitor_out,
+                                    const ErrorSink& sink);
     void run_thread() noexcept;
     void sleep(std::uint64_t deadline_ns) noexcept;
     bool spin() noexcept;
@@ -131,7 +132,9 @@ class Progress {
     pthread_t thread_ = {};
     bool has_thread_ = false;
     bool stopping_ = false;                  // the driver's
-    std::atomic<std::uint32_t> started_{0};  // 1: yes, 2: the backends could not be made
+    std::atomic<std::uint32_t> started_{0};  // 1: yes, 2: no, and why is in the two below
+    bwrt_status start_status_ = BWRT_OK;
+    ErrorSink start_sink_;  // of who waits in start()
     World world_;
 
     // Caller mode.

@@ -129,7 +129,9 @@ bwrt_status Runtime::open_store(const bwrt_store& checked, const ErrorSink& sink
 
 bwrt_status Runtime::start(const World& world, const ErrorSink& sink) {
     if (const bwrt_status status = progress_.start(world, sink)) {
-        log(BWRT_LOG_ERROR, progress_.report().storage_reason.c_str());
+        if (!progress_.report().storage_reason.empty()) {
+            log(BWRT_LOG_ERROR, progress_.report().storage_reason.c_str());
+        }
         return status;
     }
     if (!progress_.report().storage_reason.empty()) {

@@ -4,7 +4,9 @@
  * what cannot is refused cleanly; and of ten times as many waves as fit none is lost. */
 
 #define _GNU_SOURCE 1
+#include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "tests/fault/child.h"
 
@@ -60,6 +62,79 @@ static void too_few_threads_are_told_or_refused(void** state) {
     for (threads_allowed = 0; threads_allowed < 4; ++threads_allowed) {
         run_in_child(with_few_threads);
     }
+}
+
+/* One thread too few: all but the planner's, or the janitor's of a store on disk, can be had. */
+static int without_a_thread_for(const bwrt_store* store, const bwrt_planner* planner) {
+    bwrt_config config = config_of_mode();
+    const uint32_t executor_count = config.progress == BWRT_PROGRESS_THREAD ? 1 : 0;
+    const uint32_t pool_count = config.storage == BWRT_STORAGE_POOL ? 1 : 0;
+    const struct rlimit limit = {1 + executor_count + pool_count, 1 + executor_count + pool_count};
+    bwrt_runtime* untouched = NULL;
+    bwrt_error error;
+
+    config.pool_thread_count = 1;
+    config.store = store;
+    config.planner = planner;
+    memset(&error, 0, sizeof(error));
+    EXPECT(setrlimit(RLIMIT_NPROC, &limit) == 0);
+    EXPECT(bwrt_open(&config, &untouched, &error) == BWRT_E_AGAIN);
+    EXPECT(untouched == NULL);
+    EXPECT(error.status == BWRT_E_AGAIN && error.os_code == EAGAIN);
+    EXPECT(strstr(error.message, planner != NULL ? "bwrt-planner" : "bwrt-janitor") != NULL);
+    return 0;
+}
+
+static int become_nobody_else(void) {
+    const uid_t nobody_else = 20000 + (uid_t)getpid() % 40000;
+
+    EXPECT(setresuid(nobody_else, nobody_else, nobody_else) == 0);
+    return 0;
+}
+
+static int without_a_planner_thread(void) {
+    bwrt_planner planner;
+
+    memset(&planner, 0, sizeof(planner));
+    planner.struct_size = sizeof(planner);
+    EXPECT(become_nobody_else() == 0);
+    return without_a_thread_for(NULL, &planner);
+}
+
+static char folder[] = "/tmp/bwrt-limits-XXXXXX";
+
+static int without_a_janitor_thread(void) {
+    char path[64];
+    const char* const directory = path;
+    bwrt_store store;
+
+    snprintf(path, sizeof(path), "%s/%d", folder, (int)getpid());
+
+    memset(&store, 0, sizeof(store));
+    store.struct_size = sizeof(store);
+    store.directories = &directory;
+    store.directory_count = 1;
+    store.disk_bytes = 128 << 20;
+    EXPECT(become_nobody_else() == 0);
+    return without_a_thread_for(&store, NULL);
+}
+
+static void a_thread_that_cannot_be_had_is_said_to_be_missing(void** state) {
+    (void)state;
+#ifdef HAS_SANITIZER
+    print_message("skipped: the sanitizer needs threads of its own\n");
+    skip();
+#endif
+    char command[96];
+
+    if (geteuid() != 0) skip();
+    if (fault_mode_now->progress == BWRT_PROGRESS_THREAD) run_in_child(without_a_planner_thread);
+    memcpy(strrchr(folder, '-') + 1, "XXXXXX", 6);
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(chmod(folder, 0777), 0);
+    run_in_child(without_a_janitor_thread);
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    assert_int_equal(system(command), 0);
 }
 
 static int with_few_descriptors(void) {
@@ -209,6 +284,7 @@ static void of_ten_times_as_many_waves_as_fit_none_is_lost(void** state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(too_few_threads_are_told_or_refused),
+        cmocka_unit_test(a_thread_that_cannot_be_had_is_said_to_be_missing),
         cmocka_unit_test(without_descriptors_regions_are_refused_and_the_others_work),
         cmocka_unit_test(with_no_descriptor_left_the_pool_and_memory_work),
         cmocka_unit_test(of_ten_times_as_many_waves_as_fit_none_is_lost),
