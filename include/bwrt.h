@@ -723,7 +723,7 @@ typedef struct bwrt_completion {
     uint32_t tier;            /* that failed */
     int32_t os_code;          /* errno behind status, or 0 */
     uint32_t flags;           /* BWRT_COMPLETION_* */
-    uint64_t bytes;           /* moved and right, and those of PRESENT blocks */
+    uint64_t bytes;           /* moved and right, those of PRESENT blocks, and what a GEMM made */
     uint64_t prefix_count;    /* leading entries right in all groups */
     uint64_t submitted_ns;
     uint64_t finished_ns;

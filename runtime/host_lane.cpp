@@ -46,12 +46,14 @@ bool HostLane::run() noexcept {
         Wave* wave = ready_.pick();
         if (wave == nullptr) return false;
         if (before_ns == 0) before_ns = clock_.now_ns();
-        counters_.request_started(Route::kCopy);
         ++wave->inflight_count;  // ours: it must not be over while we look at it
         const Served served = serve(wave, budget);
         if (wave->list(Lane::kHost).is_empty()) ready_.remove(wave);
         const std::uint64_t after_ns = clock_.now_ns();
-        counters_.request_finished(Route::kCopy, served.bytes, after_ns - before_ns, false);
+        if (served.bytes != 0) {
+            counters_.request_started(Route::kCopy);
+            counters_.request_finished(Route::kCopy, served.bytes, after_ns - before_ns, false);
+        }
         if (served.looked_bytes == 0) {  // otherwise it is not the rate of a copy
             rate_.add(served.bytes, after_ns - before_ns);
             counters_.moved(Route::kCopy, served.bytes, after_ns - before_ns, after_ns - before_ns);
@@ -64,6 +66,7 @@ bool HostLane::run() noexcept {
     return !ready_.is_empty();
 }
 
+// It copies or it multiplies: what a product takes is no copy's time.
 HostLane::Served HostLane::serve(Wave* wave, std::uint64_t bytes_max) noexcept {
     OperationList& list = wave->list(Lane::kHost);
     Served served;
@@ -71,8 +74,10 @@ HostLane::Served HostLane::serve(Wave* wave, std::uint64_t bytes_max) noexcept {
     // Looks for the next piece even when the slice is used up: a served list must be empty.
     while (next_piece(&list, &piece) && served.both() < bytes_max) {
         if (list.head->kind == BWRT_OP_GEMM) {
+            if (served.bytes != 0) break;
             multiply(wave, list.head, &served);
         } else {
+            if (served.bytes == 0 && served.looked_bytes != 0) break;
             copy(wave, list.head, piece, bytes_max - served.both(), &served);
         }
     }
@@ -84,8 +89,6 @@ void HostLane::multiply(Wave* wave, Operation* operation, Served* served) noexce
     served->looked_bytes += kSliceBytes / kStepsPerSlice;
     if (bytes == 0) return;
     operation->length_bytes -= bytes;
-    lane_bytes(wave) -= bytes;
-    queued_bytes_ -= bytes;
     ledger_.good(wave, operation->entry_first, operation->group, bytes);
 }
 

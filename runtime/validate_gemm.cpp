@@ -118,7 +118,11 @@ bwrt_status WaveBuilder::read_gemm(const bwrt_operation& given, Operation* opera
     operation->target_region = kProcessSlot;  // of no matter: the addresses are resolved
     operation->source_region = kProcessSlot;
     operation->length_bytes = std::uint64_t{shape.m} * shape.n * sizeof(float);
-    return count_bytes(operation->length_bytes, *operation);
+    // They are made and not moved: no lane has them to copy.
+    if (const bwrt_status total = check_total(operation->length_bytes)) return total;
+    wave_.entry_count += 1;
+    wave_.bytes_total += operation->length_bytes;
+    return BWRT_OK;
 }
 
 }  // namespace bwrt::runtime

@@ -23,7 +23,7 @@ std::uint64_t pages_of(std::uint64_t bytes) noexcept {
 }
 
 std::uint64_t moving_bytes(const Operation& operation) noexcept {
-    if (operation.kind == BWRT_OP_FLUSH) return 0;
+    if (operation.kind == BWRT_OP_FLUSH || operation.kind == BWRT_OP_GEMM) return 0;
     if (!operation.is_indexed()) {
         return operation.length_bytes *
                (operation.shape != nullptr ? operation.shape->row_count : 1);

@@ -76,10 +76,11 @@ struct World {
     bwrt_runtime* runtime = nullptr;
     bwrt_error error = {};
 
-    explicit World(std::uint32_t progress) {
+    explicit World(std::uint32_t progress, const bwrt_planner* planner = nullptr) {
         bwrt_config config = {};
         config.struct_size = sizeof config;
         config.progress = progress;
+        config.planner = planner;
         config.storage = BWRT_STORAGE_POOL;
         assert_int_equal(bwrt_open(&config, &runtime, nullptr), BWRT_OK);
     }
@@ -87,9 +88,11 @@ struct World {
         assert_int_equal(bwrt_shutdown(runtime, BWRT_SHUTDOWN_CANCEL, -1, nullptr), BWRT_OK);
         assert_int_equal(bwrt_close(runtime, nullptr), BWRT_OK);
     }
-    bwrt_status submit(const bwrt_operation& operation, bwrt_handle* handle) {
+    bwrt_status submit(const bwrt_operation& operation, bwrt_handle* handle,
+                       std::uint32_t flags = 0) {
         bwrt_wave wave = {};
         wave.struct_size = sizeof wave;
+        wave.flags = flags;
         wave.operations = &operation;
         wave.operation_count = 1;
         wave.operation_bytes = sizeof operation;
@@ -171,6 +174,39 @@ void a_copy_does_not_wait_for_a_product(void** state) {
     completion = world.wait(product);
     assert_int_equal(completion.status, BWRT_E_CANCELLED);
     assert_true(completion.bytes < std::uint64_t{4} * 4096 * 4096);
+    world.close();
+}
+
+// It has bytes of C to show for it, but nothing was copied, and no plan has to make room for it.
+void a_product_makes_bytes_and_moves_none(void** state) {
+    (void)state;
+    bwrt_planner planner = {};
+    planner.struct_size = sizeof planner;
+    World world(BWRT_PROGRESS_CALLER, &planner);
+    bwrt_route routes[4] = {};
+    bwrt_counters counters = {};
+    counters.struct_size = sizeof counters;
+    counters.routes = routes;
+    counters.route_capacity = 4;
+    counters.route_bytes = sizeof routes[0];
+    Product product(40, 70, 130), large(4096, 4096, 4096);
+    bwrt_handle handle = 0;
+    assert_int_equal(world.submit(product.operation, &handle, BWRT_WAVE_PLANNED), BWRT_OK);
+    assert_int_equal(world.wait(handle).bytes, 4 * 40 * 70);
+    assert_int_equal(world.submit(large.operation, &handle), BWRT_OK);
+    bwrt_completion completion = {};
+    assert_int_equal(bwrt_wait(world.runtime, handle, 1'000'000, &completion, nullptr),
+                     BWRT_E_TIMEOUT);
+
+    assert_int_equal(bwrt_sample(world.runtime, &counters, nullptr), BWRT_OK);
+
+    assert_int_equal(counters.plan_count, 0);
+    assert_int_equal(counters.plan_bytes, 0);
+    assert_int_equal(counters.queued_bytes, 0);
+    for (const bwrt_route& route : routes) {
+        assert_true(route.request_count == 0 && route.inflight_count == 0);
+        assert_true(route.bytes == 0 && route.latency_sum_ns == 0);
+    }
     world.close();
 }
 
@@ -263,6 +299,7 @@ int main() {
         cmocka_unit_test(the_references_two_by_two_is_what_it_says),
         cmocka_unit_test(products_of_any_shape_are_three_loops_to_the_bit),
         cmocka_unit_test(a_copy_does_not_wait_for_a_product),
+        cmocka_unit_test(a_product_makes_bytes_and_moves_none),
         cmocka_unit_test(what_is_no_product_is_refused_by_its_field),
         cmocka_unit_test(a_matrix_lies_inside_its_region),
     };
