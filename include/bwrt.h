@@ -1071,7 +1071,7 @@ typedef struct bwrt_counters {
     uint64_t plan_count;           /* windows planned (since ABI 0.4) */
     uint64_t plan_row_count;       /* rows in them: runs of blocks and pieces of waves */
     uint64_t plan_carried_count;   /* of them, left for the next window */
-    uint64_t plan_late_count;      /* found to be late */
+    uint64_t plan_late_count;      /* found to be late; with BWRT_LATE_FINISH they are carried, too */
     uint64_t plan_waited_count;    /* given back, having waited for as long as anything may */
     uint64_t plan_operation_count; /* what the others became */
     uint64_t plan_served_count;    /* rows that these serve: over operations, the fan-out */

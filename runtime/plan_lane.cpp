@@ -325,6 +325,7 @@ void PlanLane::snapshot(bwrt_counters* counters_out) const noexcept {
 }
 
 // A wave that finishes however late asks again, for no time in particular; any other one is over.
+// To ask again is to be carried: the row was looked at, and its hits were counted.
 void PlanLane::row_ended(const PlanJob::Ended& ended) noexcept {
     const bool is_old = ended.verdict == planner::Verdict::kWaited;
     ++(is_old ? counts_.plan_waited_count : counts_.plan_late_count);
@@ -336,6 +337,8 @@ void PlanLane::row_ended(const PlanJob::Ended& ended) noexcept {
     }
     planner::Request row = ended.row;
     row.deadline_ns = planner::kNoDeadline;
+    ++row.age;
+    ++counts_.plan_carried_count;
     again_.push_back(row);
 }
 

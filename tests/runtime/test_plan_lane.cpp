@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// test_plan_lane.cpp — who gets into the window, of waves that are nothing but rows.
+// test_plan_lane.cpp — who gets into the window, of waves that are nothing but rows, and what is
+// counted of them.
 
 #include "runtime/plan_lane.h"
 
@@ -39,7 +40,7 @@ struct Line final : PlanOwner {
     InlineJanitor janitor;
     Counters counters;
     std::unique_ptr<PlanLane> lane;
-    std::vector<Wave*> moved;
+    std::vector<Wave*> moved, ended;
 
     explicit Line(std::uint32_t tenant_count) : tables(config_of_test(), Calibration(), 1) {
         tables.blocks.tenant_count = tenant_count;
@@ -52,6 +53,10 @@ struct Line final : PlanOwner {
         tables.planner.age_max = 255;
         tables.planner.half_life_ns = 1'000'000'000;
         tables.planner.caller_budget_bytes = kMovingInAWindow * kPlanPageBytes;
+        make_lane();
+    }
+    // By what tables.planner says.
+    void make_lane() {
         lane = std::make_unique<PlanLane>(&tables, &clock, &counters, &janitor, this);
     }
 
@@ -64,6 +69,7 @@ struct Line final : PlanOwner {
         wave->phase = Phase::kWaiting;
         wave->plan_state = PlanState::kNone;
         wave->deadline_ns = bwrt::planner::kNoDeadline;
+        wave->late = BWRT_LATE_FINISH;
         wave->plan_tenant = tenant;
         wave->plan_row_count = row_count;
         wave->plan_rows = nullptr;
@@ -89,7 +95,17 @@ struct Line final : PlanOwner {
         wave->pages.give_back(&tables.pages);
         moved.push_back(wave);
     }
-    void refused(Wave*, bwrt_status) noexcept override { fail(); }
+    void refused(Wave* wave, bwrt_status) noexcept override {
+        lane->leave(wave);
+        wave->phase = Phase::kOver;
+        wave->pages.give_back(&tables.pages);
+        ended.push_back(wave);
+    }
+    [[nodiscard]] bwrt_counters counts() const {
+        bwrt_counters sampled = {};
+        lane->snapshot(&sampled);
+        return sampled;
+    }
 };
 
 // Small waves come without end, as many in each window as have moved in the last one.
@@ -105,6 +121,7 @@ void large_one_gets_in_among(std::uint32_t tenant_count) {
         line.ask(static_cast<std::uint16_t>(tenant_count - 1 + tenant_count / 2), kPlanRowsMax);
     for (std::uint32_t window = 0; large->plan_state == PlanState::kAsked; ++window) {
         assert_true(window < 64);
+        assert_true(line.ended.empty());
         for (Wave* const wave : line.moved) line.tables.waves.put_back(wave);
         const std::size_t count = line.moved.size();
         line.moved.clear();
@@ -118,12 +135,43 @@ void a_large_wave_is_not_overtaken_for_ever_by_its_tenant(void**) { large_one_ge
 // The last tenant has nothing else: three others leave a quarter of the window free.
 void a_large_wave_is_not_overtaken_for_ever_by_others(void**) { large_one_gets_in_among(3); }
 
+// What is asked for again because it was late was looked at twice and asked for once.
+void a_late_wave_that_goes_on_asks_once(void**) {
+    Line line(1);
+    line.tables.planner.pmin_milli = 1500;  // more than one hit
+    line.tables.planner.umin_milli = 2'000'000;
+    line.make_lane();
+    Wave* const late = line.ask(0, 1);
+    late->deadline_ns = line.clock.time_ns + 1'000'000;
+    line.next_window();
+    assert_true(line.moved.empty());
+    bwrt_counters counts = line.counts();
+    assert_int_equal(counts.plan_row_count, 1);
+    assert_int_equal(counts.plan_late_count, 1);
+    assert_int_equal(counts.plan_carried_count, 1);
+    line.next_window();
+    assert_int_equal(line.moved.size(), 1);
+    counts = line.counts();
+    assert_int_equal(counts.plan_row_count - counts.plan_carried_count, 1);
+    assert_int_equal(counts.plan_served_count, 1);
+
+    // Nor is it two hits for those who want the same.
+    line.tables.waves.put_back(late);
+    Wave* const next = line.ask(0, 1);
+    assert_ptr_equal(next, late);  // the same slot, and so the same pages
+    next->deadline_ns = line.clock.time_ns + 100'000'000;
+    next->late = BWRT_LATE_ABORT;
+    line.next_window();
+    assert_int_equal(line.ended.size(), 1);
+}
+
 }  // namespace
 
 int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(a_large_wave_is_not_overtaken_for_ever_by_its_tenant),
         cmocka_unit_test(a_large_wave_is_not_overtaken_for_ever_by_others),
+        cmocka_unit_test(a_late_wave_that_goes_on_asks_once),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
