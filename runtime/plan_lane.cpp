@@ -288,10 +288,8 @@ void PlanLane::row_moves(const PlanJob::Moving& moving) noexcept {
     Wave* const wave = in_window(moving.id);
     if (wave == nullptr) return;
     wave->plan_begun_ns = job_.now_ns;
-    if (moving.finish_ns > job_.now_ns) {
-        wave->plan_finish_ns = std::max(wave->plan_finish_ns, moving.finish_ns);
-        wave->plan_model_ns = feedback_.uncorrected_ns(wave->plan_finish_ns - job_.now_ns);
-    }
+    wave->plan_finish_ns = std::max({wave->plan_finish_ns, moving.finish_ns, job_.now_ns});
+    wave->plan_model_ns = feedback_.uncorrected_ns(wave->plan_finish_ns - job_.now_ns);
     --window_row_count_;
     --tenant_row_count_[wave->plan_tenant];
     if (--wave->plan_rows_open != 0) return;

@@ -165,6 +165,24 @@ void a_late_wave_that_goes_on_asks_once(void**) {
     assert_int_equal(line.ended.size(), 1);
 }
 
+// A page a window: of the first the end is known, of the second it is not.
+void what_was_predicted_counts_from_where_the_end_does(void**) {
+    Line line(1);
+    line.tables.planner.caller_budget_bytes = kPlanPageBytes;
+    line.tables.planner.flags = BWRT_PLANNER_NO_FEEDBACK;
+    line.make_lane();
+    Wave* const wave = line.ask(0, 2);
+    LaneLoad loads[kLaneCount];
+    for (LaneLoad& load : loads) load = {0, 1, line.clock.time_ns};
+    assert_true(line.lane->turn(line.clock.time_ns, loads));
+    assert_int_equal(wave->plan_rows_open, 1);
+    assert_true(wave->plan_finish_ns > line.clock.time_ns);
+    line.next_window();
+    assert_int_equal(line.moved.size(), 1);
+    assert_int_equal(wave->plan_begun_ns, line.clock.time_ns);
+    assert_int_equal(wave->plan_model_ns, wave->plan_finish_ns - wave->plan_begun_ns);
+}
+
 }  // namespace
 
 int main() {
@@ -172,6 +190,7 @@ int main() {
         cmocka_unit_test(a_large_wave_is_not_overtaken_for_ever_by_its_tenant),
         cmocka_unit_test(a_large_wave_is_not_overtaken_for_ever_by_others),
         cmocka_unit_test(a_late_wave_that_goes_on_asks_once),
+        cmocka_unit_test(what_was_predicted_counts_from_where_the_end_does),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
