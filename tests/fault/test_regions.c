@@ -77,6 +77,43 @@ static void memory_may_go_away_while_its_region_rests(void** state) {
     munmap(memory, 4 * BYTES);
 }
 
+/* The driver lets go of a wave's regions, starts those that wait for it, and only then can its
+ * completion be had: here they are many, and the quiesce looks several times meanwhile. */
+static void a_quiesce_returns_behind_the_completions(void** state) {
+    enum { DEPENDENTS = 16000 };
+    static unsigned char memory[4096];
+    bwrt_config config = config_of_mode();
+    const bwrt_region host = host_region_of(memory, sizeof(memory));
+    bwrt_completion completion;
+    bwrt_handle region = 0, first = 0, handle = 0;
+    faults self;
+
+    (void)state;
+    config.wave_count_max = DEPENDENTS + 1;
+    assert_int_equal(faults_open(&self, &config), 0);
+    assert_int_equal(bwrt_region_add(self.runtime, &host, &region, NULL, NULL), BWRT_OK);
+    bwrt_operation operation = read_of(&self, 0, 0, sizeof(memory));
+    bwrt_wave wave = wave_of(&operation, 1);
+
+    operation.target = region;
+    wave.window = BWRT_WINDOW_TIME;
+    wave.window_start = monotonic_ns() + 100000000;
+    assert_int_equal(bwrt_submit_wave(self.runtime, &wave, &first, NULL), BWRT_OK);
+    operation = copy_of(&self, 0, BYTES, 64);
+    wave.window = BWRT_WINDOW_NONE;
+    wave.window_start = 0;
+    wave.wait_for[0] = first;
+    wave.delivery = BWRT_DELIVER_DETACHED;
+    for (int i = 0; i < DEPENDENTS; ++i) {
+        assert_int_equal(bwrt_submit_wave(self.runtime, &wave, &handle, NULL), BWRT_OK);
+    }
+    assert_int_equal(set(&self, region, BWRT_REGION_QUIESCE), BWRT_OK);
+    assert_int_equal(bwrt_wait(self.runtime, first, 0, &completion, NULL), BWRT_OK);
+    assert_int_equal(completion.status, BWRT_OK);
+    assert_int_equal(bwrt_release(self.runtime, region, NULL), BWRT_OK);
+    assert_int_equal(faults_close(&self), 0);
+}
+
 static void a_layout_rests_with_its_region(void** state) {
     faults* self = *state;
     bwrt_plane plane;
@@ -267,6 +304,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_WORLD(a_quiesced_region_refuses_waves_until_it_is_resumed),
         IN_WORLD(memory_may_go_away_while_its_region_rests),
+        IN_WORLD(a_quiesce_returns_behind_the_completions),
         IN_WORLD(a_layout_rests_with_its_region),
         IN_WORLD(what_is_in_use_is_not_released),
         IN_WORLD(a_read_only_region_is_no_target),
