@@ -342,14 +342,14 @@ void Executor::set_timer(Wave* wave) noexcept {
     const bool waiting = wave->phase == Phase::kWaiting;
     std::uint64_t window_event = kNeverNs;
     if (waiting || (wave->flags & BWRT_WAVE_WINDOW_ABORT) != 0) window_event = wave->window_end;
-    if (waiting && position(*wave) < wave->window_start) {
-        window_event = std::min(window_event, wave->window_start);
-    }
+    const bool is_early = waiting && position(*wave) < wave->window_start;
+    if (is_early) window_event = std::min(window_event, wave->window_start);
     std::uint64_t due_ns = wave->late != BWRT_LATE_FINISH ? wave->deadline_ns : kNeverNs;
     if (!wave->is_by_token) due_ns = std::min(due_ns, window_event);
     forget_timer(wave);
     if (due_ns != kNeverNs) timers_.insert(wave, {due_ns, wave->sequence});
-    if (wave->is_by_token && window_event != kNeverNs) {
+    // A token may be the last number there is, which is no time that ever comes.
+    if (wave->is_by_token && (is_early || window_event != kNeverNs)) {
         token_gates_.insert(wave, {window_event, wave->sequence});
     }
 }

@@ -62,8 +62,14 @@ static void an_open_window_never_ends(void** state) {
     bwrt_wave wave = wave_of(&operation, 1);
     const bwrt_handle handle = start(self, &wave, 5, 0);
 
-    advance(self, UINT64_MAX);
+    const bwrt_handle last = start(self, &wave, UINT64_MAX, 0);
+
+    advance(self, UINT64_MAX - 1);
     assert_int_equal(finish(self, handle), BWRT_OK);
+    assert_waits(self, last);
+    advance(self, UINT64_MAX);
+    assert_int_equal(finish(self, last), BWRT_OK);
+    assert_int_equal(finish(self, start(self, &wave, 5, 0)), BWRT_OK);
 }
 
 static void a_token_behind_the_window_ends_the_wave(void** state) {
