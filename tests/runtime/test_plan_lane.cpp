@@ -96,10 +96,13 @@ struct Line final : PlanOwner {
         moved.push_back(wave);
     }
     void refused(Wave* wave, bwrt_status) noexcept override {
+        end(wave);
+        ended.push_back(wave);
+    }
+    void end(Wave* wave) noexcept {
         lane->leave(wave);
         wave->phase = Phase::kOver;
         wave->pages.give_back(&tables.pages);
-        ended.push_back(wave);
     }
     [[nodiscard]] bwrt_counters counts() const {
         bwrt_counters sampled = {};
@@ -165,6 +168,55 @@ void a_late_wave_that_goes_on_asks_once(void**) {
     assert_int_equal(line.ended.size(), 1);
 }
 
+void who_leaves_leaves_nothing_in_the_planner(void**) {
+    Line line(1);
+    line.tables.planner.caller_budget_bytes = kPlanPageBytes;
+    line.make_lane();
+    line.ask(0, 1);
+    Wave* const carried = line.ask(0, 1);
+    Wave* const late = line.ask(0, 1);
+    late->deadline_ns = 1;
+    line.next_window();
+    assert_int_equal(line.moved.size(), 1);
+    bwrt_counters counts = line.counts();
+    assert_int_equal(counts.plan_row_count, 3);
+    assert_int_equal(counts.plan_carried_count, 2);
+
+    line.end(carried);
+    line.end(late);
+    Wave* const next = line.ask(0, 1);
+    line.next_window();
+    assert_int_equal(line.moved.size(), 2);
+    assert_ptr_equal(line.moved[1], next);
+    assert_int_equal(line.counts().plan_row_count, 4);
+}
+
+void who_leaves_makes_room_in_the_window(void**) {
+    Line line(1);
+    for (int i = 0; i < 4; ++i) {
+        Wave* const large = line.ask(0, kPlanRowsMax);
+        line.next_window();
+        assert_true(large->plan_state == PlanState::kInWindow);
+        assert_int_equal(large->plan_rows_open, kPlanRowsMax - kMovingInAWindow);
+        line.end(large);
+    }
+}
+
+void windows_are_a_window_apart(void**) {
+    Line line(1);
+    line.ask(0, 1);
+    line.next_window();
+    line.ask(0, 1);
+    assert_int_equal(line.lane->next_timer_ns(),
+                     line.clock.time_ns + line.tables.planner.window_ns);
+    line.clock.time_ns += line.tables.planner.window_ns - 1;
+    assert_false(line.lane->turn(line.clock.time_ns, {}));
+    line.clock.time_ns += 1;
+    assert_true(line.lane->turn(line.clock.time_ns, {}));
+    assert_int_equal(line.moved.size(), 2);
+    assert_true(line.lane->next_timer_ns() == kNeverNs);
+}
+
 // A page a window: of the first the end is known, of the second it is not.
 void what_was_predicted_counts_from_where_the_end_does(void**) {
     Line line(1);
@@ -190,6 +242,9 @@ int main() {
         cmocka_unit_test(a_large_wave_is_not_overtaken_for_ever_by_its_tenant),
         cmocka_unit_test(a_large_wave_is_not_overtaken_for_ever_by_others),
         cmocka_unit_test(a_late_wave_that_goes_on_asks_once),
+        cmocka_unit_test(who_leaves_leaves_nothing_in_the_planner),
+        cmocka_unit_test(who_leaves_makes_room_in_the_window),
+        cmocka_unit_test(windows_are_a_window_apart),
         cmocka_unit_test(what_was_predicted_counts_from_where_the_end_does),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
