@@ -54,6 +54,12 @@ void every_escape_says_what_it_stands_for(void**) {
     expect_none(text.scan(R"(["\"\\\/\b\f\n\r\t\u0041\u00e9\u20AC\ud83d\ude00"])"));
 
     assert_string_equal(text.string_at(1).c_str(), "\"\\/\b\f\n\r\tA\u00e9\u20ac\U0001f600");
+
+    // The ends of each length.
+    expect_none(text.scan(R"(["\u007f\u0080\u07ff\u0800\uffff\ud800\udc00\udbff\udfff"])"));
+    assert_string_equal(text.string_at(1).c_str(),
+                        "\x7F\xC2\x80\xDF\xBF\xE0\xA0\x80\xEF\xBF\xBF\xF0\x90\x80\x80"
+                        "\xF4\x8F\xBF\xBF");
 }
 
 void what_stands_behind_the_value_is_refused(void**) {
@@ -111,6 +117,7 @@ void strings_are_utf_8_without_control_characters(void**) {
     expect("[\"\xED\xA0\x80\"]", 2, "[0]", "has a string that is not UTF-8");
     expect("[\"\xF0\x8F\xBF\xBF\"]", 2, "[0]", "has a string that is not UTF-8");
     expect("[\"\xF4\x90\x80\x80\"]", 2, "[0]", "has a string that is not UTF-8");
+    expect("[\"\xF5\x80\x80\x80\"]", 2, "[0]", "has a string that is not UTF-8");
     expect("[\"\xE2\x82\"]", 2, "[0]", "has a string that is not UTF-8");
     expect_none(
         scan("[\"\xC2\x80 \xE0\xA0\x80 \xED\x9F\xBF \xF0\x90\x80\x80 \xF4\x8F\xBF\xBF \x7F\"]"));

@@ -7,6 +7,7 @@
 
 #include "planner/plan_json.h"
 
+#include <limits>
 #include <string>
 
 #include "tests/planner/plan_errors.h"
@@ -152,6 +153,35 @@ void whole_numbers_are_whole_and_exact(void**) {
     }
 }
 
+void whole_numbers_below_zero_have_one_more(void**) {
+    const auto wave = [](const char* field, const char* value) {
+        return std::string("{\"") + field + "\": " + value + "}";
+    };
+    assert_true(parsed<WaveSpec>(wave("bm", "-2147483648")).bm == -2'147'483'647 - 1);
+    expect_error(refusal_of<WaveSpec>(wave("bm", "-2147483649")), "bm", "is below -2147483648");
+    assert_true(parsed<WaveSpec>(wave("bm", "2147483647")).bm == 2'147'483'647);
+    expect_error(refusal_of<WaveSpec>(wave("bm", "2147483648")), "bm", "is above 2147483647");
+    const std::int64_t least = parsed<WaveSpec>(wave("swap_begin", "\"-9223372036854775808\""))
+                                   .swap_window.value_or(SwapTokens{})
+                                   .begin;
+    assert_true(least == std::numeric_limits<std::int64_t>::min());
+    expect_error(refusal_of<WaveSpec>(wave("swap_begin", "\"-9223372036854775809\"")), "swap_begin",
+                 "is below -9223372036854775808");
+}
+
+void what_a_double_holds_is_printed_bare(void**) {
+    const auto begins = [](std::int64_t begin, const char* text) {
+        WaveSpec spec;
+        spec.swap_window = {begin, 0};
+        return print(spec).find(text) != std::string::npos;
+    };
+    constexpr std::int64_t kMost = std::int64_t{1} << 53;
+    assert_true(begins(kMost, " 9007199254740992,"));
+    assert_true(begins(kMost + 1, " \"9007199254740993\","));
+    assert_true(begins(-kMost, " -9007199254740992,"));
+    assert_true(begins(-kMost - 1, " \"-9007199254740993\","));
+}
+
 void what_is_of_another_type_is_refused(void**) {
     expect_error(refusal_of<CachePlan>("[]"), "", "is not an object");
     expect_error(refusal_of<CachePlan>(R"({"ops": {}})"), "ops", "is not an array");
@@ -278,6 +308,8 @@ int main() {
         cmocka_unit_test(kinds_are_names_in_any_case_or_numbers),
         cmocka_unit_test(a_kind_that_there_is_not_is_refused),
         cmocka_unit_test(whole_numbers_are_whole_and_exact),
+        cmocka_unit_test(whole_numbers_below_zero_have_one_more),
+        cmocka_unit_test(what_a_double_holds_is_printed_bare),
         cmocka_unit_test(what_is_of_another_type_is_refused),
         cmocka_unit_test(an_error_knows_its_byte),
         cmocka_unit_test(a_field_that_nobody_knows_is_refused_by_name),

@@ -136,6 +136,11 @@ void a_plan_packs_what_it_planned(void**) {
     const std::uint32_t clusters[] = {9, 0, 0, 0, 0, 1};
     expect_none(waves_of(plan, planner.rows(), clusters, {}, waves));
     assert_true(*waves[0].pack_order == (Ids{70, 72}));
+
+    // Cluster 9 is before prefix 5, which has none.
+    const std::uint32_t fewer[] = {9};
+    expect_none(waves_of(plan, planner.rows(), fewer, {}, waves));
+    assert_true(*waves[0].pack_order == (Ids{72, 70}));
 }
 
 void every_planned_request_is_in_a_wave_once(void**) {

@@ -154,6 +154,12 @@ void a_spec_of_three_numbers_runs_and_is_not_whole(void**) {
     expect_error(check(spec_of(R"({"bm": 2, "bn": 2, "bk": 2, "swap_window": [1, 1]})")),
                  "swap_window", "Invalid swap window (1, 1); must satisfy 0 <= begin < end");
     // With anything more it is a spec that lacks the rest.
+    for (const char* more : {"page_bytes", "swizzle_group_size"}) {
+        const WaveSpec with =
+            spec_of(std::string(R"({"bm": 2, "bn": 2, "bk": 2, ")") + more + "\": 4}");
+        assert_false(is_tile_free(with));
+        expect_error(check(with), "pack_order", "WaveSpec missing required field 'pack_order'");
+    }
     expect_error(check(spec_of(R"({"bm": 2, "bn": 2, "bk": 2, "pack_order": []})")), "tile_order",
                  "WaveSpec missing required field 'tile_order'");
 }
