@@ -21,6 +21,7 @@
 #include <iterator>
 
 #include "tools/calibration.h"
+#include "tools/draft_file.h"
 #include "tools/output.h"
 
 namespace bwrt::tools {
@@ -98,53 +99,6 @@ Json new_table(const std::string& machine) {
     return table;
 }
 
-// Returns errno, or 0.
-int write_all(int fd, const std::string& bytes) {
-    for (std::size_t done = 0; done < bytes.size();) {
-        const ssize_t count = write(fd, bytes.data() + done, bytes.size() - done);
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) return count < 0 ? errno : ENOSPC;
-        done += static_cast<std::size_t>(count);
-    }
-    return 0;
-}
-
-// A new file beside `path`, behind symbolic links, which takes its place or does not outlive this.
-class Draft {
- public:
-    explicit Draft(const std::string& path) : path_(path), target_(path) {
-        struct stat stat = {};
-        if (::stat(path.c_str(), &stat) == 0) {
-            target_ = std::filesystem::canonical(path);
-        } else if (lstat(path.c_str(), &stat) == 0) {
-            throw Failure("E_INVAL", path + " is a symbolic link to nothing");
-        }
-        name_ = target_ + ".XXXXXX";
-        fd_ = mkostemp(name_.data(), O_CLOEXEC);
-        if (fd_ < 0) fail_system(path, errno);
-    }
-    ~Draft() {
-        close(fd_);
-        if (!name_.empty()) unlink(name_.c_str());
-    }
-    Draft(const Draft&) = delete;
-    Draft& operator=(const Draft&) = delete;
-
-    void take_place(const std::string& bytes) {
-        int os_code = write_all(fd_, bytes);
-        if (os_code == 0 && (fchmod(fd_, 0644) != 0 || fsync(fd_) != 0)) os_code = errno;
-        if (os_code == 0 && rename(name_.c_str(), target_.c_str()) != 0) os_code = errno;
-        if (os_code != 0) fail_system(path_, os_code);
-        name_.clear();
-    }
-
- private:
-    std::string path_;  // as the caller named it
-    std::string target_;
-    std::string name_;
-    int fd_;
-};
-
 }  // namespace
 
 PrivateTable::PrivateTable(const cJSON* table)
@@ -213,11 +167,13 @@ void check_output(const std::string& path, const std::string& machine) {
     static_cast<void>(table_with(path, machine, "", "", {}));
     // An empty file is no table yet.
     if (!text_at(path).empty()) static_cast<void>(caps_with(path.c_str()));
-    const Draft draft(path);
+    const DraftFile draft(path);
 }
 
 void write_table(const std::string& path, const cJSON* table) {
-    Draft(path).take_place(text_of(table));
+    DraftFile draft(path);
+    draft.append(text_of(table));
+    draft.take_place();
 }
 
 }  // namespace bwrt::tools
