@@ -10,7 +10,8 @@
 #                                              measures through bwrt.h, and ringbuf, planner
 #                                              and the block index themselves; the command knows
 #                                              bwrt.h, and the files of a store, and
-#                                              asks the planner
+#                                              asks the planner; of it traces and what
+#                                              replays them (tools/replay) stand alone
 #
 # Each rule says what the files of a folder may include; all else is named with its line.
 # Prints one line "ok" or "not ok" for each rule; the status is 0 when all are ok.
@@ -84,8 +85,14 @@ verdict "of bench only the policy's benchmark knows planner" \
     "$(includes bench | grep -E ':["<]planner/' | grep -vE '^bench/(plan|policy|predict)[^/]*:[0-9]+:')"
 ours_only "the bwrt command includes bwrt.h, its own files, bench's loops, planner and the store only" \
     tools 'bwrt\.h|(tools|bench|planner|runtime/store)/[^"]*'
-verdict "of the bwrt command only \`bwrt plan\` knows planner" \
-    "$(includes tools | grep -E ':["<]planner/' | grep -vE '^tools/(cmd_)?plan_?[^/]*:[0-9]+:')"
+verdict "of the bwrt command only \`bwrt plan\` and replays know planner" \
+    "$(includes tools | grep -E ':["<]planner/' |
+        grep -vE '^tools/((cmd_)?plan_?[^/]*|replay/[^:]*):[0-9]+:')"
+ours_only "a replay includes bwrt.h, its own files and planner only" tools/replay \
+    'bwrt\.h|(tools/replay|planner)/[^"]*'
+verdict "zstd is known to line_source.cpp only" \
+    "$(for folder in ringbuf planner runtime bench tools; do includes "$folder"; done |
+        grep -E ':<zstd[^>]*>' | grep -vE '^tools/replay/line_source\.cpp:')"
 verdict "of the bwrt command only \`bwrt store\` knows the store" \
     "$(includes tools | grep -E ':["<]runtime/store/' | grep -vE '^tools/(cmd_)?store_?[^/]*:[0-9]+:')"
 verdict "of the bwrt command only the command line knows CLI11" \

@@ -43,7 +43,7 @@ refuses() {
 
 plant_layers() {
     rm -rf tree
-    mkdir -p tree/{include,ringbuf,planner,runtime/{backend,faulty},tests/abi,bindings,examples,bench,tools}
+    mkdir -p tree/{include,ringbuf,planner,runtime/{backend,faulty},tests/abi,bindings,examples,bench,tools/replay}
     echo '#include <stdint.h>' >tree/include/bwrt.h
     echo '#include "ringbuf/command.h"' >tree/ringbuf/ring.h
     echo '#include <cstdio>' >tree/planner/predict.cpp
@@ -59,6 +59,8 @@ plant_layers() {
     printf '#include "bench/measure.h"\n#include "tools/output.h"\n' >tree/tools/bwrt.cpp
     echo '#include <CLI/CLI.hpp>' >tree/tools/command_line.cpp
     echo '#include "planner/predict.h"' | tee tree/tools/cmd_plan.cpp >tree/tools/plan_window.h
+    echo '#include "planner/json_scan.h"' >tree/tools/replay/trace_read.cpp
+    printf '#include <zstd.h>\n#include "tools/replay/trace.h"\n' >tree/tools/replay/line_source.cpp
     echo '#include "runtime/store/inspect.h"' | tee tree/tools/cmd_store_list.cpp >tree/tools/store_options.h
 }
 
@@ -101,10 +103,13 @@ breaks_layers "the bwrt command includes bwrt.h, its own files, bench's loops, p
     tools/bwrt.cpp '#include "ringbuf/command.h"'
 breaks_layers "of the bwrt command only \`bwrt store\` knows the store" \
     tools/bwrt.cpp '#include "runtime/store/inspect.h"'
-breaks_layers "of the bwrt command only \`bwrt plan\` knows planner" \
+breaks_layers "of the bwrt command only \`bwrt plan\` and replays know planner" \
     tools/bwrt.cpp '#include "planner/predict.h"'
-breaks_layers "of the bwrt command only \`bwrt plan\` knows planner" \
+breaks_layers "of the bwrt command only \`bwrt plan\` and replays know planner" \
     tools/cmd_store_list.cpp '#include "planner/predict.h"'
+breaks_layers "a replay includes bwrt.h, its own files and planner only" \
+    tools/replay/trace_read.cpp '#include "tools/output.h"'
+breaks_layers "zstd is known to line_source.cpp only" tools/replay/trace_read.cpp '#include <zstd.h>'
 breaks_layers "of the bwrt command only the command line knows CLI11" tools/bwrt.cpp '#include <CLI/CLI.hpp>'
 breaks_layers "examples include bwrt.h and each other only" examples/hello.c '#include "runtime/status.h"'
 breaks_layers "bindings include bwrt.h only" bindings/abi_layout.c '#include "runtime/status.h"'
