@@ -106,6 +106,34 @@ static void the_extents_of_a_wave_spec_are_its_loads(void** state) {
     }
 }
 
+static void an_extent_is_of_the_specs_pages_and_has_an_end(void** state) {
+    client* self = *state;
+    const char* const pages_end = strstr(kWhole, "{\"layer\": \"w\", \"start_pid\": 4");
+    const bwrt_plan_binding binding = {"w", self->source, self->target, 0, 0};
+    bwrt_plan_run run = run_of(&binding, 1);
+    bwrt_handle waves[2] = {77, 77};
+    char text[1024];
+
+    snprintf(text, sizeof(text), "{\"page_bytes\": %d, %s", PAGE, kWhole + 1);
+    run.page_bytes = 3; /* the spec says itself */
+    assert_int_equal(bwrt_plan_submit(self->runtime, plan_of(self, BWRT_PLAN_WAVE_SPEC, text), &run,
+                                      waves, NULL),
+                     BWRT_OK);
+    assert_int_equal(finish(self, waves[0]), BWRT_OK);
+    assert_memory_equal(self->target_bytes + PAGE, self->source_bytes + PAGE, 2 * PAGE);
+
+    assert_non_null(pages_end);
+    snprintf(text, sizeof(text),
+             "%.*s{\"layer\": \"w\", \"start_pid\": 0, \"end_pid\": \"18446744073709551615\"}],"
+             " \"swap_window\": [0, 9]}",
+             (int)(pages_end - kWhole), kWhole);
+    run.page_bytes = 1;
+    assert_int_equal(bwrt_plan_submit(self->runtime, plan_of(self, BWRT_PLAN_WAVE_SPEC, text), &run,
+                                      waves, &self->error),
+                     BWRT_E_RANGE);
+    assert_blames(&self->error, BWRT_E_RANGE, "io_extents[1]");
+}
+
 static void a_product_waits_for_its_loads(void** state) {
     client* self = *state;
     static float a[128 * 64], b[64 * 128], c[128 * 128];
@@ -116,11 +144,28 @@ static void a_product_waits_for_its_loads(void** state) {
         {"b", BWRT_PROCESS_MEMORY, 0, (uintptr_t)b, 0},
         {"c", 0, BWRT_PROCESS_MEMORY, 0, (uintptr_t)c}};
     bwrt_plan_run run = run_of(bindings, 4);
+    const bwrt_operation operation = copy_operation(self);
+    bwrt_completion completion;
     bwrt_handle waves[2] = {0, 0};
 
     for (size_t i = 0; i < 128 * 64; ++i) a[i] = (float)(i % 7);
     run.page_bytes = 4096; /* rows of b that are loaded: a page has eight */
+    /* The loads wait for the token, and so must the product. */
+    bwrt_wave gate = wave_of(&operation, 1), as;
+    bwrt_handle gated = 0;
+
+    gate.window = BWRT_WINDOW_TOKEN;
+    gate.window_start = 5;
+    assert_int_equal(bwrt_submit_wave(self->runtime, &gate, &gated, NULL), BWRT_OK);
+    memset(&as, 0, sizeof(as));
+    as.struct_size = sizeof(as);
+    as.wait_for[0] = gated;
+    run.wave = &as;
     assert_int_equal(bwrt_plan_submit(self->runtime, plan, &run, waves, NULL), BWRT_OK);
+    assert_int_equal(bwrt_wait(self->runtime, waves[1], 10000000, &completion, NULL),
+                     BWRT_E_TIMEOUT);
+    assert_int_equal(bwrt_advance(self->runtime, 5, NULL), BWRT_OK);
+    assert_int_equal(finish(self, gated), BWRT_OK);
     assert_int_equal(finish(self, waves[0]), BWRT_OK);
     assert_int_equal(finish(self, waves[1]), BWRT_OK);
     for (size_t i = 0; i < 128; ++i) {
@@ -132,6 +177,32 @@ static void a_product_waits_for_its_loads(void** state) {
         }
     }
     assert_true(c[0] != 0);
+}
+
+static void a_product_has_all_the_tiles_of_the_order(void** state) {
+    enum { M = 2 * 128, N = 3 * 128, K = 64 };
+    client* self = *state;
+    static float a[M * K], b[K * N], c[M * N];
+    const bwrt_handle plan = plan_of(
+        self, BWRT_PLAN_WAVE_SPEC,
+        "{\"pack_order\": [], \"tile_order\": [[0, 0], [0, 1], [0, 2], [1, 0]], \"bm\": 128,"
+        " \"bn\": 128, \"bk\": 64, \"cluster_shape\": [2, 1], \"tmem_layout\": {\"columns\": 8,"
+        " \"phases\": 4, \"double_buffer\": true, \"stage_n\": 2}, \"io_extents\": [],"
+        " \"swap_window\": [0, 9]}");
+    const bwrt_plan_binding bindings[3] = {{"a", BWRT_PROCESS_MEMORY, 0, (uintptr_t)a, 0},
+                                           {"b", BWRT_PROCESS_MEMORY, 0, (uintptr_t)b, 0},
+                                           {"c", 0, BWRT_PROCESS_MEMORY, 0, (uintptr_t)c}};
+    const bwrt_plan_run run = run_of(bindings, 3);
+    bwrt_handle waves[2] = {77, 77};
+
+    for (size_t i = 0; i < M; ++i) a[i * K] = (float)(i + 1);
+    for (size_t j = 0; j < N; ++j) b[j] = (float)(j + 1);
+    assert_int_equal(bwrt_plan_submit(self->runtime, plan, &run, waves, NULL), BWRT_OK);
+    assert_int_equal(waves[0], 0);
+    assert_int_equal(finish(self, waves[1]), BWRT_OK);
+    for (size_t i = 0; i < M; ++i) {
+        for (size_t j = 0; j < N; ++j) assert_true(c[i * N + j] == (float)((i + 1) * (j + 1)));
+    }
 }
 
 static void the_transfers_of_a_cache_plan_move_files_and_memory(void** state) {
@@ -257,6 +328,10 @@ static void a_plan_that_was_let_go_is_no_plan(void** state) {
     assert_int_equal(bwrt_plan_submit(self->runtime, self->source, &run, waves, NULL),
                      BWRT_E_HANDLE);
     assert_int_equal(waves[0], 77);
+    /* Nor is it the one that has its place now. */
+    plan_of(self, BWRT_PLAN_WAVE_SPEC, kWhole);
+    assert_int_equal(bwrt_plan_print(self->runtime, plan, NULL, &text_bytes, NULL), BWRT_E_HANDLE);
+    assert_int_equal(bwrt_release(self->runtime, plan, NULL), BWRT_E_HANDLE);
 }
 
 static void plans_are_held_up_to_a_number(void** state) {
@@ -330,6 +405,19 @@ static void a_name_that_stands_for_nothing_is_refused_by_its_field(void** state)
     assert_int_equal(bwrt_plan_submit(self->runtime, plan, &run, waves, &self->error),
                      BWRT_E_INVAL);
     assert_blames(&self->error, BWRT_E_INVAL, "ops[1].kind"); /* no file */
+    const bwrt_handle writes =
+        plan_of(self, BWRT_PLAN_CACHE,
+                "{\"plan_id\": \"p\", \"ops\": [{\"kind\": \"H2STORAGE\", \"src\": \"a\", \"dst\": "
+                "\"b\", \"length\": 8}]}");
+
+    assert_int_equal(bwrt_plan_submit(self->runtime, writes, &run, waves, &self->error),
+                     BWRT_E_INVAL);
+    assert_blames(&self->error, BWRT_E_INVAL, "ops[0].kind"); /* nor here */
+    run.reserved = 1;
+    assert_int_equal(bwrt_plan_submit(self->runtime, plan, &run, waves, &self->error),
+                     BWRT_E_INVAL);
+    assert_blames(&self->error, BWRT_E_INVAL, "run.reserved");
+    run.reserved = 0;
     assert_int_equal(bwrt_release(self->runtime, self->source, NULL), BWRT_OK);
     assert_int_equal(bwrt_plan_submit(self->runtime, plan, &run, waves, &self->error),
                      BWRT_E_HANDLE);
@@ -337,6 +425,27 @@ static void a_name_that_stands_for_nothing_is_refused_by_its_field(void** state)
     run.binding_bytes = 16;
     assert_int_equal(bwrt_plan_submit(self->runtime, plan, &run, waves, &self->error), BWRT_E_ABI);
     assert_blames(&self->error, BWRT_E_ABI, "run.binding_bytes");
+    assert_int_equal(waves[0], 77);
+}
+
+/* 2^64 - 8 and 8 are no place 0. */
+static void an_offset_of_plan_and_binding_together_does_not_wrap(void** state) {
+    client* self = *state;
+    const bwrt_handle plan =
+        plan_of(self, BWRT_PLAN_CACHE,
+                "{\"plan_id\": \"p\", \"ops\": [{\"kind\": \"H2D\", \"src\": \"a\", \"dst\": \"b\","
+                " \"length\": 8, \"src_offset\": 8, \"dst_offset\": 8}]}");
+    bwrt_plan_binding bindings[2] = {{"a", self->source, 0, 0, 0}, {"b", 0, self->target, 0, 0}};
+    const bwrt_plan_run run = run_of(bindings, 2);
+    bwrt_handle waves[2] = {77, 77};
+
+    for (int i = 0; i < 2; ++i) {
+        bindings[0].source_offset_bytes = i == 0 ? UINT64_MAX - 7 : 0;
+        bindings[1].target_offset_bytes = i == 1 ? UINT64_MAX - 7 : 0;
+        assert_int_equal(bwrt_plan_submit(self->runtime, plan, &run, waves, &self->error),
+                         BWRT_E_RANGE);
+        assert_blames(&self->error, BWRT_E_RANGE, "ops[0]");
+    }
     assert_int_equal(waves[0], 77);
 }
 
@@ -360,12 +469,58 @@ static void a_plan_that_is_refused_tells_of_no_wave_and_of_one_that_runs(void** 
     assert_memory_equal(self->target_bytes + PAGE, self->source_bytes + PAGE, 2 * PAGE);
 }
 
+static void what_is_not_the_templates_to_say_is_refused(void** state) {
+    client* self = *state;
+    const bwrt_handle plan = plan_of(self, BWRT_PLAN_WAVE_SPEC, kWhole);
+    const bwrt_plan_binding bindings[4] = {{"w", self->source, self->target, 0, 0},
+                                           {"a", self->source, 0, 0, 0},
+                                           {"b", self->source, 0, 0, 0},
+                                           {"c", 0, self->target, 0, 0}};
+    bwrt_plan_run run = run_of(bindings, 4);
+    const bwrt_operation operation = copy_operation(self);
+    bwrt_result result;
+    bwrt_group_result group;
+    bwrt_block block;
+    bwrt_handle waves[2] = {77, 77};
+
+    run.page_bytes = PAGE;
+    for (int i = 0; i < 6; ++i) {
+        bwrt_wave as;
+
+        memset(&as, 0, sizeof(as));
+        as.struct_size = sizeof(as);
+        if (i == 0) as.operations = &operation;
+        if (i == 1) as.operation_count = 1;
+        if (i == 2) as.results = &result;
+        if (i == 3) as.groups = &group;
+        if (i == 4) as.blocks = &block;
+        if (i == 5) as.delivery = BWRT_DELIVER_QUEUE;
+        run.wave = &as;
+        assert_int_equal(bwrt_plan_submit(self->runtime, plan, &run, waves, &self->error),
+                         BWRT_E_INVAL);
+        assert_blames(&self->error, BWRT_E_INVAL, i == 5 ? "wave.delivery" : "wave.operations");
+    }
+    run.wave = NULL;
+    run.binding_count = 65537;
+    assert_int_equal(bwrt_plan_submit(self->runtime, plan, &run, waves, &self->error),
+                     BWRT_E_RANGE);
+    assert_blames(&self->error, BWRT_E_RANGE, "run.binding_count");
+    run.binding_count = 4;
+    run.bindings = NULL;
+    assert_int_equal(bwrt_plan_submit(self->runtime, plan, &run, waves, &self->error),
+                     BWRT_E_INVAL);
+    assert_blames(&self->error, BWRT_E_INVAL, "run.bindings");
+    assert_true(waves[0] == 77 && waves[1] == 77);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define IN_CLIENT(sentence) cmocka_unit_test_setup_teardown(sentence, client_setup, client_teardown)
         IN_CLIENT(the_references_wave_of_two_by_two_computes_what_it_should),
         IN_CLIENT(the_extents_of_a_wave_spec_are_its_loads),
+        IN_CLIENT(an_extent_is_of_the_specs_pages_and_has_an_end),
         IN_CLIENT(a_product_waits_for_its_loads),
+        IN_CLIENT(a_product_has_all_the_tiles_of_the_order),
         IN_CLIENT(the_transfers_of_a_cache_plan_move_files_and_memory),
         IN_CLIENT(a_swap_plan_moves_inside_its_window),
         IN_CLIENT(a_plan_is_printed_as_it_was_understood),
@@ -373,6 +528,8 @@ int main(void) {
         IN_CLIENT(plans_are_held_up_to_a_number),
         IN_CLIENT(a_text_that_is_no_plan_is_refused_where_it_goes_wrong),
         IN_CLIENT(a_name_that_stands_for_nothing_is_refused_by_its_field),
+        IN_CLIENT(an_offset_of_plan_and_binding_together_does_not_wrap),
+        IN_CLIENT(what_is_not_the_templates_to_say_is_refused),
         IN_CLIENT(a_plan_that_is_refused_tells_of_no_wave_and_of_one_that_runs),
     };
 

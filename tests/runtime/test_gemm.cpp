@@ -3,6 +3,7 @@
 // test_gemm.cpp — a GEMM is three plain loops, to the bit, and refuses what is no product of two
 // matrices.
 
+#include <cstdio>
 #include <cstring>
 #include <vector>
 
@@ -278,6 +279,20 @@ void a_matrix_lies_inside_its_region(void** state) {
     product.shape.b_offset_bytes = 4;
     assert_int_equal(world.submit(product.operation, &handle), BWRT_E_RANGE);
     assert_string_equal(world.error.field, "gemm.b");
+    std::FILE* const file = std::tmpfile();
+    description.kind = BWRT_REGION_FILE;
+    description.address = nullptr;
+    description.length_bytes = 4096;
+    description.fd = fileno(file);
+    bwrt_handle file_region = 0;
+    assert_int_equal(bwrt_region_add(world.runtime, &description, &file_region, nullptr, nullptr),
+                     0);
+    std::fclose(file);
+    product.shape.b = file_region;
+    product.shape.b_offset_bytes = 0;
+    assert_int_equal(world.submit(product.operation, &handle), BWRT_E_INVAL);
+    assert_string_equal(world.error.field, "gemm.b");
+    product.shape.b = region;
     product.shape.b_offset_bytes = 48;
     product.shape.b_stride_bytes = -16;  // its rows from the last to the first
     for (std::uint32_t i = 0; i < 16; ++i) {
@@ -289,6 +304,13 @@ void a_matrix_lies_inside_its_region(void** state) {
     for (std::uint32_t i = 0; i < 16; ++i) {
         assert_true(product.c[i] == static_cast<float>((3 - i / 4) * 4 + i % 4));
     }
+    product.operation.target_offset_bytes += 48;
+    product.operation.target_stride_bytes = -12;  // and so do those of C, but not over each other
+    assert_int_equal(world.submit(product.operation, &handle), BWRT_E_OVERLAP);
+    product.operation.target_stride_bytes = -16;
+    assert_int_equal(world.submit(product.operation, &handle), BWRT_OK);
+    assert_int_equal(world.wait(handle).status, BWRT_OK);
+    for (std::uint32_t i = 0; i < 16; ++i) assert_true(product.c[i] == static_cast<float>(i));
     world.close();
 }
 
