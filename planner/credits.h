@@ -7,6 +7,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -23,6 +24,7 @@ class Credits {
 
     // Begins with a full bucket.
     void set(std::uint16_t tenant, const TokenRate& rate, std::uint64_t now_ns) noexcept {
+        set_count_ = std::max<std::size_t>(set_count_, tenant + 1u);
         limited_count_ -= buckets_[tenant].is_limited() ? 1 : 0;
         buckets_[tenant] = TokenBucket(rate, rate.burst_bytes, now_ns);
         limited_count_ += buckets_[tenant].is_limited() ? 1 : 0;
@@ -30,7 +32,7 @@ class Credits {
 
     // What each has; valid until the next call.
     [[nodiscard]] const TenantCredit* left(std::uint64_t now_ns) noexcept {
-        for (std::size_t tenant = 0; tenant < buckets_.size(); ++tenant) {
+        for (std::size_t tenant = 0; tenant < set_count_; ++tenant) {
             TokenBucket& bucket = buckets_[tenant];
             left_[tenant] = {bucket.left_bytes(now_ns),
                              bucket.is_limited() ? bucket.burst_bytes() : ~std::uint64_t{0}};
@@ -47,6 +49,7 @@ class Credits {
  private:
     std::vector<TokenBucket> buckets_;
     std::vector<TenantCredit> left_;
+    std::size_t set_count_ = 0;  // those from here on were never set: no limit
     std::uint32_t limited_count_ = 0;
 };
 
