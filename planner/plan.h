@@ -83,11 +83,20 @@ struct AdmittedRun {
     std::uint8_t tier = 0;
 };
 
+// Which operations move a row's pages.
+struct ServedBy {
+    std::uint32_t operation = 0;  // of the plan, the last of them to finish
+    std::uint32_t count = 0;      // 0: it does not move
+
+    friend bool operator==(const ServedBy&, const ServedBy&) = default;
+};
+
 struct Plan {
     std::vector<Operation> operations;      // by node, source and target; on each bus by position
     std::vector<Verdict> verdicts;          // of each row of the window
     std::vector<std::uint64_t> rest_first;  // of kPlannedPart: the first page that is carried
     std::vector<std::uint64_t> finish_ns;   // of each row that moves, where the rule asks for it
+    std::vector<ServedBy> served_by;        // likewise
     std::vector<EvictedPage> evict;         // in the order in which they should leave
     std::vector<AdmittedRun> admit;         // by node, model, prefix, layer and page
 };

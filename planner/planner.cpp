@@ -39,7 +39,10 @@ Planner::Planner(const WindowLimits& limits, const PlannerRule& rule)
     if (limits.resident_count_max > 0) {
         plan_.admit.reserve(row_count_max * AdmissionList::kRunsPerRow);
     }
-    if (rule.has_finishes) plan_.finish_ns.reserve(row_count_max);
+    if (rule.has_finishes) {
+        plan_.finish_ns.reserve(row_count_max);
+        plan_.served_by.reserve(row_count_max);
+    }
     if (!rule.has_heat) return;
     heat_.emplace(rule.heat);
     heat_milli_.reserve(row_count_max);
@@ -90,6 +93,10 @@ void Planner::next(std::span<const std::uint64_t> gone) noexcept {
     counted_row_count_ = row_count();
 }
 
+void Planner::forget(std::span<const std::uint64_t> gone) noexcept {
+    if (!gone.empty()) counted_row_count_ -= window_.erase(counted_row_count_, gone);
+}
+
 void Planner::clear() noexcept {
     count_hits();
     window_.clear();
@@ -117,7 +124,10 @@ void Planner::begin(const WindowState& state) noexcept {
                .layer_count = state.layer_ns == nullptr ? 0 : state.layer_count};
     plan_.verdicts.assign(row_count(), Verdict::kPlanned);
     plan_.rest_first.resize(row_count());
-    if (rule_.has_finishes) plan_.finish_ns.assign(row_count(), 0);
+    if (rule_.has_finishes) {
+        plan_.finish_ns.assign(row_count(), 0);
+        plan_.served_by.assign(row_count(), {});
+    }
 }
 
 // What would be late if nothing stood in front of it is not looked at again.

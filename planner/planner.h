@@ -69,7 +69,7 @@ struct PlannerRule {
     bool has_eviction = true;
     bool has_admission = true;
     bool has_heat = false;      // true: the planner counts hits itself
-    bool has_finishes = false;  // true: a plan tells when each row is done
+    bool has_finishes = false;  // true: a plan tells when each row is done, and by what
 };
 
 constexpr std::uint64_t kAsTheRule = ~std::uint64_t{0};
@@ -98,6 +98,10 @@ class Planner {
     [[nodiscard]] Refusal request(const Request& request) noexcept {
         return window_.append(request);
     }
+    // Takes back all rows but the first so many, which were there after next().
+    void withdraw(std::uint32_t row_count) noexcept { window_.truncate(row_count); }
+    // Of what next() carried, the rows of requests that are gone, by their ids in ascending order.
+    void forget(std::span<const std::uint64_t> gone) noexcept;
     // Those of the window that comes next; of the one that was planned last until the next request.
     [[nodiscard]] const RequestColumns& rows() const noexcept { return window_.rows(); }
     [[nodiscard]] std::uint32_t row_count() const noexcept { return window_.row_count(); }

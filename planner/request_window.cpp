@@ -2,6 +2,7 @@
 
 #include "planner/request_window.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace bwrt::planner {
@@ -64,6 +65,29 @@ Refusal RequestWindow::append(const Request& request) noexcept {
         columns_.request_class.push_back(request.request_class);
     }
     return {};
+}
+
+void RequestWindow::truncate(std::uint32_t row_count) noexcept {
+    for (std::uint32_t row = row_count; row < this->row_count(); ++row) {
+        bytes_ -= columns_.bytes(row);
+    }
+    for_each_column(columns_, [&](auto& column) { column.resize(row_count); });
+}
+
+std::uint32_t RequestWindow::erase(std::uint32_t row_count,
+                                   std::span<const std::uint64_t> ids) noexcept {
+    std::uint32_t kept = 0;
+    for (std::uint32_t row = 0; row < this->row_count(); ++row) {
+        if (row < row_count && std::binary_search(ids.begin(), ids.end(), columns_.id[row])) {
+            bytes_ -= columns_.bytes(row);
+            continue;
+        }
+        for_each_column(columns_, [&](auto& column) { column[kept] = column[row]; });
+        ++kept;
+    }
+    const std::uint32_t erased = this->row_count() - kept;
+    for_each_column(columns_, [&](auto& column) { column.resize(kept); });
+    return erased;
 }
 
 void RequestWindow::clear() noexcept {

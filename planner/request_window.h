@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace bwrt::planner {
@@ -92,6 +93,11 @@ class RequestWindow {
     // Appends a row for each layer, or nothing.
     [[nodiscard]] Refusal append(const Request& request) noexcept;
 
+    // The first so many rows stay.
+    void truncate(std::uint32_t row_count) noexcept;
+    // Of the first so many, takes out those of requests with these ids, which ascend; the others
+    // keep their order.  How many went.
+    std::uint32_t erase(std::uint32_t row_count, std::span<const std::uint64_t> ids) noexcept;
     void clear() noexcept;
 
     [[nodiscard]] const RequestColumns& rows() const noexcept { return columns_; }

@@ -9,6 +9,7 @@ namespace bwrt::planner {
 Schedule::Schedule(const WindowLimits& limits)
     : limits_(limits),
       sort_(limits.row_count_max * Placement::kOperationsPerRow),
+      places_(limits.row_count_max * Placement::kOperationsPerRow),
       fronts_(std::size_t{limits.node_count} * kBusCountMax) {
     const std::size_t operation_count_max =
         std::size_t{limits.row_count_max} * Placement::kOperationsPerRow;
@@ -50,8 +51,13 @@ void Schedule::arrange(const Zeroed<ScoredRow>& scored, const std::vector<KeyedR
     if (!plan_out.finish_ns.empty()) {
         for_each_served(scored, rows_by_page, plan_out.verdicts, operations,
                         [&](std::uint32_t row, std::uint32_t index) {
-                            std::uint64_t& finish_ns = plan_out.finish_ns[row];
-                            finish_ns = std::max(finish_ns, operations[index].finish_ns);
+                            const std::uint64_t finish_ns = operations[index].finish_ns;
+                            ServedBy& served_by = plan_out.served_by[row];
+                            if (served_by.count++ != 0 && finish_ns <= plan_out.finish_ns[row]) {
+                                return;
+                            }
+                            plan_out.finish_ns[row] = finish_ns;
+                            served_by.operation = index;
                         });
     }
     for (KeyedRow& keyed : order_) {
@@ -66,7 +72,17 @@ void Schedule::arrange(const Zeroed<ScoredRow>& scored, const std::vector<KeyedR
         Operation& operation = plan_out.operations.back();
         operation.overlap = depth_of(inputs, operation);
     }
+    tell_places(plan_out);
     operations.clear();
+}
+
+// Rows know by which operation they are served; and now where that has come to stand.
+void Schedule::tell_places(Plan& plan_out) noexcept {
+    if (plan_out.served_by.empty()) return;
+    for (std::uint32_t i = 0; i < order_.size(); ++i) places_[order_[i].row] = i;
+    for (ServedBy& served_by : plan_out.served_by) {
+        if (served_by.count != 0) served_by.operation = places_[served_by.operation];
+    }
 }
 
 std::uint8_t Schedule::depth_of(const PlacementInputs& inputs,

@@ -20,6 +20,7 @@
 #include "planner/plan.h"
 #include "planner/radix_sort.h"
 #include "planner/score.h"
+#include "planner/zeroed.h"
 
 namespace bwrt::planner {
 
@@ -34,6 +35,7 @@ class Schedule {
                  std::vector<Operation>& operations, Plan& plan_out) noexcept;
 
  private:
+    void tell_places(Plan& plan_out) noexcept;
     [[nodiscard]] std::uint8_t depth_of(const PlacementInputs& inputs,
                                         const Operation& operation) const noexcept;
     void predict(const PlacementInputs& inputs, std::vector<Operation>& operations) noexcept;
@@ -44,6 +46,7 @@ class Schedule {
     RadixSort sort_;
     std::vector<std::uint8_t> stays_behind_;  // of each operation
     std::vector<KeyedRow> order_;             // of operations
+    Zeroed<std::uint32_t> places_;            // of each operation in it
     // What stands in front of the next operation, and how many.
     struct Front {
         std::uint64_t bytes;

@@ -411,10 +411,45 @@ void a_plan_tells_when_each_row_is_done_where_the_rule_asks_for_it(void**) {
     const Plan& plan = planner.plan(world.state());
     assert_true(plan.finish_ns ==
                 std::vector<std::uint64_t>({kNow + 4 * kMs, kNow + 6 * kMs, kNow + 6 * kMs, 0}));
+    assert_true(plan.served_by == std::vector<ServedBy>({{0, 1}, {1, 1}, {1, 1}, {0, 0}}));
     world.rule.has_finishes = false;
     Planner silent(world.limits, world.rule);
     ask(silent, request_of(0, 0, 4, 10));
     assert_true(silent.plan(world.state()).finish_ns.empty());
+}
+
+// As if what was taken back had never been asked for, and what is gone not been carried.
+void requests_are_taken_back_and_carried_ones_forgotten(void**) {
+    PlannerWorld world;
+    world.rule.has_heat = true;
+    world.budgets[1].bytes = 0;
+    Planner planner(world.limits, world.rule);
+    for (std::uint64_t id = 1; id <= 3; ++id) ask(planner, request_of(id, 100 * id, 1, 100));
+    (void)planner.plan(world.state());
+    planner.next();
+    ask(planner, request_of(2, 200, 1, 100));
+    ask(planner, request_of(4, 400, 1, 100));
+    planner.withdraw(3);
+    assert_int_equal(planner.row_count(), 3);
+
+    const std::uint64_t gone[] = {1, 2};
+    ask(planner, request_of(2, 200, 1, 100));  // of the same name, and not carried
+    planner.forget(gone);
+    assert_int_equal(planner.row_count(), 2);
+    assert_int_equal(planner.rows().id[0], 3);
+    assert_int_equal(planner.rows().age[0], 1);
+    assert_int_equal(planner.rows().id[1], 2);
+    assert_int_equal(planner.rows().age[1], 0);
+    (void)planner.plan(world.state());
+    planner.next();
+
+    world.budgets[1].bytes = 4 * kPage;
+    const Plan& plan = planner.plan(world.state());
+    assert_int_equal(plan.operations.size(), 2);
+    assert_int_equal(plan.operations[0].page_first, 300);
+    assert_int_equal(plan.operations[0].popularity_milli, 1'000);
+    assert_int_equal(plan.operations[1].page_first, 200);
+    assert_int_equal(plan.operations[1].popularity_milli, 2'000);  // asked for twice
 }
 
 void a_second_window_of_a_size_takes_no_memory(void**) {
@@ -452,6 +487,7 @@ int main() {
         cmocka_unit_test(without_merging_each_row_moves_what_no_other_moves),
         cmocka_unit_test(a_window_may_have_thresholds_of_its_own),
         cmocka_unit_test(a_plan_tells_when_each_row_is_done_where_the_rule_asks_for_it),
+        cmocka_unit_test(requests_are_taken_back_and_carried_ones_forgotten),
         cmocka_unit_test(a_second_window_of_a_size_takes_no_memory),
     };
     return cmocka_run_group_tests_name("planner", tests, nullptr, nullptr);

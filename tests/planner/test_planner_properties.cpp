@@ -3,6 +3,7 @@
 // test_planner_properties.cpp — what is true of each plan of each window, however crowded.
 
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "tests/planner/windows.h"
@@ -126,6 +127,37 @@ void what_is_said_to_move_moves_and_is_there_in_time(void**) {
             }
         }
         for (const Operation& operation : plan.operations) assert_true(operation.fan_out > 0);
+    }
+}
+
+void a_row_is_told_what_moves_it(void**) {
+    Random random(bwrt::test::test_seed());
+    for (int i = 0; i < kWindowCount / 4; ++i) {
+        PlannerWorld world = draw_world(random);
+        world.rule.has_finishes = true;
+        Planner planner(world.limits, world.rule);
+        limit_credits(random, planner, world.now_ns);
+        request_all(planner, draw_requests(random, true));
+        const Plan& plan = planner.plan(world.state());
+
+        const RequestColumns& rows = planner.rows();
+        for (std::uint32_t row = 0; row < planner.row_count(); ++row) {
+            std::set<const Operation*> moving;
+            std::uint64_t finish_ns = 0;
+            const bool is_part = plan.verdicts[row] == Verdict::kPlannedPart;
+            const std::uint64_t end = is_part ? plan.rest_first[row] : rows.page_end(row);
+            for (std::uint64_t page = rows.page_first[row]; page < end; ++page) {
+                if (plan.verdicts[row] > Verdict::kPlannedPart) break;
+                const Operation* const operation = operation_with(plan, rows, row, page);
+                finish_ns = std::max(finish_ns, operation->finish_ns);
+                moving.insert(operation);
+            }
+            assert_int_equal(plan.served_by[row].count, moving.size());
+            assert_int_equal(plan.finish_ns[row], finish_ns);
+            if (moving.empty()) continue;
+            const Operation* const last = &plan.operations[plan.served_by[row].operation];
+            assert_true(moving.count(last) == 1 && last->finish_ns == finish_ns);
+        }
     }
 }
 
@@ -266,6 +298,7 @@ int main() {
         cmocka_unit_test(no_page_moves_twice),
         cmocka_unit_test(into_no_tier_goes_more_than_its_budget_from_all_sources_together),
         cmocka_unit_test(what_is_said_to_move_moves_and_is_there_in_time),
+        cmocka_unit_test(a_row_is_told_what_moves_it),
         cmocka_unit_test(nothing_moves_that_is_not_paid_for),
         cmocka_unit_test(
             what_moves_on_a_bus_is_done_one_after_the_other_and_no_faster_than_the_bus),

@@ -197,6 +197,43 @@ void a_row_is_what_was_asked_for_in_one_layer(void**) {
     }
 }
 
+void rows_that_are_taken_back_leave_their_bytes(void**) {
+    RequestWindow window(kLimits);
+    Request request = a_request();
+    request.page_bytes = kBytesMax - 4;
+    assert_null(window.append(request).field);
+    request.page_bytes = 2;
+    request.layer_count = 2;
+    assert_null(window.append(request).field);
+    window.truncate(1);
+    assert_int_equal(window.row_count(), 1);
+    request.page_bytes = 4;
+    request.layer_count = 1;
+    assert_null(window.append(request).field);
+    assert_int_equal(window.rows().bytes(1), 4);
+}
+
+void rows_are_erased_by_their_ids_and_the_others_keep_their_order(void**) {
+    RequestWindow window(kLimits);
+    for (std::uint64_t id = 1; id <= 4; ++id) {
+        Request request = a_request();
+        request.id = id % 3;  // 1, 2, 0, 1
+        request.page_first = id;
+        request.page_bytes = id == 1 ? kBytesMax - 3 : 1;
+        assert_null(window.append(request).field);
+    }
+    const std::uint64_t ids[] = {1, 2, 7};
+    assert_int_equal(window.erase(3, ids), 2);
+    assert_int_equal(window.row_count(), 2);
+    assert_int_equal(window.row(0).id, 0);
+    assert_int_equal(window.row(0).page_first, 3);
+    assert_int_equal(window.row(1).id, 1);  // behind the first three
+    assert_int_equal(window.row(1).page_first, 4);
+    Request request = a_request();
+    request.page_bytes = kBytesMax - 2;
+    assert_null(window.append(request).field);
+}
+
 void limits_have_limits(void**) {
     const auto is_refused = [](const WindowLimits& limits) {
         try {
@@ -221,6 +258,8 @@ int main() {
         cmocka_unit_test(no_page_is_none_and_the_last_is_2_to_the_62),
         cmocka_unit_test(bytes_of_all_rows_stay_below_2_to_the_61),
         cmocka_unit_test(a_row_is_what_was_asked_for_in_one_layer),
+        cmocka_unit_test(rows_that_are_taken_back_leave_their_bytes),
+        cmocka_unit_test(rows_are_erased_by_their_ids_and_the_others_keep_their_order),
         cmocka_unit_test(limits_have_limits),
     };
     return cmocka_run_group_tests_name("request window", tests, nullptr, nullptr);
