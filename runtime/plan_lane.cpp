@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "runtime/planner_options.h"
 #include "runtime/schedule.h"
 
 namespace bwrt::runtime {
@@ -14,29 +15,6 @@ planner::WindowLimits limits_of(const Tables& tables) {
             .tenant_count = tables.blocks.tenant_count,
             .node_count = 1,
             .tier_count = kPlanTierCount};
-}
-
-planner::PlannerRule rule_of(const bwrt_planner& options) {
-    const auto is_on = [&](std::uint32_t flag) { return (options.flags & flag) == 0; };
-    planner::PlannerRule rule;
-    rule.score = {.alpha_milli = options.alpha_milli,
-                  .beta_milli = options.beta_milli,
-                  .pmin_milli = options.pmin_milli,
-                  .umin_milli = options.umin_milli,
-                  .filters = is_on(BWRT_PLANNER_NO_FILTER)};
-    rule.window_ns = options.window_ns;
-    rule.min_io_bytes = options.min_io_bytes;
-    rule.age_first = static_cast<std::uint8_t>(options.age_first);
-    rule.age_max = static_cast<std::uint8_t>(options.age_max);
-    rule.takes_late = !is_on(BWRT_PLANNER_TAKE_LATE);
-    rule.has_credits = is_on(BWRT_PLANNER_NO_CREDITS);
-    rule.has_budgets = is_on(BWRT_PLANNER_NO_BUDGETS);
-    rule.merges = is_on(BWRT_PLANNER_NO_MERGE);
-    rule.takes_small = options.min_io_bytes == 0;
-    rule.has_heat = true;
-    rule.heat.half_life_ns = options.half_life_ns;
-    rule.has_finishes = true;
-    return rule;
 }
 
 // What is measured, by routes; a flush moves no bytes.
@@ -76,7 +54,7 @@ PlanLane::PlanLane(Tables* tables, const Clock* clock, const Counters* counters,
       row_count_max_(tables->planner.row_count_max),
       has_feedback_((tables->planner.flags & BWRT_PLANNER_NO_FEEDBACK) == 0),
       feedback_(feedback_of(tables->planner), kMeasuredRoutes),
-      job_(limits_of(*tables), rule_of(tables->planner), tables->waves.count(), clock),
+      job_(limits_of(*tables), planner_rule(tables->planner), tables->waves.count(), clock),
       tenant_row_count_(tables->blocks.tenant_count),
       tenant_held_(tables->blocks.tenant_count) {
     again_.reserve(row_count_max_);

@@ -71,4 +71,27 @@ bwrt_status read_planner(const bwrt_planner* planner, bwrt_planner* checked_out,
     return status;
 }
 
+planner::PlannerRule planner_rule(const bwrt_planner& options) {
+    const auto is_on = [&](std::uint32_t flag) { return (options.flags & flag) == 0; };
+    planner::PlannerRule rule;
+    rule.score = {.alpha_milli = options.alpha_milli,
+                  .beta_milli = options.beta_milli,
+                  .pmin_milli = options.pmin_milli,
+                  .umin_milli = options.umin_milli,
+                  .filters = is_on(BWRT_PLANNER_NO_FILTER)};
+    rule.window_ns = options.window_ns;
+    rule.min_io_bytes = options.min_io_bytes;
+    rule.age_first = static_cast<std::uint8_t>(options.age_first);
+    rule.age_max = static_cast<std::uint8_t>(options.age_max);
+    rule.takes_late = !is_on(BWRT_PLANNER_TAKE_LATE);
+    rule.has_credits = is_on(BWRT_PLANNER_NO_CREDITS);
+    rule.has_budgets = is_on(BWRT_PLANNER_NO_BUDGETS);
+    rule.merges = is_on(BWRT_PLANNER_NO_MERGE);
+    rule.takes_small = options.min_io_bytes == 0;
+    rule.has_heat = true;
+    rule.heat.half_life_ns = options.half_life_ns;
+    rule.has_finishes = true;
+    return rule;
+}
+
 }  // namespace bwrt::runtime

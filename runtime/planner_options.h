@@ -5,6 +5,7 @@
 #pragma once
 
 #include "include/bwrt.h"
+#include "planner/planner.h"
 #include "runtime/status.h"
 
 namespace bwrt::runtime {
@@ -12,5 +13,8 @@ namespace bwrt::runtime {
 // Without one struct_size is 0; refuses what is out of range, naming the field.
 bwrt_status read_planner(const bwrt_planner* planner, bwrt_planner* checked_out,
                          const ErrorSink& sink);
+
+// What a planner goes by that is told these.
+planner::PlannerRule planner_rule(const bwrt_planner& options);
 
 }  // namespace bwrt::runtime
