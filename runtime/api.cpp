@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// api.cpp — the exported functions, and nothing else (bwrt_status_name is beside its table).
+// api.cpp — the exported functions, and nothing else (those of plans are in api_plans.cpp, and
+// bwrt_status_name is beside its table).
 //
 // Each one checks its pointers, counts itself as a call inside, calls the core inside guard(),
 // and returns a status.  No decision is taken here and no exception leaves this file.
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "runtime/api_entry.h"
 #include "runtime/boundary.h"
 #include "runtime/runtime.h"
 #include "runtime/store/block_id.h"
@@ -17,36 +19,19 @@ using bwrt::runtime::Call;
 using bwrt::runtime::check_array;
 using bwrt::runtime::copy_in;
 using bwrt::runtime::copy_out;
+using bwrt::runtime::enter;
 using bwrt::runtime::ErrorSink;
 using bwrt::runtime::fail;
 using bwrt::runtime::guard;
+using bwrt::runtime::need;
 using bwrt::runtime::Runtime;
 
 namespace {
 
-constexpr std::uint32_t kAlignment = alignof(std::uint64_t);
 // Of the first release.
 constexpr std::size_t kCapsBytesMin = 744;
 constexpr std::size_t kLayoutBytesMin = 32;
 constexpr std::size_t kCountersBytesMin = 176;
-
-bwrt_status need(const void* pointer, const char* field, bwrt_error* error) {
-    if (pointer == nullptr) return fail({error, BWRT_NONE}, BWRT_E_INVAL, field, "NULL");
-    if (reinterpret_cast<std::uintptr_t>(pointer) % kAlignment != 0) {
-        return fail({error, BWRT_NONE}, BWRT_E_INVAL, field, "not aligned to %u bytes", kAlignment);
-    }
-    return BWRT_OK;
-}
-
-// A runtime that may be used from here.
-bwrt_status enter(bwrt_runtime* runtime, bwrt_error* error) {
-    if (runtime == nullptr) return fail({error, BWRT_NONE}, BWRT_E_INVAL, "runtime", "NULL");
-    if (runtime->runtime.fork_guard().is_child()) {
-        return fail({error, BWRT_NONE}, BWRT_E_FORKED, "runtime",
-                    "it was opened by the parent of this process");
-    }
-    return BWRT_OK;
-}
 
 // Checks a struct the library writes to.
 template <typename Struct>
@@ -71,9 +56,6 @@ static bwrt_status enter_store(bwrt_runtime* runtime, bwrt_error* error) {
     if (runtime->runtime.has_store()) return BWRT_OK;
     return fail({error, BWRT_NONE}, BWRT_E_UNSUPPORTED, "runtime", "it has no store");
 }
-
-#define BWRT_RETURN_IF(expression) \
-    if (const bwrt_status status_ = (expression); status_ != BWRT_OK) return status_
 
 extern "C" {
 
@@ -239,38 +221,6 @@ bwrt_status bwrt_poll(bwrt_runtime* runtime, bwrt_completion* completions, uint3
     const Call call(&runtime->runtime.calls());
     *count_out = runtime->runtime.poll(completions, capacity);
     return BWRT_OK;
-}
-
-bwrt_status bwrt_plan_parse(bwrt_runtime* runtime, uint32_t kind, const char* text,
-                            uint64_t text_bytes, bwrt_handle* plan_out, bwrt_error* error) {
-    BWRT_RETURN_IF(enter(runtime, error));
-    const ErrorSink sink{error, BWRT_NONE};
-    if (plan_out == nullptr) return fail(sink, BWRT_E_INVAL, "plan_out", "NULL");
-    if (text == nullptr && text_bytes != 0) return fail(sink, BWRT_E_INVAL, "text", "NULL");
-    const Call call(&runtime->runtime.calls());
-    return guard(error, [&] {
-        return runtime->runtime.parse_plan(kind, {text, text_bytes}, plan_out, sink);
-    });
-}
-
-bwrt_status bwrt_plan_print(bwrt_runtime* runtime, bwrt_handle plan, char* text,
-                            uint64_t* text_bytes, bwrt_error* error) {
-    BWRT_RETURN_IF(enter(runtime, error));
-    const ErrorSink sink{error, BWRT_NONE};
-    if (text_bytes == nullptr) return fail(sink, BWRT_E_INVAL, "text_bytes", "NULL");
-    const Call call(&runtime->runtime.calls());
-    return guard(error, [&] { return runtime->runtime.print_plan(plan, text, text_bytes, sink); });
-}
-
-bwrt_status bwrt_plan_submit(bwrt_runtime* runtime, bwrt_handle plan, const bwrt_plan_run* run,
-                             bwrt_handle* waves_out, bwrt_error* error) {
-    BWRT_RETURN_IF(enter(runtime, error));
-    BWRT_RETURN_IF(need(run, "run", error));
-    if (waves_out == nullptr) {
-        return fail({error, BWRT_NONE}, BWRT_E_INVAL, "waves_out", "NULL");
-    }
-    const Call call(&runtime->runtime.calls());
-    return guard(error, [&] { return runtime->runtime.submit_plan(plan, *run, waves_out, error); });
 }
 
 bwrt_status bwrt_advance(bwrt_runtime* runtime, uint64_t token, bwrt_error* error) {
