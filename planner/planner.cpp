@@ -152,7 +152,9 @@ void Planner::refuse_late() noexcept {
     look();
     bool may_be_late = false;
     for (std::size_t way = 0; way < ways_.size(); ++way) {
-        may_be_late |= !is_soon_enough(way, ways_[way].deadline_ns_min, ways_[way].row_bytes_max);
+        const auto& [deadline_ns_min, row_bytes_max, way_row_count] = ways_[way];
+        if (way_row_count == 0) continue;  // as nearly all are, where there are many nodes
+        may_be_late |= !is_soon_enough(way, deadline_ns_min, row_bytes_max);
     }
     for (std::uint32_t row = 0; row < row_count(); ++row) {
         if (!scored_[row].stays) {
@@ -215,6 +217,7 @@ bool Planner::all_can_move(const Coalesced& whole) noexcept {
     std::fill(asked_.begin(), asked_.end(), TierBudget{0, 0});
     // Each row may be an operation of its own until the next one joins it to another.
     for (std::size_t way = 0; way < ways_.size(); ++way) {
+        if (ways_[way].row_count == 0) continue;
         const std::size_t cell = way / (tier_count * tier_count) * tier_count + way % tier_count;
         asked_[cell].operation_count += ways_[way].row_count;
     }
