@@ -648,7 +648,7 @@ BWRT_API bwrt_status bwrt_advance(bwrt_runtime* runtime, uint64_t token, bwrt_er
  * What another program has planned, as JSON (docs/planner.md, Plans as values): which bytes move, by
  * names.  A plan is taken and checked once, held by a handle, and run as often as wanted, each time
  * with the regions that its names stand for.  Up to 256 plans are held; bwrt_release() lets one go.
- * All three calls since ABI 0.4. */
+ * These three calls since ABI 0.4. */
 
 enum {
     BWRT_PLAN_CACHE = 1,    /* CachePlan: transfers of KV */
@@ -695,10 +695,185 @@ typedef struct bwrt_plan_run {
  * waits for the first.  Storage in a transfer's kind must be a file and everything else memory:
  * this version has no devices.  waves_out has two elements, the wave that moves and the one that
  * computes, 0 where there is none; where the second is refused, the first runs nevertheless.  Where
- * there are both, their delivery is WAIT. */
+ * there are both, their delivery is WAIT.  The hashes in a swap plan's manifests are for whoever
+ * wrote it: what is moved is not compared with them. */
 BWRT_API bwrt_status bwrt_plan_submit(bwrt_runtime* runtime, bwrt_handle plan,
                                       const bwrt_plan_run* run, bwrt_handle* waves_out,
                                       bwrt_error* error);
+
+/* ---- Plans: an engine's own queue ---------------------------------------------
+ *
+ * For an engine that keeps a queue of its own: window by window it hands in what its requests want,
+ * and is told what should move, in which order, done when, and what became of each of them
+ * (docs/planner.md, Windows of an engine).  Nothing is moved here.  The engine submits waves for
+ * the transfers, or moves them itself, also on nodes and tiers that bwrt knows nothing of.
+ *
+ * What is kept from window to window is the runtime's: what is carried, the tenants' credits, and
+ * heat, which is how often pages have been asked for.  Planned waves have all of that for
+ * themselves.  The knobs are those of bwrt_planner, but for its budgets; without one the call is
+ * BWRT_E_UNSUPPORTED.  A window that is refused has changed nothing.  (All since ABI 0.4.) */
+
+/* Pages of a prefix of a model, wanted on another tier of a node.  Each layer is a row. */
+typedef struct bwrt_request {
+    uint64_t id;           /* the engine's; it comes back in decisions */
+    uint64_t page_first;
+    uint64_t page_count;   /* not 0, and none beyond page 2^62 */
+    uint64_t page_bytes;   /* not 0; a window is of less than 2^61 bytes */
+    uint64_t deadline_ns;  /* 0: none */
+    uint64_t fill_ns;      /* that the engine believes it takes, in which slack is counted; less than
+                              1 ms is that */
+    uint64_t tenant;       /* 0, or one that was named in this window or before */
+    uint32_t model;        /* numbers of the engine's: other models have others, and so */
+    uint32_t prefix;       /*     have other prefixes */
+    uint32_t layer_first;
+    uint32_t layer_count;  /* 0: one; no layer above 65,534 */
+    uint32_t node;         /* below 64 */
+    uint32_t source_tier;  /* BWRT_TIER_DEVICE, _HOST or _DISK */
+    uint32_t target_tier;  /* another one of them */
+    uint32_t priority;     /* BWRT_PRIORITY_*: URGENT before NORMAL before BACKGROUND.  That is what
+                              somebody may want one day: it adds nothing to heat */
+    uint32_t weight_milli; /* of its tenant, for popularity; 0: 1,000 */
+    uint32_t reserved;
+} bwrt_request;
+
+/* What a tier of a node takes in this window, from all others together.  One that is not listed
+ * takes as much as comes. */
+typedef struct bwrt_tier_budget {
+    uint32_t node;
+    uint32_t tier;
+    uint64_t bytes;               /* 0: nothing */
+    uint32_t operation_count_max; /* 0: as many as come */
+    uint32_t reserved;
+} bwrt_tier_budget;
+
+/* How pages get from a tier to another one, on every node.  Between two that are not listed there is
+ * no latency, on the bus of the number of BWRT_TIER_DISK if it is one of them, or else of the
+ * target's number. */
+typedef struct bwrt_tier_route {
+    uint32_t source_tier;
+    uint32_t target_tier;
+    uint64_t latency_ns;
+    uint64_t stream_bytes_per_s; /* of one copy alone; 0: that of the bus */
+    uint32_t stream_count;       /* copies that may be under way at once; to 255; 0: any number */
+    uint32_t bus;                /* 0 to 7; those with the same one wait for each other */
+} bwrt_tier_route;
+
+/* Of a bus that is not listed nothing is known, and nothing on it is predicted to be late. */
+typedef struct bwrt_bus {
+    uint32_t node;
+    uint32_t bus;
+    uint64_t bytes_per_s;  /* 0: not known */
+    uint64_t queued_bytes; /* that it moves before those of this window */
+} bwrt_bus;
+
+/* What a tenant may have moved.  It stays so until another window says something else, which begins
+ * with a full burst. */
+typedef struct bwrt_tenant_credit {
+    uint64_t tenant;      /* up to 1,023 besides 0 */
+    uint64_t bytes_per_s; /* 0: as many as come */
+    uint64_t burst_bytes; /* 0: a second's */
+} bwrt_tenant_credit;
+
+/* What became of a row.  Those that are carried are in the next window, too. */
+enum {
+    BWRT_DECISION_PLANNED = 1,      /* it moves */
+    BWRT_DECISION_PLANNED_PART = 2, /* its first pages do; the others are carried */
+    BWRT_DECISION_NO_CREDIT = 3,    /* carried: its tenant has used up what it may have moved */
+    BWRT_DECISION_NO_BUDGET = 4,    /* carried: the tier takes no more bytes */
+    BWRT_DECISION_NO_OPERATION = 5, /* carried: the tier takes no more operations */
+    BWRT_DECISION_NO_PLACE = 6,     /* carried: its pages are too scattered among what moves already */
+    BWRT_DECISION_TOO_SMALL = 7,    /* carried: it waits for company */
+    BWRT_DECISION_NOT_WORTH = 8,    /* over: neither popular nor with time enough, by pmin and umin */
+    BWRT_DECISION_LATE = 9,         /* over: it would not be there by its deadline */
+    BWRT_DECISION_WAITED = 10       /* over: it was carried as often as anything may be */
+};
+
+typedef struct bwrt_decision {
+    uint64_t id;             /* of its request */
+    uint64_t finish_ns;      /* PLANNED and PLANNED_PART: predicted, now_ns while no rate is known */
+    uint64_t rest_first;     /* PLANNED_PART: the first page that is carried */
+    uint32_t layer;
+    uint32_t verdict;        /* BWRT_DECISION_* */
+    uint32_t transfer_index; /* the last to finish of those that move its pages; BWRT_NONE: none does */
+    uint32_t transfer_count; /* how many these are */
+    uint32_t age;            /* windows that it has been carried */
+    uint32_t reserved;
+} bwrt_decision;
+
+/* A run of pages of one layer that moves, each once, however many ask for it. */
+typedef struct bwrt_transfer {
+    uint64_t page_first;
+    uint64_t page_count;
+    uint64_t page_bytes;   /* the most that any who asks says */
+    uint64_t bytes;        /* of all its pages */
+    uint64_t deadline_ns;  /* the first of those who ask; 0: none */
+    uint64_t finish_ns;    /* as in a decision */
+    uint32_t model;
+    uint32_t prefix;
+    uint32_t layer;
+    uint32_t node;
+    uint32_t source_tier;
+    uint32_t target_tier;
+    uint32_t priority;     /* the most urgent of those who ask */
+    uint32_t served_count; /* rows that ask for pages of it */
+    uint32_t position;     /* on its bus of its node: those with a smaller one go first */
+    uint32_t overlap;      /* copies of its layer that should be under way at once */
+} bwrt_transfer;
+
+/* MEASURED: the bus of BWRT_TIER_DISK of node 0, where it is not listed, is what this runtime's own
+ * reads and writes of files have measured in the last second, and what is queued for them. */
+enum { BWRT_REQUEST_WINDOW_MEASURED = 1u << 0 };
+
+typedef struct bwrt_request_window {
+    uint32_t struct_size;
+    uint32_t flags;                 /* BWRT_REQUEST_WINDOW_* */
+    uint64_t now_ns;                /* not before that of the last window; 0: now */
+    const bwrt_request* requests;   /* what is new; each array may be NULL where its count is 0 */
+    const uint64_t* cancelled_ids;  /* of requests of earlier windows: what is carried of them is
+                                       forgotten, without a decision */
+    const bwrt_tier_budget* tiers;  /* these four name nothing twice */
+    const bwrt_tier_route* routes;
+    const bwrt_bus* buses;
+    const bwrt_tenant_credit* tenants;
+    const uint64_t* layer_ns;       /* that each layer takes to compute, from 0 on; 0: not known */
+    bwrt_decision* decisions;       /* out, one for each row: what was carried, then the requests,
+                                       layer by layer; or NULL */
+    bwrt_transfer* transfers;       /* out, by node, source and target, on each bus by position; or
+                                       NULL */
+    uint32_t request_count;
+    uint32_t request_bytes;         /* sizeof(bwrt_request) */
+    uint32_t cancelled_count;
+    uint32_t tier_count;
+    uint32_t tier_bytes;            /* sizeof(bwrt_tier_budget) */
+    uint32_t route_count;
+    uint32_t route_bytes;           /* sizeof(bwrt_tier_route) */
+    uint32_t bus_count;
+    uint32_t bus_bytes;             /* sizeof(bwrt_bus) */
+    uint32_t tenant_count;
+    uint32_t tenant_bytes;          /* sizeof(bwrt_tenant_credit) */
+    uint32_t layer_count;           /* to 65,535 */
+    uint32_t decision_capacity;     /* room for all rows, those that are carried among them */
+    uint32_t decision_bytes;        /* sizeof(bwrt_decision) */
+    uint32_t transfer_capacity;     /* room for twice as many: a row may move before and behind what
+                                       others move */
+    uint32_t transfer_bytes;        /* sizeof(bwrt_transfer) */
+    uint32_t decision_count;        /* out */
+    uint32_t transfer_count;        /* out */
+    uint32_t carried_count;         /* out: rows that are in the next window, too */
+    uint32_t reserved;
+} bwrt_request_window;
+
+/* Plans a window.  BWRT_E_AGAIN where its rows and those that are carried pass row_count_max of
+ * bwrt_planner, or 256 plans are held; error.field is "requests[3].page_bytes" where a request is to
+ * blame.  10,000 rows take some 4 ms, a million up to a second; calls wait for each other, and for
+ * nothing else.
+ *
+ * plan_out, where it is not NULL, becomes a plan for bwrt_plan_print(), a CachePlan with decisions
+ * as verdicts.  Tier N of node M is tier://M/tierN there, the tensor of a page kv/model/prefix, and
+ * offsets are page_first * page_bytes, whatever the prefix and layer.  It is 0 where that cannot be
+ * said: of more than 262,144 pages, or of offsets beyond 2^64. */
+BWRT_API bwrt_status bwrt_plan_window(bwrt_runtime* runtime, bwrt_request_window* window,
+                                      bwrt_handle* plan_out, bwrt_error* error);
 
 /* ---- Work: completions --------------------------------------------------------- */
 

@@ -47,4 +47,13 @@ bwrt_status bwrt_plan_submit(bwrt_runtime* runtime, bwrt_handle plan, const bwrt
     return guard(error, [&] { return runtime->runtime.submit_plan(plan, *run, waves_out, error); });
 }
 
+bwrt_status bwrt_plan_window(bwrt_runtime* runtime, bwrt_request_window* window,
+                             bwrt_handle* plan_out, bwrt_error* error) {
+    BWRT_RETURN_IF(enter(runtime, error));
+    BWRT_RETURN_IF(need(window, "window", error));
+    const ErrorSink sink{error, BWRT_NONE};
+    const Call call(&runtime->runtime.calls());
+    return guard(error, [&] { return runtime->runtime.plan_window(window, plan_out, sink); });
+}
+
 }  // extern "C"

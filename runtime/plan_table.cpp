@@ -6,6 +6,11 @@
 
 namespace bwrt::runtime {
 
+bool PlanTable::is_full() const noexcept {
+    return std::none_of(places_.begin(), places_.end(),
+                        [](const Place& place) { return place.plan == nullptr; });
+}
+
 bwrt_handle PlanTable::add(std::unique_ptr<PlanValue> plan) noexcept {
     const auto free = std::find_if(places_.begin(), places_.end(),
                                    [](const Place& place) { return place.plan == nullptr; });

@@ -26,6 +26,7 @@ class PlanTable {
 
     explicit PlanTable(std::uint64_t generation) : generation_(generation) {}
 
+    [[nodiscard]] bool is_full() const noexcept;
     // 0 when the table is full.
     bwrt_handle add(std::unique_ptr<PlanValue> plan) noexcept;
     // Null for a handle that is not live.

@@ -128,6 +128,7 @@ bwrt_status Runtime::open_store(const bwrt_store& checked, const ErrorSink& sink
 }
 
 bwrt_status Runtime::start(const World& world, const ErrorSink& sink) {
+    if (tables_.has_planner()) windows_ = std::make_unique<WindowPlanner>(&tables_, &clock_);
     if (const bwrt_status status = progress_.start(world, sink)) {
         if (!progress_.report().storage_reason.empty()) {
             log(BWRT_LOG_ERROR, progress_.report().storage_reason.c_str());

@@ -22,6 +22,7 @@
 #include "runtime/clock.h"
 #include "runtime/delivery.h"
 #include "runtime/plan_table.h"
+#include "runtime/plan_window.h"
 #include "runtime/progress.h"
 #include "runtime/store/store.h"
 #include "runtime/store/view.h"
@@ -81,6 +82,8 @@ class Runtime {
                            const ErrorSink& sink);
     bwrt_status submit_plan(bwrt_handle handle, const bwrt_plan_run& run, bwrt_handle* waves_out,
                             bwrt_error* error);
+    bwrt_status plan_window(bwrt_request_window* window, bwrt_handle* plan_out,
+                            const ErrorSink& sink);
     // With a store.
     [[nodiscard]] bool has_store() const noexcept { return tables_.blocks.tenants != nullptr; }
     [[nodiscard]] const Tenants& tenants() const noexcept { return *tables_.blocks.tenants; }
@@ -138,6 +141,7 @@ class Runtime {
     std::unique_ptr<StoreView> view_;  // one that is read
     Tables tables_;
     PlanTable plans_;
+    std::unique_ptr<WindowPlanner> windows_;  // null without a planner
     Delivery delivery_;
     Progress progress_;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// runtime_plans.cpp — plans of other programs: taken as text, printed, run as waves.
+// runtime_plans.cpp — plans of other programs: taken as text, printed, run as waves; and windows of
+// an engine that asks for a plan.
 
 #include <cstring>
 
@@ -23,6 +24,10 @@ bwrt_status refuse(const ErrorSink& sink, bwrt_status status, const planner::Pla
     }
     return fail(sink, status, field, "%s (at byte %llu)", error.sentence.c_str(),
                 ull(error.offset));
+}
+
+bwrt_status fail_full(const ErrorSink& sink) {
+    return fail(sink, BWRT_E_AGAIN, "plan", "%u plans are held", PlanTable::kCountMax);
 }
 
 // A value that the text says and that makes sense.
@@ -125,9 +130,7 @@ bwrt_status Runtime::parse_plan(std::uint32_t kind, std::string_view text, bwrt_
     if (status != BWRT_OK) return status;
     const std::lock_guard<std::mutex> lock(control_);
     const bwrt_handle handle = plans_.add(std::move(plan));
-    if (handle == 0) {
-        return fail(sink, BWRT_E_AGAIN, "plan", "%u plans are held", PlanTable::kCountMax);
-    }
+    if (handle == 0) return fail_full(sink);
     *plan_out = handle;
     return BWRT_OK;
 }
@@ -152,6 +155,24 @@ bwrt_status Runtime::print_plan(bwrt_handle handle, char* text, std::uint64_t* t
                     printed.size());
     }
     std::memcpy(text, printed.data(), printed.size());
+    return BWRT_OK;
+}
+
+// The planner has a mutex of its own, so that a large window keeps nobody from anything else.
+bwrt_status Runtime::plan_window(bwrt_request_window* window, bwrt_handle* plan_out,
+                                 const ErrorSink& sink) {
+    if (windows_ == nullptr) {
+        return fail(sink, BWRT_E_UNSUPPORTED, "runtime", "it was opened without a planner");
+    }
+    if (plan_out == nullptr) return windows_->plan(window, nullptr, sink);
+    {
+        const std::lock_guard<std::mutex> lock(control_);
+        if (plans_.is_full()) return fail_full(sink);
+    }
+    std::unique_ptr<PlanValue> value;
+    if (const bwrt_status status = windows_->plan(window, &value, sink)) return status;
+    const std::lock_guard<std::mutex> lock(control_);
+    *plan_out = value != nullptr ? plans_.add(std::move(value)) : 0;
     return BWRT_OK;
 }
 

@@ -64,7 +64,8 @@ import sys
 import xml.etree.ElementTree as xml
 
 ELEMENTS = {"bwrt_plane", "bwrt_operation", "bwrt_result", "bwrt_group_result", "bwrt_media_item",
-            "bwrt_route"}
+            "bwrt_route", "bwrt_request", "bwrt_tier_budget", "bwrt_tier_route", "bwrt_bus",
+            "bwrt_tenant_credit", "bwrt_decision", "bwrt_transfer"}
 
 
 def structs(tree):

@@ -20,6 +20,7 @@ static void no_runtime_is_refused_by_every_function_that_needs_one(void** state)
     bwrt_store_counters store_counters;
     bwrt_store_info store_info;
     bwrt_plan_run run;
+    bwrt_request_window window;
     uint64_t cursor = 77;
     uint32_t count = 77;
     int32_t fd = 77;
@@ -28,6 +29,8 @@ static void no_runtime_is_refused_by_every_function_that_needs_one(void** state)
     layout.struct_size = sizeof(layout);
     memset(&counters, 0, sizeof(counters));
     counters.struct_size = sizeof(counters);
+    memset(&window, 0, sizeof(window));
+    window.struct_size = sizeof(window);
     memset(&run, 0, sizeof(run));
     run.struct_size = sizeof(run);
     memset(&tenant, 0, sizeof(tenant));
@@ -57,6 +60,7 @@ static void no_runtime_is_refused_by_every_function_that_needs_one(void** state)
     assert_int_equal(bwrt_plan_parse(NULL, BWRT_PLAN_CACHE, "{}", 2, &handle, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_plan_print(NULL, 1, NULL, &cursor, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_plan_submit(NULL, 1, &run, &handle, NULL), BWRT_E_INVAL);
+    assert_int_equal(bwrt_plan_window(NULL, &window, &handle, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_event_fd(NULL, &fd, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_sample(NULL, &counters, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_tenant_set(NULL, &tenant, NULL), BWRT_E_INVAL);

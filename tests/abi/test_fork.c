@@ -112,6 +112,7 @@ static int first_call_not_refused(const forked* self, bwrt_handle running) {
     bwrt_event event;
     bwrt_store_counters store_counters;
     bwrt_store_info store_info;
+    bwrt_request_window window;
     bwrt_error error;
     uint64_t cursor = 77;
     uint32_t count = 77;
@@ -142,6 +143,9 @@ static int first_call_not_refused(const forked* self, bwrt_handle running) {
     store_counters.struct_size = sizeof(store_counters);
     memset(&store_info, 0, sizeof(store_info));
     store_info.struct_size = sizeof(store_info);
+    memset(&window, 0, sizeof(window));
+    window.struct_size = sizeof(window);
+    window.carried_count = 77;
     mark_untouched(&completion, sizeof(completion));
     mark_untouched(&event, sizeof(event));
 
@@ -174,6 +178,8 @@ static int first_call_not_refused(const forked* self, bwrt_handle running) {
     if (!is_untouched(&event, sizeof(event))) return 23;
     if (bwrt_get_store_info(self->runtime, &store_info, NULL) != BWRT_E_FORKED) return 24;
     if (store_info.host_bytes != 0) return 25;
+    if (bwrt_plan_window(self->runtime, &window, &handle, NULL) != BWRT_E_FORKED) return 26;
+    if (handle != 77 || window.carried_count != 77) return 28;
     return 0;
 }
 

@@ -49,6 +49,11 @@ BWRT_WAVE_BARRIER, BWRT_WAVE_DEADLINE_RELATIVE, BWRT_WAVE_WINDOW_ABORT = 1, 2, 4
 BWRT_WAVE_PLANNED = 8
 BWRT_WINDOW_NONE, BWRT_WINDOW_TIME, BWRT_WINDOW_TOKEN = 0, 1, 2
 BWRT_PLAN_CACHE, BWRT_PLAN_SWAP, BWRT_PLAN_WAVE_SPEC = 1, 2, 3
+BWRT_DECISION_PLANNED, BWRT_DECISION_PLANNED_PART, BWRT_DECISION_NO_CREDIT = 1, 2, 3
+BWRT_DECISION_NO_BUDGET, BWRT_DECISION_NO_OPERATION, BWRT_DECISION_NO_PLACE = 4, 5, 6
+BWRT_DECISION_TOO_SMALL, BWRT_DECISION_NOT_WORTH, BWRT_DECISION_LATE = 7, 8, 9
+BWRT_DECISION_WAITED = 10
+BWRT_REQUEST_WINDOW_MEASURED = 1
 BWRT_RESULT_PRESENT = 1
 BWRT_TIER_NONE, BWRT_TIER_DEVICE, BWRT_TIER_HOST, BWRT_TIER_DISK = 0, 1, 2, 3
 BWRT_VERDICT_LOADED, BWRT_VERDICT_PARTIAL, BWRT_VERDICT_RECOMPUTE = 1, 2, 3
@@ -222,6 +227,65 @@ class bwrt_plan_run(Structure):
     _fields_ = [("struct_size", c_uint32), ("binding_count", c_uint32),
                 ("bindings", POINTER(bwrt_plan_binding)), ("binding_bytes", c_uint32),
                 ("reserved", c_uint32), ("wave", POINTER(bwrt_wave)), ("page_bytes", c_uint64)]
+
+
+class bwrt_request(Structure):
+    _fields_ = [("id", c_uint64), ("page_first", c_uint64), ("page_count", c_uint64),
+                ("page_bytes", c_uint64), ("deadline_ns", c_uint64), ("fill_ns", c_uint64),
+                ("tenant", c_uint64), ("model", c_uint32), ("prefix", c_uint32),
+                ("layer_first", c_uint32), ("layer_count", c_uint32), ("node", c_uint32),
+                ("source_tier", c_uint32), ("target_tier", c_uint32), ("priority", c_uint32),
+                ("weight_milli", c_uint32), ("reserved", c_uint32)]
+
+
+class bwrt_tier_budget(Structure):
+    _fields_ = [("node", c_uint32), ("tier", c_uint32), ("bytes", c_uint64),
+                ("operation_count_max", c_uint32), ("reserved", c_uint32)]
+
+
+class bwrt_tier_route(Structure):
+    _fields_ = [("source_tier", c_uint32), ("target_tier", c_uint32), ("latency_ns", c_uint64),
+                ("stream_bytes_per_s", c_uint64), ("stream_count", c_uint32), ("bus", c_uint32)]
+
+
+class bwrt_bus(Structure):
+    _fields_ = [("node", c_uint32), ("bus", c_uint32), ("bytes_per_s", c_uint64),
+                ("queued_bytes", c_uint64)]
+
+
+class bwrt_tenant_credit(Structure):
+    _fields_ = [("tenant", c_uint64), ("bytes_per_s", c_uint64), ("burst_bytes", c_uint64)]
+
+
+class bwrt_decision(Structure):
+    _fields_ = [("id", c_uint64), ("finish_ns", c_uint64), ("rest_first", c_uint64),
+                ("layer", c_uint32), ("verdict", c_uint32), ("transfer_index", c_uint32),
+                ("transfer_count", c_uint32), ("age", c_uint32), ("reserved", c_uint32)]
+
+
+class bwrt_transfer(Structure):
+    _fields_ = [("page_first", c_uint64), ("page_count", c_uint64), ("page_bytes", c_uint64),
+                ("bytes", c_uint64), ("deadline_ns", c_uint64), ("finish_ns", c_uint64),
+                ("model", c_uint32), ("prefix", c_uint32), ("layer", c_uint32), ("node", c_uint32),
+                ("source_tier", c_uint32), ("target_tier", c_uint32), ("priority", c_uint32),
+                ("served_count", c_uint32), ("position", c_uint32), ("overlap", c_uint32)]
+
+
+class bwrt_request_window(Structure):
+    _fields_ = [("struct_size", c_uint32), ("flags", c_uint32), ("now_ns", c_uint64),
+                ("requests", POINTER(bwrt_request)), ("cancelled_ids", POINTER(c_uint64)),
+                ("tiers", POINTER(bwrt_tier_budget)), ("routes", POINTER(bwrt_tier_route)),
+                ("buses", POINTER(bwrt_bus)), ("tenants", POINTER(bwrt_tenant_credit)),
+                ("layer_ns", POINTER(c_uint64)), ("decisions", POINTER(bwrt_decision)),
+                ("transfers", POINTER(bwrt_transfer)), ("request_count", c_uint32),
+                ("request_bytes", c_uint32), ("cancelled_count", c_uint32),
+                ("tier_count", c_uint32), ("tier_bytes", c_uint32), ("route_count", c_uint32),
+                ("route_bytes", c_uint32), ("bus_count", c_uint32), ("bus_bytes", c_uint32),
+                ("tenant_count", c_uint32), ("tenant_bytes", c_uint32), ("layer_count", c_uint32),
+                ("decision_capacity", c_uint32), ("decision_bytes", c_uint32),
+                ("transfer_capacity", c_uint32), ("transfer_bytes", c_uint32),
+                ("decision_count", c_uint32), ("transfer_count", c_uint32),
+                ("carried_count", c_uint32), ("reserved", c_uint32)]
 
 
 class bwrt_tenant(Structure):

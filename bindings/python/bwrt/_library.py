@@ -45,6 +45,7 @@ _SIGNATURES = {
     "bwrt_plan_parse": (c_int32, [c_void_p, c_uint32, c_char_p, c_uint64, c_void_p, c_void_p]),
     "bwrt_plan_print": (c_int32, [c_void_p, c_uint64, c_void_p, c_void_p, c_void_p]),
     "bwrt_plan_submit": (c_int32, [c_void_p, c_uint64, c_void_p, c_void_p, c_void_p]),
+    "bwrt_plan_window": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p]),
     "bwrt_advance": (c_int32, [c_void_p, c_uint64, c_void_p]),
     "bwrt_cancel": (c_int32, [c_void_p, c_uint64, c_void_p]),
     "bwrt_event_fd": (c_int32, [c_void_p, POINTER(c_int32), c_void_p]),

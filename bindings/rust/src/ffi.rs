@@ -285,6 +285,114 @@ structs! {
         wave: *const bwrt_wave,
         page_bytes: u64,
     }
+    bwrt_request {
+        id: u64,
+        page_first: u64,
+        page_count: u64,
+        page_bytes: u64,
+        deadline_ns: u64,
+        fill_ns: u64,
+        tenant: u64,
+        model: u32,
+        prefix: u32,
+        layer_first: u32,
+        layer_count: u32,
+        node: u32,
+        source_tier: u32,
+        target_tier: u32,
+        priority: u32,
+        weight_milli: u32,
+        reserved: u32,
+    }
+    bwrt_tier_budget {
+        node: u32,
+        tier: u32,
+        bytes: u64,
+        operation_count_max: u32,
+        reserved: u32,
+    }
+    bwrt_tier_route {
+        source_tier: u32,
+        target_tier: u32,
+        latency_ns: u64,
+        stream_bytes_per_s: u64,
+        stream_count: u32,
+        bus: u32,
+    }
+    bwrt_bus {
+        node: u32,
+        bus: u32,
+        bytes_per_s: u64,
+        queued_bytes: u64,
+    }
+    bwrt_tenant_credit {
+        tenant: u64,
+        bytes_per_s: u64,
+        burst_bytes: u64,
+    }
+    bwrt_decision {
+        id: u64,
+        finish_ns: u64,
+        rest_first: u64,
+        layer: u32,
+        verdict: u32,
+        transfer_index: u32,
+        transfer_count: u32,
+        age: u32,
+        reserved: u32,
+    }
+    bwrt_transfer {
+        page_first: u64,
+        page_count: u64,
+        page_bytes: u64,
+        bytes: u64,
+        deadline_ns: u64,
+        finish_ns: u64,
+        model: u32,
+        prefix: u32,
+        layer: u32,
+        node: u32,
+        source_tier: u32,
+        target_tier: u32,
+        priority: u32,
+        served_count: u32,
+        position: u32,
+        overlap: u32,
+    }
+    bwrt_request_window {
+        struct_size: u32,
+        flags: u32,
+        now_ns: u64,
+        requests: *const bwrt_request,
+        cancelled_ids: *const u64,
+        tiers: *const bwrt_tier_budget,
+        routes: *const bwrt_tier_route,
+        buses: *const bwrt_bus,
+        tenants: *const bwrt_tenant_credit,
+        layer_ns: *const u64,
+        decisions: *mut bwrt_decision,
+        transfers: *mut bwrt_transfer,
+        request_count: u32,
+        request_bytes: u32,
+        cancelled_count: u32,
+        tier_count: u32,
+        tier_bytes: u32,
+        route_count: u32,
+        route_bytes: u32,
+        bus_count: u32,
+        bus_bytes: u32,
+        tenant_count: u32,
+        tenant_bytes: u32,
+        layer_count: u32,
+        decision_capacity: u32,
+        decision_bytes: u32,
+        transfer_capacity: u32,
+        transfer_bytes: u32,
+        decision_count: u32,
+        transfer_count: u32,
+        carried_count: u32,
+        reserved: u32,
+    }
     bwrt_tenant {
         struct_size: u32,
         flags: u32,
@@ -515,6 +623,10 @@ functions! {
     fn bwrt_plan_submit(
         runtime: *mut bwrt_runtime, plan: bwrt_handle, run: *const bwrt_plan_run,
         waves_out: *mut bwrt_handle, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_plan_window(
+        runtime: *mut bwrt_runtime, window: *mut bwrt_request_window, plan_out: *mut bwrt_handle,
+        error: *mut bwrt_error
     ) -> bwrt_status;
     fn bwrt_advance(
         runtime: *mut bwrt_runtime, token: u64, error: *mut bwrt_error
