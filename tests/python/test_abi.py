@@ -50,7 +50,8 @@ class Abi(unittest.TestCase):
     def test_enums_have_the_values_of_the_header(self):
         families = {bwrt.Priority: "PRIORITY", bwrt.Delivery: "DELIVER", bwrt.Late: "LATE",
                     bwrt.Verdict: "VERDICT", bwrt.Progress: "PROGRESS", bwrt.Storage: "STORAGE",
-                    bwrt.Feature: "FEATURE", bwrt.Tier: "TIER"}
+                    bwrt.Feature: "FEATURE", bwrt.Tier: "TIER",
+                    bwrt.Decided: "DECISION"}
         for enum, family in families.items():
             named = {f"BWRT_{family}_{member.name}": int(member) for member in enum}
             known = {name: value for name, value in self.layout["constants"].items()

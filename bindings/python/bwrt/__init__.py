@@ -35,6 +35,8 @@ from .planner import Planner
 from .runtime import Progress, Runtime, Storage
 from .store import Store, StoreCounters, StoreFlag, StoreInfo, TierCounters
 from .wave import Wave
+from .window import (Bus, Decided, Decision, PlannedWindow, Request, TenantCredit, TierBudget,
+                     TierRoute, Transfer)
 
 __version__ = "0.1.0"
 
@@ -46,14 +48,14 @@ PROCESS_MEMORY = _abi.BWRT_PROCESS_MEMORY
 
 __all__ = [
     "AgainError", "BlockError", "BusyError", "CallerError", "CancelledError", "Caps", "ClosedError",
-    "Closure", "Completion", "ConflictError", "CorruptError", "Counters", "Delivery",
+    "Bus", "Closure", "Completion", "ConflictError", "CorruptError", "Counters", "Decided", "Decision", "Delivery",
     "DependencyError", "Error", "Event", "EventKind", "Events", "Feature", "ForkedError", "Found",
     "Histogram", "InternalError", "Late", "LateError", "Layout", "LockedError", "Lookup",
     "MediaItem", "MissError", "MomentError", "NONE", "Operation", "PROCESS_MEMORY", "Plan", "PlanKind",
-    "PlanWaves", "Plane", "Planner",
-    "Priority", "Progress", "Reason", "Region", "RegionInfo", "Result", "Route", "Runtime",
-    "Status", "Storage", "Store", "StoreCounters", "StoreFlag", "StoreInfo", "Tier",
-    "TierCounters", "TimeoutError", "TruncatedError", "UnsupportedError", "Verdict", "Wave", "WaveError", "WindowError",
+    "PlanWaves", "Plane", "PlannedWindow", "Planner",
+    "Priority", "Progress", "Reason", "Region", "RegionInfo", "Request", "Result", "Route", "Runtime",
+    "Status", "Storage", "Store", "StoreCounters", "StoreFlag", "StoreInfo", "TenantCredit", "Tier", "TierBudget",
+    "TierCounters", "TierRoute", "TimeoutError", "Transfer", "TruncatedError", "UnsupportedError", "Verdict", "Wave", "WaveError", "WindowError",
     "WorldError", "as_finished", "block_ids", "caps", "content_id", "copy", "drop", "flush", "gemm", "get", "move", "pin",
     "prefetch", "put", "read", "signal", "unpin", "wait_async", "write",
 ]

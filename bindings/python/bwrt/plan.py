@@ -72,7 +72,7 @@ class PlanWaves:
 
 
 class Plan:
-    """Made by Runtime.parse_plan(); release() lets it go, as does dropping it."""
+    """Made by Runtime.parse_plan() or plan_window(); release() lets it go, as does dropping it."""
 
     def __init__(self, runtime: Core, kind: int, text: Union[str, bytes]):
         self.handle = 0
@@ -84,6 +84,13 @@ class Plan:
         handle = c_uint64()
         runtime._call(RELEASING.plan_parse, self.kind, data, len(data), byref(handle))
         self.handle = handle.value
+
+    @classmethod
+    def of_handle(cls, runtime: Core, kind: int, handle: int) -> "Plan":
+        """One that the library has made itself, and that is this object's from now on."""
+        plan = cls.__new__(cls)
+        plan.handle, plan._runtime, plan.kind = handle, runtime, PlanKind(kind)
+        return plan
 
     def json(self) -> str:
         """The plan as it was understood."""

@@ -2,6 +2,7 @@
 """The runtime: what a program opens, and makes everything else with."""
 
 import os
+import threading
 import weakref
 from ctypes import byref, c_int32, c_uint32
 from enum import IntEnum
@@ -25,6 +26,7 @@ from .planner import Planner
 from .store import Store, StoreCounters, StoreInfo, sample_store, set_tenant
 from .store import store_info as store_info_of
 from .wave import Wave
+from .window import Bus, PlannedWindow, Request, TenantCredit, TierBudget, TierRoute, plan_window
 
 
 class Progress(IntEnum):
@@ -89,6 +91,8 @@ class Runtime(Core):
         self._memory: List["weakref.ref[Region]"] = []
         self._watchers: Any = weakref.WeakKeyDictionary()
         self._event_fd = -1
+        self._windows = threading.Lock()
+        self._window_carried_count = 0
         super().__init__(config, log)
         if log is None:
             self._submit = HOLDING.submit_wave  # nobody can come between while it runs
@@ -212,6 +216,22 @@ class Runtime(Core):
         """A plan of another program, as JSON: a PlanKind and its text.  ParseError or CallerError
         tells the text's own field, "ops[3].length"."""
         return Plan(self, kind, text)
+
+    def plan_window(self, requests: Iterable[Request] = (), *, now_ns: int = 0,
+                    cancelled: Iterable[int] = (), tiers: Iterable[TierBudget] = (),
+                    routes: Iterable[TierRoute] = (), buses: Iterable[Bus] = (),
+                    tenants: Iterable[TenantCredit] = (), layer_ns: Iterable[int] = (),
+                    measured: bool = False, as_plan: bool = False) -> PlannedWindow:
+        """Plans a window of an engine's own queue, and moves nothing; needs a planner.
+
+        What is carried, tenants' credits and heat are kept for the next window.
+        cancelled: ids of earlier requests that nobody wants any more.
+        now_ns: of whatever clock the deadlines are; 0: of time.monotonic_ns().
+        measured: the disk's bus of node 0 is as this runtime has measured its own.
+        as_plan: the result has a Plan, where one can say it.
+        """
+        return plan_window(self, requests, now_ns, cancelled, tiers, routes, buses, tenants,
+                           layer_ns, measured, as_plan)
 
     def advance(self, token: int) -> None:
         """The engine has come to this token: waves whose window_tokens begin start, those whose end
