@@ -124,6 +124,15 @@ void arrivals_of_one_time_are_spread_over_their_bin_by_rank(void**) {
     for (std::size_t i = 0; i < 6; ++i) assert_int_equal(trace.request(i).arrival_us, expected[i]);
 }
 
+void where_times_are_told_to_the_millisecond_none_moves_further_than_one(void**) {
+    const Trace trace = trace_of(line("0", "1") + line("0", "2") + line("5", "3") +
+                                 line("5", "4") + line("9000", "5"));
+    assert_int_equal(trace.bin_us(), 1000);
+    const std::uint64_t expected[] = {0, 500, 5000, 5500, 9'000'000};
+    for (std::size_t i = 0; i < 5; ++i) assert_int_equal(trace.request(i).arrival_us, expected[i]);
+    assert_int_equal(trace_of(line("0", "1") + line("0", "2") + line("0.25", "3")).bin_us(), 250);
+}
+
 void times_may_have_fractions_and_begin_anywhere(void**) {
     const Trace trace = trace_of(line("1700000000000.25", "1") + line("1700000000001.5", "2"));
     assert_int_equal(trace.request(0).arrival_us, 0);
@@ -355,6 +364,7 @@ int main() {
         cmocka_unit_test(ids_are_whole_up_to_64_bits),
         cmocka_unit_test(sessions_and_tenants_are_numbered_by_name_and_may_be_absent),
         cmocka_unit_test(arrivals_of_one_time_are_spread_over_their_bin_by_rank),
+        cmocka_unit_test(where_times_are_told_to_the_millisecond_none_moves_further_than_one),
         cmocka_unit_test(times_may_have_fractions_and_begin_anywhere),
         cmocka_unit_test(a_request_that_is_told_a_little_late_arrives_with_the_one_above_it),
         cmocka_unit_test(the_size_of_a_block_follows_from_lengths_with_partial_blocks_and_without),

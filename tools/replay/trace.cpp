@@ -9,6 +9,8 @@ namespace bwrt::replay {
 namespace {
 
 constexpr std::uint64_t kDayUs = 86'400'000'000;
+constexpr std::uint64_t kMillisecondUs = 1000;
+constexpr std::uint64_t kBinUsMin = 100'000;  // a smaller step is no bin, but two that were close
 
 TraceError error_of(std::string field, std::string sentence) {
     return {0, std::move(field), std::move(sentence)};
@@ -174,6 +176,7 @@ void TraceBuilder::spread_arrivals() {
         if (step_us > 0) bin_us = std::min(bin_us, step_us);
     }
     if (bin_us == ~std::uint64_t{0}) bin_us = 0;
+    if (bin_us < kBinUsMin) bin_us = std::min(bin_us, kMillisecondUs);
     bin_us = std::min(bin_us, Trace::kLateUsMax);
     trace_.bin_us_ = bin_us;
     for (std::size_t first = 0, end = 0; first < requests.size(); first = end) {

@@ -13,8 +13,9 @@
 //
 // Recorded times may come in bins (3 s in Mooncake's).  The smallest step between two times of a
 // trace is taken for its bin, and request i of the n that share a time arrives i/n of a bin after
-// it: in their order, before the next bin, and the same each time.  Where times are told to the
-// millisecond, a bin is one, and nothing moves that anybody could see.
+// it: in their order, before the next bin, and the same each time.  Where that step is less than
+// 100 ms there are no bins but that of the clock, a millisecond, and nothing moves that anybody
+// could see.
 
 #pragma once
 
