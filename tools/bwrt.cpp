@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// bwrt.cpp — the bwrt command: what this machine can do, how fast, a verified copy, and what is in
-// a store.
+// bwrt.cpp — the bwrt command: what this machine can do, how fast, a verified copy, what is in a
+// store, what the planner makes of requests, and what a trace of them is like.
 //
 // Exit status: 0 done, 1 not done or not right, 2 a wrong command line, 130 interrupted.
 

@@ -9,12 +9,15 @@
 #include "tools/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
 #include "tools/commands.h"
 #include "tools/output.h"
+#include "tools/replay/generate.h"
 
 namespace bwrt::tools {
 namespace {
@@ -257,6 +260,42 @@ void add_plan(CLI::App* bwrt, const bool* json) {
     });
 }
 
+// A rate in thousandths, so that nothing depends on how fractions round.
+void take_rate(TraceOptions* options, double per_second) {
+    options->rate_milli = static_cast<std::uint32_t>(std::llround(per_second * 1000));
+}
+
+void add_trace(CLI::App* bwrt, const bool* json) {
+    const auto [app, options] = add_command(
+        bwrt, "trace", "Show what a trace of requests is like, or draw one", run_trace, json);
+    CLI::Option* const file = app->add_option(
+        "FILE", options->file, "A trace in Mooncake's form, plain or zstd; -: standard input");
+    std::map<std::string, std::uint32_t> kinds;
+    for (const char* name : replay::kTraceKindNames) {
+        kinds.emplace(name, static_cast<std::uint32_t>(kinds.size()));
+    }
+    CLI::Option* const generate = app->add_option("--generate", options->kind,
+                                                  "Draw one: chat, agent, rollout, eval, tenants")
+                                      ->transform(CLI::CheckedTransformer(kinds))
+                                      ->excludes(file);
+    app->add_option("--seed", options->seed, "Of a drawn one")
+        ->needs(generate)
+        ->capture_default_str();
+    app->add_option("--seconds", options->seconds, "Of a drawn one")
+        ->check(CLI::Range(1, 1'000'000))
+        ->needs(generate)
+        ->capture_default_str();
+    app->add_option_function<double>(
+           "--rate", [options = options](double rate) { take_rate(options, rate); },
+           "Requests a second of a drawn one; chat 3.4, agent 2.89, rollout 4, eval 8, tenants 4")
+        ->check(CLI::Range(0.001, 100'000.0))
+        ->needs(generate);
+    app->add_option("--block-tokens", options->block_tokens,
+                    "Of a block; a file's are inferred, drawn ones have 512, rollout and eval 64")
+        ->check(CLI::Range(1, 1 << 20));
+    app->add_option("--write", options->output, "Write it to this file, a request a line");
+}
+
 void add_place(CLI::App* app, StoreOptions* options) {
     app->add_option("DIR", options->directory, "The store's directory, the first of several")
         ->required();
@@ -374,6 +413,7 @@ int run_command_line(int argc, const char* const* argv, bool* json_out) {
     add_bench(&app, json_out);
     add_calibrate(&app, json_out);
     add_plan(&app, json_out);
+    add_trace(&app, json_out);
     add_store(&app, json_out);
 
     try {

@@ -124,6 +124,16 @@ struct PlanOptions {
     PlanSettings settings;
 };
 
+struct TraceOptions {
+    std::string file;                   // empty: a generated trace; "-": standard input
+    std::optional<std::uint32_t> kind;  // a replay::TraceKind
+    std::uint64_t seed = 1;
+    std::uint32_t seconds = 600;
+    std::uint32_t rate_milli = 0;    // requests in 1,000 seconds; 0: as the kind has
+    std::uint32_t block_tokens = 0;  // 0: as the file or the kind has
+    std::string output;              // empty: it is not written
+};
+
 void run_caps(const CapsOptions& options, bool json);
 void run_copy(const CopyOptions& options, bool json);
 void run_bench_io(const BenchIoOptions& options, bool json);
@@ -133,6 +143,9 @@ void run_calibrate(const CalibrateOptions& options, bool json);
 
 // Moves nothing and opens no runtime.  A file that makes no sense is status 2, its field named.
 void run_plan(const PlanOptions& options, bool json);
+
+// Opens no runtime.  A trace that is not taken is status 2, its line and field named.
+void run_trace(const TraceOptions& options, bool json);
 
 // The first three take no lock and change nothing: the store may be at rest, or be written by a
 // process meanwhile.  What the library would refuse is refused in its words and left as it is.
