@@ -29,10 +29,11 @@ namespace {
 
 using namespace bwrt::bench;
 using namespace bwrt::planner;
+using bwrt::replay::Trace;
 
 constexpr std::uint32_t kPercents[] = {1, 5, 10, 25, 50, 100};
 
-std::uint32_t share_of(const PolicyTrace& trace, std::uint32_t percent) {
+std::uint32_t share_of(const Trace& trace, std::uint32_t percent) {
     return std::max(1u,
                     static_cast<std::uint32_t>(std::uint64_t{trace.block_count()} * percent / 100));
 }
@@ -41,7 +42,7 @@ std::uint32_t share_of(const PolicyTrace& trace, std::uint32_t percent) {
 // byte.
 class Tier {
  public:
-    Tier(const PolicyTrace& trace, std::uint32_t capacity)
+    Tier(const Trace& trace, std::uint32_t capacity)
         : trace_(trace),
           policy_({trace.block_count(), 1, 0, capacity}),
           is_resident_(trace.block_count()) {}
@@ -75,7 +76,7 @@ class Tier {
     [[nodiscard]] std::uint64_t event_count() const { return event_count_; }
 
  private:
-    const PolicyTrace& trace_;
+    const Trace& trace_;
     PrefixLru policy_;
     std::vector<char> is_resident_;
     std::uint64_t event_count_ = 0;
@@ -87,12 +88,12 @@ struct Replay {
 };
 
 // A tick a request; the leading run is touched, the rest inserted as far as it fits.
-Replay replay_own(const PolicyTrace& trace, std::uint32_t capacity) {
+Replay replay_own(const Trace& trace, std::uint32_t capacity) {
     Tier tier(trace, capacity);
     Replay replay;
     const std::uint64_t begin_ns = cpu_ns();
     for (std::size_t i = 0; i < trace.request_count(); ++i) {
-        const auto request = trace.request(i);
+        const auto request = trace.blocks_of(i);
         const Tick now = static_cast<Tick>(i + 1);
         std::size_t used = 0;
         for (; used < request.size() && tier.has(request[used]); ++used) {
@@ -121,7 +122,7 @@ std::uint64_t fingerprint_of(std::uint32_t block) {
 }
 
 // What is new is written, if it is admitted and its parent is there; memory holds copies.
-Flow replay_two_tiers(const PolicyTrace& trace, const AdmissionLimits& limits) {
+Flow replay_two_tiers(const Trace& trace, const AdmissionLimits& limits) {
     Tier memory(trace, share_of(trace, 10));
     Tier disk(trace, share_of(trace, 50));
     Admission admission(limits, 0);
@@ -129,7 +130,7 @@ Flow replay_two_tiers(const PolicyTrace& trace, const AdmissionLimits& limits) {
     for (std::size_t i = 0; i < trace.request_count(); ++i) {
         const Tick now = static_cast<Tick>(i + 1);
         bool is_leading = true;
-        for (const std::uint32_t block : trace.request(i)) {
+        for (const std::uint32_t block : trace.blocks_of(i)) {
             const bool in_memory = memory.has(block);
             const bool on_disk = disk.has(block);
             const std::uint32_t parent = trace.parent(block);
@@ -151,12 +152,12 @@ Flow replay_two_tiers(const PolicyTrace& trace, const AdmissionLimits& limits) {
     return flow;
 }
 
-double percent_of(const PolicyTrace& trace, std::uint64_t count) {
+double percent_of(const Trace& trace, std::uint64_t count) {
     return 100 * static_cast<double>(count) / static_cast<double>(trace.reference_count());
 }
 
 template <typename Policy>
-std::vector<Hits> print_policy(const PolicyTrace& trace, const char* name, const Policy& policy) {
+std::vector<Hits> print_policy(const Trace& trace, const char* name, const Policy& policy) {
     std::vector<Hits> all;
     std::printf("  %-22s", name);
     for (const std::uint32_t percent : kPercents) {
@@ -176,14 +177,14 @@ std::vector<Hits> print_policy(const PolicyTrace& trace, const char* name, const
     return all;
 }
 
-void compare_one_tier(const PolicyTrace& trace, const std::string& name) {
+void compare_one_tier(const Trace& trace, const std::string& name) {
     std::printf("  %-22s", "hits in %, of blocks");
     for (const std::uint32_t percent : kPercents) std::printf("  %11u %%", percent);
     std::printf("\n");
     print_policy(trace, "FIFO", replay_fifo);
     print_policy(trace, "LRU", replay_lru);
     const auto searched = print_policy(trace, "leaf-LRU, by search", replay_leaf_lru);
-    const auto own = print_policy(trace, "bwrt", [](const PolicyTrace& all, std::uint32_t size) {
+    const auto own = print_policy(trace, "bwrt", [](const Trace& all, std::uint32_t size) {
         return replay_own(all, size).hits;
     });
     const auto best = print_policy(trace, "optimum", replay_optimum);
@@ -199,13 +200,13 @@ void compare_one_tier(const PolicyTrace& trace, const std::string& name) {
         throw Failure("E_INTERNAL", "not the hits of a search for the oldest leaf");
 }
 
-void print_flow(const PolicyTrace& trace, const char* name, const Flow& flow) {
+void print_flow(const Trace& trace, const char* name, const Flow& flow) {
     std::printf("  %-22s  %11.2f %%  %11.2f %%  %11.2f %%  %13" PRIu64 "\n", name,
                 percent_of(trace, flow.memory_hits), percent_of(trace, flow.disk_hits),
                 percent_of(trace, flow.memory_hits + flow.disk_hits), flow.written);
 }
 
-void compare_admission(const PolicyTrace& trace) {
+void compare_admission(const Trace& trace) {
     std::printf("  %-22s  %13s  %13s  %13s  %13s\n", "memory 10 %, disk 50 %", "memory", "disk",
                 "together", "blocks written");
     AdmissionLimits limits;
@@ -218,7 +219,7 @@ void compare_admission(const PolicyTrace& trace) {
 }
 
 void run(const std::string& name, int rounds) {
-    const PolicyTrace trace(stdin);
+    const Trace trace = trace_from_stdin();
     std::printf("%s: %zu requests, %zu references to %u blocks\n", name.c_str(),
                 trace.request_count(), trace.reference_count(), trace.block_count());
     compare_one_tier(trace, name);

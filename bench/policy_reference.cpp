@@ -24,14 +24,14 @@ void count_hits(std::span<const std::uint32_t> request, const IsResident& is_res
     }
 }
 
-Hits replay_list(const PolicyTrace& trace, std::uint32_t capacity, bool moves_on_hit) {
+Hits replay_list(const replay::Trace& trace, std::uint32_t capacity, bool moves_on_hit) {
     std::list<std::uint32_t> order;  // newest first
     std::vector<std::list<std::uint32_t>::iterator> places(trace.block_count(), order.end());
     const auto is_resident = [&](std::uint32_t block) { return places[block] != order.end(); };
     Hits hits;
     for (std::size_t i = 0; i < trace.request_count(); ++i) {
-        count_hits(trace.request(i), is_resident, &hits);
-        for (const std::uint32_t block : trace.request(i)) {
+        count_hits(trace.blocks_of(i), is_resident, &hits);
+        for (const std::uint32_t block : trace.blocks_of(i)) {
             if (is_resident(block)) {
                 if (moves_on_hit) order.splice(order.begin(), order, places[block]);
                 continue;
@@ -49,7 +49,7 @@ Hits replay_list(const PolicyTrace& trace, std::uint32_t capacity, bool moves_on
 
 class LeafLru {
  public:
-    LeafLru(const PolicyTrace& trace, std::uint32_t capacity)
+    LeafLru(const replay::Trace& trace, std::uint32_t capacity)
         : trace_(trace), blocks_(trace.block_count()), capacity_(capacity) {}
 
     [[nodiscard]] bool is_resident(std::uint32_t block) const { return blocks_[block].is_resident; }
@@ -84,7 +84,7 @@ class LeafLru {
         blocks_[block].is_resident = false;
         --resident_count_;
         const std::uint32_t parent = trace_.parent(block);
-        if (parent == PolicyTrace::kNoBlock || --blocks_[parent].child_count > 0) return true;
+        if (parent == replay::Trace::kNoBlock || --blocks_[parent].child_count > 0) return true;
         if (blocks_[parent].time != time_) leaves_.insert({blocks_[parent].time, parent});
         return true;
     }
@@ -93,10 +93,10 @@ class LeafLru {
         blocks_[block].time = time_;
         ++resident_count_;
         const std::uint32_t parent = trace_.parent(block);
-        if (parent != PolicyTrace::kNoBlock) ++blocks_[parent].child_count;
+        if (parent != replay::Trace::kNoBlock) ++blocks_[parent].child_count;
     }
 
-    const PolicyTrace& trace_;
+    const replay::Trace& trace_;
     std::vector<Block> blocks_;
     std::set<std::pair<std::uint64_t, std::uint32_t>> leaves_;
     std::uint32_t capacity_;
@@ -106,32 +106,33 @@ class LeafLru {
 
 }  // namespace
 
-Hits replay_fifo(const PolicyTrace& trace, std::uint32_t capacity) {
+Hits replay_fifo(const replay::Trace& trace, std::uint32_t capacity) {
     return replay_list(trace, capacity, false);
 }
 
-Hits replay_lru(const PolicyTrace& trace, std::uint32_t capacity) {
+Hits replay_lru(const replay::Trace& trace, std::uint32_t capacity) {
     return replay_list(trace, capacity, true);
 }
 
-Hits replay_leaf_lru(const PolicyTrace& trace, std::uint32_t capacity) {
+Hits replay_leaf_lru(const replay::Trace& trace, std::uint32_t capacity) {
     LeafLru cache(trace, capacity);
     Hits hits;
     for (std::size_t i = 0; i < trace.request_count(); ++i) {
         count_hits(
-            trace.request(i), [&](std::uint32_t block) { return cache.is_resident(block); }, &hits);
-        cache.run(trace.request(i), i + 1);
+            trace.blocks_of(i), [&](std::uint32_t block) { return cache.is_resident(block); },
+            &hits);
+        cache.run(trace.blocks_of(i), i + 1);
     }
     return hits;
 }
 
-Hits replay_optimum(const PolicyTrace& trace, std::uint32_t capacity) {
+Hits replay_optimum(const replay::Trace& trace, std::uint32_t capacity) {
     // next_of[k] is the request after that of reference k that has its block.
     std::vector<std::uint32_t> next_of(trace.reference_count(), kNever);
     std::vector<std::uint32_t> next(trace.block_count(), kNever);
     std::size_t reference = trace.reference_count();
     for (std::size_t i = trace.request_count(); i-- > 0;) {
-        const auto request = trace.request(i);
+        const auto request = trace.blocks_of(i);
         for (std::size_t k = request.size(); k-- > 0;) {
             next_of[--reference] = next[request[k]];
             next[request[k]] = static_cast<std::uint32_t>(i);
@@ -144,7 +145,7 @@ Hits replay_optimum(const PolicyTrace& trace, std::uint32_t capacity) {
     std::uint32_t resident_count = 0;
     Hits hits;
     for (std::size_t i = 0; i < trace.request_count(); ++i) {
-        const auto request = trace.request(i);
+        const auto request = trace.blocks_of(i);
         count_hits(
             request, [&](std::uint32_t block) { return needed_at[block] != kNever; }, &hits);
         for (std::uint32_t depth = 0; depth < request.size(); ++depth, ++reference) {

@@ -18,7 +18,7 @@
 
 #include <cstdint>
 
-#include "bench/policy_trace.h"
+#include "tools/replay/trace.h"
 
 namespace bwrt::bench {
 
@@ -27,9 +27,9 @@ struct Hits {
     std::uint64_t prefix = 0;
 };
 
-[[nodiscard]] Hits replay_fifo(const PolicyTrace& trace, std::uint32_t capacity);
-[[nodiscard]] Hits replay_lru(const PolicyTrace& trace, std::uint32_t capacity);
-[[nodiscard]] Hits replay_leaf_lru(const PolicyTrace& trace, std::uint32_t capacity);
-[[nodiscard]] Hits replay_optimum(const PolicyTrace& trace, std::uint32_t capacity);
+[[nodiscard]] Hits replay_fifo(const replay::Trace& trace, std::uint32_t capacity);
+[[nodiscard]] Hits replay_lru(const replay::Trace& trace, std::uint32_t capacity);
+[[nodiscard]] Hits replay_leaf_lru(const replay::Trace& trace, std::uint32_t capacity);
+[[nodiscard]] Hits replay_optimum(const replay::Trace& trace, std::uint32_t capacity);
 
 }  // namespace bwrt::bench

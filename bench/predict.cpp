@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "bench/measure.h"
+#include "bench/policy_trace.h"
 #include "bench/predict_reference.h"
 #include "bench/predict_world.h"
 #include "planner/prediction.h"
@@ -26,6 +27,7 @@ namespace {
 
 using namespace bwrt::bench;
 using namespace bwrt::planner;
+using bwrt::replay::Trace;
 
 constexpr std::uint32_t kPercents[] = {5, 10};
 // The last is what chat would need: its reuse is minutes away.
@@ -40,14 +42,15 @@ constexpr std::uint32_t kHeldParts = 5;  // a fifth of the host may be held
 // The planner's, with block numbers for keys: they stand for hashes here.
 class Prophet final : public Foresight {
  public:
-    Prophet(const PolicyTrace& trace, const PredictWorld& world, const PredictionRule& rule)
+    Prophet(const Trace& trace, const PredictWorld& world, const PredictionRule& rule)
         : trace_(trace), world_(world), predictor_({}, rule), fetches_(256), let_go_(256) {}
 
     void used(std::size_t request, std::span<const std::uint32_t> blocks,
               std::uint64_t now_ns) override {
         keys_.assign(blocks.begin(), blocks.end());
         predictor_.used(
-            {.blocks = keys_, .bytes = blocks.size(), .session = trace_.session(request)}, now_ns);
+            {.blocks = keys_, .bytes = blocks.size(), .session = trace_.request(request).session},
+            now_ns);
     }
     void ended(std::uint32_t head, std::uint64_t now_ns) override {
         predictor_.ended(head, now_ns);
@@ -85,7 +88,7 @@ class Prophet final : public Foresight {
             static_cast<std::uint32_t>(key));
     }
 
-    const PolicyTrace& trace_;
+    const Trace& trace_;
     const PredictWorld& world_;
     Predictor predictor_;
     std::vector<std::uint64_t> keys_;
@@ -114,7 +117,7 @@ void print_goals(const std::string& name, std::uint32_t percent, const Outcome& 
     print_goal(host + "wasted, % of what was fetched unasked", Bar::kAtMost, 20, wasted);
 }
 
-void compare(const PolicyTrace& trace, const std::string& name, std::uint32_t percent) {
+void compare(const Trace& trace, const std::string& name, std::uint32_t percent) {
     const auto capacity = std::max(
         1u, static_cast<std::uint32_t>(std::uint64_t{trace.block_count()} * percent / 100));
     const PredictionRule defaults;
@@ -159,7 +162,7 @@ void compare(const PolicyTrace& trace, const std::string& name, std::uint32_t pe
 int main(int argc, char** argv) {
     try {
         const std::string name = argc > 1 ? argv[1] : "stdin";
-        const PolicyTrace trace(stdin);
+        const Trace trace = trace_from_stdin();
         std::printf("%s: %zu requests, %zu references to %u blocks\n", name.c_str(),
                     trace.request_count(), trace.reference_count(), trace.block_count());
         for (const std::uint32_t percent : kPercents) compare(trace, name, percent);

@@ -35,7 +35,7 @@ void Held::let_go(std::uint64_t now_ns, std::vector<std::uint32_t>& let_go_out) 
     }
 }
 
-BackAtOnce::BackAtOnce(const PolicyTrace& trace, const PredictWorld& world,
+BackAtOnce::BackAtOnce(const replay::Trace& trace, const PredictWorld& world,
                        const HoldLimits& limits)
     : world_(world), held_(limits), is_head_(trace.block_count()) {}
 
@@ -67,7 +67,7 @@ void BackAtOnce::plan(std::uint64_t now_ns, std::uint64_t blocks_max,
     }
 }
 
-Clairvoyant::Clairvoyant(const PolicyTrace& trace, const PredictWorld& world,
+Clairvoyant::Clairvoyant(const replay::Trace& trace, const PredictWorld& world,
                          const HoldLimits& limits)
     : world_(world),
       limits_(limits),
@@ -76,7 +76,7 @@ Clairvoyant::Clairvoyant(const PolicyTrace& trace, const PredictWorld& world,
       head_due_ns_(trace.block_count()) {
     std::vector<std::uint64_t> used_ns(trace.block_count());
     for (std::size_t i = trace.request_count(); i-- > 0;) {
-        const auto blocks = trace.request(i).first(trace.full_count(i));
+        const auto blocks = trace.blocks_of(i).first(trace.full_count(i));
         if (!blocks.empty()) next_ns_[i] = used_ns[blocks.back()];
         for (const std::uint32_t block : blocks) used_ns[block] = trace.arrival_ns(i);
     }

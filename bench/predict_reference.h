@@ -48,7 +48,7 @@ class Held {
 
 class BackAtOnce final : public Foresight {
  public:
-    BackAtOnce(const PolicyTrace& trace, const PredictWorld& world, const HoldLimits& limits);
+    BackAtOnce(const replay::Trace& trace, const PredictWorld& world, const HoldLimits& limits);
     void used(std::size_t request, std::span<const std::uint32_t> blocks,
               std::uint64_t now_ns) override;
     void evicted(std::uint32_t block, std::uint64_t now_ns) override;
@@ -64,7 +64,7 @@ class BackAtOnce final : public Foresight {
 
 class Clairvoyant final : public Foresight {
  public:
-    Clairvoyant(const PolicyTrace& trace, const PredictWorld& world, const HoldLimits& limits);
+    Clairvoyant(const replay::Trace& trace, const PredictWorld& world, const HoldLimits& limits);
     void used(std::size_t request, std::span<const std::uint32_t> blocks,
               std::uint64_t now_ns) override;
     void evicted(std::uint32_t block, std::uint64_t now_ns) override;

@@ -18,7 +18,7 @@ constexpr auto kEndsLater = [](const auto& left, const auto& right) {
 
 }  // namespace
 
-PredictWorld::PredictWorld(const PolicyTrace& trace, std::uint32_t capacity)
+PredictWorld::PredictWorld(const replay::Trace& trace, std::uint32_t capacity)
     : trace_(trace),
       policy_({trace.block_count(), 1, trace.block_count(), capacity}),
       is_seen_(trace.block_count()),
@@ -159,7 +159,7 @@ bool PredictWorld::put(std::uint32_t block) {
 }
 
 void PredictWorld::serve(std::size_t index) {
-    const auto request = trace_.request(index).first(trace_.full_count(index));
+    const auto request = trace_.blocks_of(index).first(trace_.full_count(index));
     if (request.empty()) return;
     ++tick_;
     std::size_t used = 0;
@@ -186,7 +186,7 @@ void PredictWorld::serve(std::size_t index) {
         is_wanted_[block] = 0;
     }
     if (foresight_ != nullptr && full_count > 0) {
-        const std::uint64_t work_ns = trace_.output_tokens(index) * kTokenNs;
+        const std::uint64_t work_ns = trace_.request(index).output_tokens * kTokenNs;
         ends_.push_back({now_ns_ + work_ns, request[full_count - 1]});
         std::push_heap(ends_.begin(), ends_.end(), kEndsLater);
     }

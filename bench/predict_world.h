@@ -23,8 +23,8 @@
 #include <span>
 #include <vector>
 
-#include "bench/policy_trace.h"
 #include "planner/prefix_lru.h"
+#include "tools/replay/trace.h"
 
 namespace bwrt::bench {
 
@@ -58,7 +58,7 @@ class PredictWorld {
     static constexpr std::uint64_t kWindowNs = 250'000'000;
     static constexpr std::uint64_t kTokenNs = 20'000'000;
 
-    PredictWorld(const PolicyTrace& trace, std::uint32_t capacity);
+    PredictWorld(const replay::Trace& trace, std::uint32_t capacity);
 
     // Before run(), and while it lives.
     void set_foresight(Foresight* foresight) { foresight_ = foresight; }
@@ -87,7 +87,7 @@ class PredictWorld {
     void let_go(std::uint32_t head);
     void tell_ends(std::uint64_t now_ns);
 
-    const PolicyTrace& trace_;
+    const replay::Trace& trace_;
     planner::PrefixLru policy_;
     Foresight* foresight_ = nullptr;
     Outcome outcome_;

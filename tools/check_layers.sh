@@ -72,13 +72,15 @@ verdict "OpenSSL is known to sha256.cpp only" \
         grep -E ':<openssl/[^>]*>' | grep -vE '^runtime/store/sha256\.cpp:')"
 never "nothing we ship includes a test" runtime 'tests/[^>"]*'
 ours_only "tests of the promise include bwrt.h only" tests/abi 'bwrt\.h|bindings/layout\.def|tests/(abi|support)/[^"]*'
-ours_only "bench includes bwrt.h, its own files, ringbuf and planner only" bench \
-    'bwrt\.h|(bench|ringbuf|planner)/[^"]*|runtime/store/(index|log|root|tenant)\.h'
+ours_only "bench includes bwrt.h, its own files, ringbuf, planner and traces only" bench \
+    'bwrt\.h|(bench|ringbuf|planner)/[^"]*|tools/replay/trace[^"/]*|runtime/store/(index|log|root|tenant)\.h'
 verdict "of bench only the index's benchmark knows the block index" \
     "$(includes bench | grep -E ':["<]runtime/store/index\.h' | grep -vE '^bench/index\.cpp:')"
 verdict "of bench only that of a killed store writes a log" \
     "$(includes bench | grep -E ':["<]runtime/store/(log|root|tenant)\.h' |
         grep -vE '^bench/recovery\.cpp:')"
+verdict "of bench only the policy's benchmark knows traces" \
+    "$(includes bench | grep -E ':["<]tools/replay/' | grep -vE '^bench/(policy|predict)[^/]*:[0-9]+:')"
 verdict "of bench only the ring's benchmark knows ringbuf" \
     "$(includes bench | grep -E ':["<]ringbuf/' | grep -vE '^bench/ring[^/]*:[0-9]+:')"
 verdict "of bench only the policy's benchmark knows planner" \

@@ -85,6 +85,9 @@ class Trace {
         return {references_.data() + requests_[index].first_reference,
                 requests_[index].block_count};
     }
+    [[nodiscard]] std::uint64_t arrival_ns(std::size_t index) const {
+        return 1000 * requests_[index].arrival_us;
+    }
     // Of the request's blocks those that no token is missing from: all, or all but the last.
     [[nodiscard]] std::uint32_t full_count(std::size_t index) const;
 
