@@ -315,11 +315,13 @@ static void a_window_may_become_a_plan_to_print(void** state) {
     give_budget(self, 5 * kPage);
     ask(self, 5, 3, 2, 10)->prefix = 6;
     ask(self, 6, 9, 4, 0);
+    ask(self, 7, 30, 1, 0)->target_tier = BWRT_TIER_DEVICE;
     assert_int_equal(bwrt_plan_window(self->runtime, &self->window, &plan, NULL), BWRT_OK);
     assert_int_equal(bwrt_plan_print(self->runtime, plan, text, &text_bytes, NULL), BWRT_OK);
     text[text_bytes] = '\0';
     assert_non_null(strstr(text, "\"plan_id\": \"window-1\""));
     assert_non_null(strstr(text, "\"kind\": \"STORAGE2H\""));
+    assert_non_null(strstr(text, "\"kind\": \"STORAGE2D\""));
     assert_non_null(strstr(text, "\"src\": \"tier://0/tier3\""));
     assert_non_null(strstr(text, "\"dst\": \"tier://0/tier2\""));
     assert_non_null(strstr(text, "\"src_offset\": 12288"));
@@ -420,7 +422,7 @@ static void a_window_has_room_for_what_is_carried_and_what_is_new(void** state) 
 
 /* ---- threads */
 
-enum { THREAD_COUNT = 4, WINDOWS_EACH = 200 };
+enum { THREAD_COUNT = 4, WINDOWS_EACH = 1000 };
 
 typedef struct asker {
     pthread_t thread;
