@@ -90,8 +90,8 @@ ours_only "the bwrt command includes bwrt.h, its own files, bench's loops, plann
 verdict "of the bwrt command only \`bwrt plan\` and replays know planner" \
     "$(includes tools | grep -E ':["<]planner/' |
         grep -vE '^tools/((cmd_)?plan_?[^/]*|replay/[^:]*):[0-9]+:')"
-ours_only "a replay includes bwrt.h, its own files and planner only" tools/replay \
-    'bwrt\.h|(tools/replay|planner)/[^"]*'
+ours_only "a replay includes bwrt.h, its own files, planner and how the command speaks only" \
+    tools/replay 'bwrt\.h|(tools/replay|planner)/[^"]*|tools/output\.h'
 verdict "zstd is known to line_source.cpp only" \
     "$(for folder in ringbuf planner runtime bench tools; do includes "$folder"; done |
         grep -E ':<zstd[^>]*>' | grep -vE '^tools/replay/line_source\.cpp:')"

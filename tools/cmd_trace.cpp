@@ -25,8 +25,8 @@
 #include "tools/replay/published.h"
 #include "tools/replay/statistics.h"
 #include "tools/replay/trace.h"
-#include "tools/replay/trace_read.h"
 #include "tools/replay/trace_write.h"
+#include "tools/trace_source.h"
 
 namespace bwrt::tools {
 namespace {
@@ -255,42 +255,17 @@ void write_trace(const Trace& trace, const std::string& path) {
     file.take_place();
 }
 
-Trace trace_of(const TraceOptions& options, const std::string& name) {
-    Trace trace;
-    TraceError error;
-    if (options.kind.has_value()) {
-        error = generate_trace({.kind = static_cast<replay::TraceKind>(*options.kind),
-                                .seed = options.seed,
-                                .seconds = options.seconds,
-                                .rate_milli = options.rate_milli,
-                                .block_tokens = options.block_tokens},
-                               {}, trace);
-    } else {
-        if (options.file != "-" && access(options.file.c_str(), R_OK) != 0) {
-            fail_system(options.file, errno);
-        }
-        error = replay::read_trace(options.file, options.block_tokens, {}, trace);
-    }
-    if (error) throw Failure("E_FORMAT", name + ": " + error.text(), 2);
-    return trace;
-}
-
 }  // namespace
 
 void run_trace(const TraceOptions& options, bool json) {
-    if (options.kind.has_value() == !options.file.empty()) {
-        throw Failure("E_INVAL", "bwrt trace takes either a file or --generate", 2);
-    }
-    const std::string name = options.kind.has_value()
-                                 ? std::string(replay::kTraceKindNames[*options.kind]) + ", seed " +
-                                       std::to_string(options.seed)
-                                 : options.file;
-    const Trace trace = trace_of(options, name);
+    const TraceSource& source = options.source;
+    const std::string name = name_of(source);
+    const Trace trace = trace_of(source);
     if (!options.output.empty()) write_trace(trace, options.output);
     const TraceStatistics statistics = count_statistics(trace);
     const PublishedTrace* const published =
-        options.kind.has_value()
-            ? replay::published_trace(static_cast<replay::TraceKind>(*options.kind))
+        source.kind.has_value()
+            ? replay::published_trace(static_cast<replay::TraceKind>(*source.kind))
             : nullptr;
     if (json) return print_json(name, trace, statistics, published);
     std::printf("%s: %u sessions, blocks of %u tokens\n", name.c_str(), trace.session_count(),

@@ -261,39 +261,99 @@ void add_plan(CLI::App* bwrt, const bool* json) {
 }
 
 // A rate in thousandths, so that nothing depends on how fractions round.
-void take_rate(TraceOptions* options, double per_second) {
-    options->rate_milli = static_cast<std::uint32_t>(std::llround(per_second * 1000));
+void take_rate(TraceSource* source, double per_second) {
+    source->rate_milli = static_cast<std::uint32_t>(std::llround(per_second * 1000));
+}
+
+void add_trace_source(CLI::App* app, TraceSource* source) {
+    CLI::Option* const file = app->add_option(
+        "TRACE", source->file, "A trace in Mooncake's form, plain or zstd; -: standard input");
+    std::map<std::string, std::uint32_t> kinds;
+    for (const char* name : replay::kTraceKindNames) {
+        kinds.emplace(name, static_cast<std::uint32_t>(kinds.size()));
+    }
+    CLI::Option* const generate =
+        app->add_option("--generate", source->kind, "Draw one: chat, agent, rollout, eval, tenants")
+            ->transform(CLI::CheckedTransformer(kinds))
+            ->excludes(file);
+    app->add_option("--seed", source->seed, "Of a drawn one")
+        ->needs(generate)
+        ->capture_default_str();
+    app->add_option("--seconds", source->seconds, "Of a drawn one")
+        ->check(CLI::Range(1, 1'000'000))
+        ->needs(generate)
+        ->capture_default_str();
+    app->add_option_function<double>(
+           "--rate", [source](double rate) { take_rate(source, rate); },
+           "Requests a second of a drawn one; chat 3.4, agent 2.89, rollout 4, eval 8, tenants 4")
+        ->check(CLI::Range(0.001, 100'000.0))
+        ->needs(generate);
+    app->add_option("--block-tokens", source->block_tokens,
+                    "Of a block; a file's are inferred, drawn ones have 512, rollout and eval 64")
+        ->check(CLI::Range(1, 1 << 20));
 }
 
 void add_trace(CLI::App* bwrt, const bool* json) {
     const auto [app, options] = add_command(
         bwrt, "trace", "Show what a trace of requests is like, or draw one", run_trace, json);
-    CLI::Option* const file = app->add_option(
-        "FILE", options->file, "A trace in Mooncake's form, plain or zstd; -: standard input");
-    std::map<std::string, std::uint32_t> kinds;
-    for (const char* name : replay::kTraceKindNames) {
-        kinds.emplace(name, static_cast<std::uint32_t>(kinds.size()));
-    }
-    CLI::Option* const generate = app->add_option("--generate", options->kind,
-                                                  "Draw one: chat, agent, rollout, eval, tenants")
-                                      ->transform(CLI::CheckedTransformer(kinds))
-                                      ->excludes(file);
-    app->add_option("--seed", options->seed, "Of a drawn one")
-        ->needs(generate)
-        ->capture_default_str();
-    app->add_option("--seconds", options->seconds, "Of a drawn one")
-        ->check(CLI::Range(1, 1'000'000))
-        ->needs(generate)
-        ->capture_default_str();
-    app->add_option_function<double>(
-           "--rate", [options = options](double rate) { take_rate(options, rate); },
-           "Requests a second of a drawn one; chat 3.4, agent 2.89, rollout 4, eval 8, tenants 4")
-        ->check(CLI::Range(0.001, 100'000.0))
-        ->needs(generate);
-    app->add_option("--block-tokens", options->block_tokens,
-                    "Of a block; a file's are inferred, drawn ones have 512, rollout and eval 64")
-        ->check(CLI::Range(1, 1 << 20));
+    add_trace_source(app, &options->source);
     app->add_option("--write", options->output, "Write it to this file, a request a line");
+}
+
+void add_tiers(CLI::App* app, ReplayOptions* options) {
+    app->add_option("--dram", options->host_bytes, "Of the tier in memory: 512m")
+        ->transform(CLI::AsSizeValue(false));
+    app->add_option("--disk", options->disk_bytes, "Of the tier on disk: 4g")
+        ->transform(CLI::AsSizeValue(false));
+    app->add_option("--dram-percent", options->host_percent,
+                    "Without --dram: of the trace's different blocks; 0: no such tier")
+        ->check(CLI::Range(0.0, 1000.0))
+        ->capture_default_str();
+    app->add_option("--disk-percent", options->disk_percent, "Without --disk, likewise")
+        ->check(CLI::Range(0.0, 1000.0))
+        ->capture_default_str();
+    CLI::Option* const bytes =
+        app->add_option("--block-bytes", options->block_bytes, "Of a block: 64k")
+            ->transform(CLI::AsSizeValue(false));
+    CLI::Option* const model =
+        app->add_option("--model", options->model, "A block has the KV of it")
+            ->check(CLI::IsMember({"llama3-70b", "llama3-8b"}))
+            ->excludes(bytes);
+    app->add_option("--scale", options->scale, "So many times smaller than the model's")
+        ->check(CLI::Range(1.0, 1e6))
+        ->needs(model)
+        ->capture_default_str();
+    app->add_option("--write-touches", options->write_touch_count,
+                    "Uses of a block before it is worth writing to disk")
+        ->check(CLI::Range(1, 15))
+        ->capture_default_str();
+}
+
+void add_replay(CLI::App* bwrt, const bool* json) {
+    const auto [app, options] =
+        add_command(bwrt, "replay",
+                    "Drive a runtime and its store with a trace of requests, comparing every byte",
+                    run_replay, json);
+    add_trace_source(app, &options->source);
+    add_tiers(app, options);
+    app->add_option("--speed", options->speed,
+                    "Seconds of the trace in one; 0: nobody waits for an arrival")
+        ->check(CLI::Range(0.0, 1e6))
+        ->capture_default_str();
+    app->add_option("--deadline-ms", options->deadline_ms,
+                    "From arrival to first token, on the trace's clock; 0: none")
+        ->check(CLI::Range(0.0, 1e9))
+        ->capture_default_str();
+    app->add_option("--streams", options->streams, "Processors that compute what is missing")
+        ->check(CLI::Range(1, 4096))
+        ->capture_default_str();
+    app->add_option("--prefill-rate", options->prefill_rate, "Tokens a second of each")
+        ->check(CLI::Range(1, 1'000'000'000))
+        ->capture_default_str();
+    app->add_option("--folder", options->folder, "The store's folder is made in it, and removed")
+        ->capture_default_str();
+    app->add_flag("--sample", options->sample, "Compare three words of each 4 KiB, not all");
+    app->add_flag("--no-plan", options->no_plan, "Loads are ordinary waves");
 }
 
 void add_place(CLI::App* app, StoreOptions* options) {
@@ -414,6 +474,7 @@ int run_command_line(int argc, const char* const* argv, bool* json_out) {
     add_calibrate(&app, json_out);
     add_plan(&app, json_out);
     add_trace(&app, json_out);
+    add_replay(&app, json_out);
     add_store(&app, json_out);
 
     try {

@@ -124,14 +124,38 @@ struct PlanOptions {
     PlanSettings settings;
 };
 
-struct TraceOptions {
+// A trace of requests: from a file, or drawn.
+struct TraceSource {
     std::string file;                   // empty: a generated trace; "-": standard input
     std::optional<std::uint32_t> kind;  // a replay::TraceKind
     std::uint64_t seed = 1;
     std::uint32_t seconds = 600;
     std::uint32_t rate_milli = 0;    // requests in 1,000 seconds; 0: as the kind has
     std::uint32_t block_tokens = 0;  // 0: as the file or the kind has
-    std::string output;              // empty: it is not written
+};
+
+struct TraceOptions {
+    TraceSource source;
+    std::string output;  // empty: it is not written
+};
+
+struct ReplayOptions {
+    TraceSource source;
+    std::uint64_t host_bytes = 0;  // of a tier; 0: as many per cent of the trace's blocks
+    std::uint64_t disk_bytes = 0;
+    double host_percent = 10;
+    double disk_percent = 50;
+    std::uint64_t block_bytes = 65'536;
+    std::string model;  // whose KV a block has; empty: block_bytes
+    double scale = 1;   // how many times smaller than the model's
+    double speed = 1;   // trace seconds in a second; 0: nobody waits for an arrival
+    double deadline_ms = 0;
+    std::uint32_t streams = 1;
+    std::uint64_t prefill_rate = 28'000;  // tokens a second of a stream
+    std::uint32_t write_touch_count = 1;
+    bool sample = false;
+    bool no_plan = false;
+    std::string folder = ".";
 };
 
 void run_caps(const CapsOptions& options, bool json);
@@ -146,6 +170,9 @@ void run_plan(const PlanOptions& options, bool json);
 
 // Opens no runtime.  A trace that is not taken is status 2, its line and field named.
 void run_trace(const TraceOptions& options, bool json);
+
+// Every delivered byte is compared; a wrong one is status 1, an interrupt 130.
+void run_replay(const ReplayOptions& options, bool json);
 
 // The first three take no lock and change nothing: the store may be at rest, or be written by a
 // process meanwhile.  What the library would refuse is refused in its words and left as it is.

@@ -110,8 +110,8 @@ breaks_layers "of the bwrt command only \`bwrt plan\` and replays know planner" 
     tools/bwrt.cpp '#include "planner/predict.h"'
 breaks_layers "of the bwrt command only \`bwrt plan\` and replays know planner" \
     tools/cmd_store_list.cpp '#include "planner/predict.h"'
-breaks_layers "a replay includes bwrt.h, its own files and planner only" \
-    tools/replay/trace_read.cpp '#include "tools/output.h"'
+breaks_layers "a replay includes bwrt.h, its own files, planner and how the command speaks only" \
+    tools/replay/trace_read.cpp '#include "tools/commands.h"'
 breaks_layers "zstd is known to line_source.cpp only" tools/replay/trace_read.cpp '#include <zstd.h>'
 breaks_layers "of the bwrt command only the command line knows CLI11" tools/bwrt.cpp '#include <CLI/CLI.hpp>'
 breaks_layers "examples include bwrt.h and each other only" examples/hello.c '#include "runtime/status.h"'

@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# test_replay.sh CASE BWRT FAULTS — one case of the tests of `bwrt replay`, in a folder of its own.
+# FAULTS is the folder of the fault-injecting library.  A case is a function; it fails with the first
+# command that does.
+#
+# The way of a request is tested in test_replay.cpp.  Here real blocks go through a real runtime.
+set -euo pipefail
+
+test_case=$1
+bwrt=$2
+faults=$3
+tests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+mkdir place
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+# refused WORDS COMMAND...: it ends with status 2, says WORDS and leaves nothing.
+refused() {
+    local words=$1 status=0
+    shift
+    "$@" >said 2>&1 || status=$?
+    [ "$status" -eq 2 ] || fail "status $status, not 2: $*: $(cat said)"
+    grep -qF -- "$words" said || fail "does not say '$words': $(cat said)"
+    is_empty
+}
+
+is_empty() { [ -z "$(ls place)" ] || fail "left behind: $(ls -R place)"; }
+
+# replay OPTIONS...: as fast as it goes, in blocks of 16 KiB; what it says is JSON in `said`.
+replay() { "$bwrt" --json replay --folder place --speed 0 --block-bytes 16k "$@" >said; }
+
+# holds CONDITION: a Python expression over what was said.
+holds() {
+    python3 - "$1" <<'PYTHON'
+import json
+import sys
+
+it = json.load(open("said"))
+if not eval(f"({sys.argv[1]})", {"it": it}):
+    sys.exit(f"not so: {sys.argv[1]}: {it}")
+PYTHON
+}
+
+every_kind_of_trace_is_replayed_and_every_block_is_right() {
+    local kind
+    for kind in chat agent rollout eval tenants; do
+        replay --generate "$kind" --seconds 20
+        holds 'it["request_count"] > 10 and it["wrong_block_count"] == 0'
+        holds '0 < it["hit_percent"] < 100 and it["failed_load_count"] == 0'
+        holds 'it["delivered_percent"] == it["hit_percent"] and it["ttft_p50_ms"] > 0'
+        is_empty
+    done
+    holds 'len([key for key in it if key.startswith("ttft_p99_ms_of_")]) >= 4' # tenants
+}
+
+# The store tells times to a 30th of a second, in which a replay without waiting serves dozens of
+# requests: which of them was the last is then anybody's guess.  At the speed of life it is equal to
+# the last digit.
+hits_in_memory_are_those_of_leaf_lru() {
+    local kind
+    for kind in chat agent; do
+        "$bwrt" trace --generate "$kind" --seconds 60 --write trace.jsonl >/dev/null
+        replay trace.jsonl --dram 64m --disk-percent 0
+        holds "abs(it['hit_host_percent'] - $(python3 "$tests/leaf_lru.py" trace.jsonl 4096)) < 2"
+        holds 'it["hit_disk_percent"] == 0 and it["disk_read_bytes"] == 0'
+    done
+}
+
+what_memory_has_no_room_for_comes_from_disk_in_few_operations() {
+    replay --generate agent --seconds 30 --dram 8m --disk 512m
+    holds 'it["hit_disk_percent"] > 20 and it["disk_blocks_per_operation"] > 2'
+    holds 'it["disk_read_bytes"] > 0 and it["disk_written_bytes"] > 0'
+    holds 'it["disk_gb_per_s"] > 0'
+}
+
+damaged_blocks_are_found_and_computed_anew() {
+    export LD_LIBRARY_PATH=$faults BWRT_FAULTS='seed=3; read:flip%5'
+    replay --generate agent --seconds 30 --dram 8m --disk 512m
+    holds 'it["corrupt_count"] > 0 and it["failed_load_count"] > 0'
+    holds 'it["wrong_block_count"] == 0 and it["delivered_percent"] < it["hit_percent"]'
+    is_empty
+}
+
+a_deadline_cuts_loads_off() {
+    export LD_LIBRARY_PATH=$faults BWRT_FAULTS='read:delay=50ms'
+    replay --generate agent --seconds 5 --dram 2m --disk 512m --deadline-ms 20
+    holds 'it["late_load_count"] > 0 and it["past_deadline_percent"] > 0'
+    holds 'it["wrong_block_count"] == 0 and it["delivered_percent"] < it["hit_percent"]'
+}
+
+an_interrupted_replay_tells_what_was_measured_and_leaves_nothing() {
+    local status=0
+    "$bwrt" --json replay --folder place --generate chat --seconds 600 --speed 1 >said &
+    sleep 2
+    kill -INT $!
+    wait $! || status=$?
+    [ "$status" -eq 130 ] || fail "status $status"
+    holds 'it["interrupted"] and 0 < it["request_count"] < 600'
+    is_empty
+}
+
+a_table_is_for_people() {
+    "$bwrt" replay --folder place --generate chat --seconds 20 --speed 0 >said
+    grep -q '^prefix hits in memory  *[0-9.]* %$' said || fail "$(cat said)"
+    grep -q '^every delivered block was what its id says$' said || fail "$(cat said)"
+    "$bwrt" replay --folder place --generate chat --seconds 5 --speed 0 --model llama3-8b \
+        --scale 1024 >said
+    grep -q 'blocks of 64.00 KiB' said || fail "$(cat said)"
+}
+
+a_wrong_replay_command_line_is_refused() {
+    local replay=("$bwrt" replay --folder place)
+    refused 'either a trace in a file or --generate' "${replay[@]}"
+    refused 'excludes' "${replay[@]}" trace.jsonl --generate chat
+    refused 'llama3-70b' "${replay[@]}" --generate chat --model gpt
+    refused 'a block of 314572800 bytes' "${replay[@]}" --generate chat --seconds 2 \
+        --block-bytes 300m
+    refused 'no tier' "${replay[@]}" --generate chat --dram-percent 0 --disk-percent 0
+    refused '--speed' "${replay[@]}" --generate chat --speed -1
+    printf '{"timestamp": 0, "input_length": 512, "output_length": 1, "hash_ids": [1]}\n{"timest' \
+        >cut.jsonl
+    refused 'cut.jsonl: line 2' "${replay[@]}" cut.jsonl
+}
+
+what_is_not_there_is_named() {
+    local status=0
+    "$bwrt" replay --generate chat --seconds 5 --folder nowhere >said 2>&1 || status=$?
+    [ "$status" -eq 1 ] || fail "status $status: $(cat said)"
+    grep -qF 'nowhere: No such file or directory' said || fail "$(cat said)"
+    status=0
+    "$bwrt" replay missing.jsonl >said 2>&1 || status=$?
+    [ "$status" -eq 1 ] || fail "status $status: $(cat said)"
+    grep -qF 'missing.jsonl: No such file or directory' said || fail "$(cat said)"
+}
+
+"$test_case"

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// cmd_replay.cpp — `bwrt replay TRACE`, `bwrt replay --generate KIND`: a trace of requests through
+// a runtime with its store, as a serving engine would drive it, and what came of it.
+//
+//   trace (replay/trace.h) ──▶ replay (replay/replay.h) ──▶ figures (replay/figures.h)
+//                                 │ ▲
+//                      replay/runtime_cache.h: a store in a folder that is removed again
+//
+// Ctrl-C ends the replay, and what was measured until then is told.  Every delivered byte is
+// compared with what the block's id says that it has to be: a wrong one is status 1.
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+#include "tools/commands.h"
+#include "tools/output.h"
+#include "tools/replay/figures.h"
+#include "tools/replay/replay.h"
+#include "tools/replay/runtime_cache.h"
+#include "tools/trace_source.h"
+
+namespace bwrt::tools {
+namespace {
+
+using namespace bwrt::replay;
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+constexpr std::uint64_t kHostBytesMin = 2 * kMiB, kDiskBytesMin = 128 * kMiB;
+constexpr double kRedrawSeconds = 0.1;
+
+volatile std::sig_atomic_t interrupted = 0;
+
+void interrupt(int) { interrupted = 1; }
+
+void catch_signals() {
+    struct sigaction action {};
+    action.sa_handler = interrupt;
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGXFSZ, &action, nullptr);  // a size limit is an error to report, not to die of
+}
+
+// What is moved, in which sizes, through how much room.
+struct Scene {
+    std::string name;
+    Trace trace;
+    RuntimeCacheOptions cache;
+    ReplayRule rule;
+};
+
+std::uint64_t kv_bytes_of_token(const std::string& model) {
+    // 2 (K and V) x layers x key-value heads x head size x 2 bytes
+    if (model == "llama3-70b") return 2ull * 80 * 8 * 128 * 2;
+    if (model == "llama3-8b") return 2ull * 32 * 8 * 128 * 2;
+    throw Failure("E_INVAL", "--model: no model '" + model + "'", 2);
+}
+
+std::uint64_t block_bytes_of(const ReplayOptions& options, const Trace& trace) {
+    std::uint64_t bytes = options.block_bytes;
+    if (!options.model.empty()) {
+        const double whole =
+            static_cast<double>(kv_bytes_of_token(options.model) * trace.block_tokens());
+        bytes = static_cast<std::uint64_t>(whole / options.scale) / 4'096 * 4'096;
+    }
+    if (bytes < 4'096 || bytes > 256 * kMiB || bytes % 8 != 0) {
+        throw Failure("E_RANGE",
+                      "a block of " + std::to_string(bytes) +
+                          " bytes: 4 KiB to 256 MiB, in whole words of 8, can be replayed",
+                      2);
+    }
+    return bytes;
+}
+
+// Bytes if they are given, else a share of the trace's blocks; none of a share of 0.
+std::uint64_t capacity_of(std::uint64_t bytes, double percent, std::uint64_t least,
+                          std::uint64_t block_bytes, const Trace& trace) {
+    if (bytes == 0 && percent <= 0) return 0;
+    if (bytes == 0) {
+        bytes = static_cast<std::uint64_t>(trace.block_count() * percent / 100) * block_bytes;
+    }
+    return std::max(bytes, least);
+}
+
+Scene scene_of(const ReplayOptions& options) {
+    Scene scene;
+    scene.name = name_of(options.source);
+    scene.trace = trace_of(options.source);
+    RuntimeCacheOptions& cache = scene.cache;
+    cache.folder = options.folder;
+    cache.block_bytes = block_bytes_of(options, scene.trace);
+    cache.host_bytes =
+        capacity_of(options.host_bytes, options.host_percent,
+                    std::max(kHostBytesMin, 8 * cache.block_bytes), cache.block_bytes, scene.trace);
+    cache.disk_bytes = capacity_of(options.disk_bytes, options.disk_percent, kDiskBytesMin,
+                                   cache.block_bytes, scene.trace);
+    if (cache.host_bytes + cache.disk_bytes == 0) {
+        throw Failure("E_INVAL", "no tier: --dram or --disk must be more than 0", 2);
+    }
+    cache.is_planned = !options.no_plan;
+    cache.write_touch_count = options.write_touch_count;
+    cache.checked = options.sample ? Checked::kSample : Checked::kAll;
+    cache.salt = options.source.seed;
+    scene.rule.speed = options.speed;
+    scene.rule.deadline_ns = static_cast<std::uint64_t>(options.deadline_ms * 1e6);
+    scene.rule.prefill = {options.streams, options.prefill_rate};
+    return scene;
+}
+
+// One line on a terminal, rewritten ten times a second.
+class ReplayLine {
+ public:
+    explicit ReplayLine(const Trace& trace)
+        : trace_(trace), start_(seconds_now()), is_terminal_(isatty(STDERR_FILENO) == 1) {}
+    ~ReplayLine() {
+        if (is_terminal_) std::fputs("\r\x1b[K", stderr);
+    }
+    ReplayLine(const ReplayLine&) = delete;
+    ReplayLine& operator=(const ReplayLine&) = delete;
+
+    void draw(const ReplayResult& so_far) {
+        for (; counted_ < so_far.served.size(); ++counted_) {
+            blocks_ += so_far.served[counted_].block_count;
+            host_ += so_far.served[counted_].host_count;
+            disk_ += so_far.served[counted_].disk_count;
+        }
+        const double now = seconds_now();
+        if (!is_terminal_ || now - drawn_ < kRedrawSeconds || counted_ == 0) return;
+        drawn_ = now;
+        const auto done = static_cast<double>(counted_);
+        const auto all = static_cast<double>(trace_.request_count());
+        const auto blocks = static_cast<double>(std::max<std::uint64_t>(blocks_, 1));
+        const double elapsed = std::max(now - start_, 1e-3);
+        std::fprintf(stderr,
+                     "\r%3.0f %%  %.0f of %.0f requests, %.0f/s  hits %.1f %% memory, %.1f %% "
+                     "disk  %.0f s left\x1b[K",
+                     100 * done / all, done, all, done / elapsed,
+                     100 * static_cast<double>(host_) / blocks,
+                     100 * static_cast<double>(disk_) / blocks, elapsed / done * (all - done));
+    }
+
+ private:
+    const Trace& trace_;
+    double start_;
+    double drawn_ = 0;
+    bool is_terminal_;
+    std::size_t counted_ = 0;
+    std::uint64_t blocks_ = 0, host_ = 0, disk_ = 0;
+};
+
+void print_json(const Scene& scene, const ReplayResult& result,
+                const std::vector<Figure>& figures) {
+    JsonObject object;
+    object.add("trace", scene.name);
+    object.add("block_bytes", scene.cache.block_bytes);
+    object.add("block_tokens", scene.trace.block_tokens());
+    object.add("host_bytes", scene.cache.host_bytes);
+    object.add("disk_bytes", scene.cache.disk_bytes);
+    object.add("speed", scene.rule.speed);
+    object.add("interrupted", result.is_interrupted);
+    for (const Figure& figure : figures) object.add(figure.key.c_str(), figure.value);
+    object.print();
+}
+
+void print_text(const Scene& scene, const ReplayResult& result,
+                const std::vector<Figure>& figures) {
+    const Trace& trace = scene.trace;
+    std::printf("%s: %zu requests in %.0f s, %u different blocks of %s\n", scene.name.c_str(),
+                trace.request_count(), static_cast<double>(trace.duration_us()) / 1e6,
+                trace.block_count(), format_bytes(scene.cache.block_bytes).c_str());
+    std::printf("memory %s, disk %s, %g times as fast as recorded\n\n",
+                format_bytes(scene.cache.host_bytes).c_str(),
+                format_bytes(scene.cache.disk_bytes).c_str(), scene.rule.speed);
+    std::printf("%s\n", table_of({{"bwrt", figures}}).c_str());
+    if (result.is_interrupted) {
+        std::printf("interrupted after %zu of %zu requests\n", result.served.size(),
+                    trace.request_count());
+    }
+    std::printf("%s\n", result.wrong_block_count == 0 ? "every delivered block was what its id says"
+                                                      : "WRONG BYTES WERE DELIVERED");
+}
+
+}  // namespace
+
+void run_replay(const ReplayOptions& options, bool json) {
+    const Scene scene = scene_of(options);
+    catch_signals();
+    ReplayResult result;
+    {
+        RuntimeCache cache(scene.cache, scene.trace);
+        ReplayLine line(scene.trace);
+        result = replay::replay(scene.trace, scene.rule, cache, [&](const ReplayResult& so_far) {
+            line.draw(so_far);
+            return interrupted == 0;
+        });
+    }
+    const std::vector<Figure> figures = figures_of(result, scene.trace, scene.cache.block_bytes);
+    (json ? print_json : print_text)(scene, result, figures);
+    if (result.wrong_block_count != 0) throw Ended{1};
+    if (result.is_interrupted) throw Ended{130};
+}
+
+}  // namespace bwrt::tools

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tools/replay/figures.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "tools/output.h"
+
+namespace bwrt::replay {
+namespace {
+
+std::string with_unit(const char* format, double value) {
+    char text[64];
+    std::snprintf(text, sizeof text, format, value);
+    return text;
+}
+
+double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
+
+class FigureList {
+ public:
+    void add(const char* key, const char* label, double value, const char* format) {
+        figures_.push_back({key, label, value, with_unit(format, value)});
+    }
+    void count(const char* key, const char* label, std::uint64_t value) {
+        add(key, label, static_cast<double>(value), "%.0f");
+    }
+    void percent(const char* key, const char* label, std::uint64_t part, std::uint64_t whole) {
+        add(key, label, 100 * ratio(static_cast<double>(part), static_cast<double>(whole)),
+            "%.2f %%");
+    }
+    void bytes(const char* key, const char* label, std::uint64_t value) {
+        figures_.push_back({key, label, static_cast<double>(value), tools::format_bytes(value)});
+    }
+    std::vector<Figure> take() { return std::move(figures_); }
+    std::vector<Figure>& all() { return figures_; }
+
+ private:
+    std::vector<Figure> figures_;
+};
+
+struct Sums {
+    std::uint64_t blocks = 0, host = 0, disk = 0, delivered = 0, late = 0, disk_bytes = 0;
+    std::vector<std::uint64_t> wait_ns;
+};
+
+Sums sums_of(const ReplayResult& result, std::uint64_t block_bytes) {
+    Sums sums;
+    sums.wait_ns.reserve(result.served.size());
+    for (const Served& served : result.served) {
+        sums.blocks += served.block_count;
+        sums.host += served.host_count;
+        sums.disk += served.disk_count;
+        sums.delivered += served.delivered_count;
+        sums.late += served.is_late;
+        sums.disk_bytes += served.disk_count * block_bytes;
+        sums.wait_ns.push_back(served.wait_ns());
+    }
+    return sums;
+}
+
+void add_hits(FigureList& list, const Sums& sums) {
+    list.count("block_count", "blocks asked for", sums.blocks);
+    list.percent("hit_host_percent", "prefix hits in memory", sums.host, sums.blocks);
+    list.percent("hit_disk_percent", "prefix hits on disk", sums.disk, sums.blocks);
+    list.percent("hit_percent", "prefix hits together", sums.host + sums.disk, sums.blocks);
+    list.percent("delivered_percent", "delivered and compared", sums.delivered, sums.blocks);
+}
+
+void add_times(FigureList& list, const ReplayResult& result, Sums& sums) {
+    constexpr std::pair<const char*, double> kRanks[] = {{"50", 0.5}, {"90", 0.9}, {"99", 0.99}};
+    for (const auto& [name, rank] : kRanks) {
+        const std::string key = std::string("ttft_p") + name + "_ms";
+        const std::string label = std::string("time to first token, p") + name;
+        list.add(key.c_str(), label.c_str(),
+                 static_cast<double>(quantile(sums.wait_ns, rank)) / 1e6, "%.1f ms");
+    }
+    list.percent("past_deadline_percent", "requests past their deadline", sums.late,
+                 result.served.size());
+    const double end_s = static_cast<double>(result.prefill_end_ns) / 1e9;
+    list.add(
+        "gpu_busy_percent", "processors busy",
+        100 * ratio(static_cast<double>(result.prefill_busy_ns) / 1e9 / result.stream_count, end_s),
+        "%.1f %%");
+    list.add("requests_per_s", "requests a second of the trace",
+             ratio(static_cast<double>(result.served.size()), end_s), "%.2f");
+}
+
+void add_moved(FigureList& list, const ReplayResult& result, const Sums& sums) {
+    const CacheFigures& cache = result.cache;
+    list.bytes("disk_read_bytes", "read from disk", cache.disk_read_bytes);
+    list.bytes("disk_written_bytes", "written to disk", cache.disk_written_bytes);
+    list.add("disk_blocks_per_operation", "blocks a disk operation",
+             ratio(static_cast<double>(sums.disk), static_cast<double>(cache.disk_read_count)),
+             "%.2f");
+    list.count("disk_read_count", "disk reads, after merging", cache.disk_read_count);
+    list.add("disk_gb_per_s", "from disk, while a request waits",
+             ratio(static_cast<double>(sums.disk_bytes), static_cast<double>(result.disk_load_ns)),
+             "%.2f GB/s");
+    list.add("written_per_read", "written for a byte read back",
+             ratio(static_cast<double>(cache.disk_written_bytes),
+                   static_cast<double>(cache.disk_read_bytes)),
+             "%.2f");
+    list.bytes("process_read_bytes", "read, as the kernel counts", cache.process_read_bytes);
+    list.bytes("process_written_bytes", "written, as the kernel counts",
+               cache.process_written_bytes);
+}
+
+void add_trouble(FigureList& list, const ReplayResult& result) {
+    list.count("wrong_block_count", "wrong blocks delivered", result.wrong_block_count);
+    list.count("corrupt_count", "blocks found not to verify", result.cache.corrupt_count);
+    list.count("late_load_count", "loads cut off by a deadline", result.late_load_count);
+    list.count("failed_load_count", "loads that failed", result.failed_load_count);
+}
+
+void add_tenants(FigureList& list, const ReplayResult& result, const Trace& trace) {
+    if (trace.tenants().size() < 2) return;
+    std::vector<std::vector<std::uint64_t>> waits(trace.tenants().size());
+    for (const Served& served : result.served) waits[served.tenant].push_back(served.wait_ns());
+    for (std::size_t i = 0; i < waits.size(); ++i) {
+        if (waits[i].empty()) continue;
+        const std::string& name = trace.tenants()[i].name;
+        list.add(("ttft_p99_ms_of_" + name).c_str(),
+                 ("time to first token, p99 of " + (name.empty() ? "nobody" : name)).c_str(),
+                 static_cast<double>(quantile(waits[i], 0.99)) / 1e6, "%.1f ms");
+    }
+}
+
+}  // namespace
+
+std::uint64_t quantile(std::vector<std::uint64_t>& values, double rank) {
+    if (values.empty()) return 0;
+    const auto place = static_cast<std::size_t>(rank * static_cast<double>(values.size()));
+    const auto at =
+        values.begin() + static_cast<std::ptrdiff_t>(std::min(place, values.size() - 1));
+    std::nth_element(values.begin(), at, values.end());
+    return *at;
+}
+
+std::vector<Figure> figures_of(const ReplayResult& result, const Trace& trace,
+                               std::uint64_t block_bytes) {
+    FigureList list;
+    Sums sums = sums_of(result, block_bytes);
+    list.count("request_count", "requests", result.served.size());
+    add_hits(list, sums);
+    add_times(list, result, sums);
+    add_tenants(list, result, trace);
+    add_moved(list, result, sums);
+    add_trouble(list, result);
+    list.add("cpu_s", "processor time", static_cast<double>(result.cpu_ns) / 1e9, "%.2f s");
+    list.add("wall_s", "time", static_cast<double>(result.wall_ns) / 1e9, "%.2f s");
+    list.bytes("memory_peak_bytes", "memory, at most", result.memory_peak_bytes);
+    return list.take();
+}
+
+std::string table_of(const std::vector<FigureColumn>& columns) {
+    if (columns.empty()) return {};
+    std::size_t label_width = 0;
+    for (const Figure& figure : columns.front().figures) {
+        label_width = std::max(label_width, figure.label.size());
+    }
+    std::string text(label_width, ' ');
+    for (const FigureColumn& column : columns) {
+        text +=
+            "  " +
+            std::string(std::max<std::size_t>(14, column.title.size()) - column.title.size(), ' ') +
+            column.title;
+    }
+    text += '\n';
+    for (std::size_t row = 0; row < columns.front().figures.size(); ++row) {
+        const std::string& label = columns.front().figures[row].label;
+        text += label + std::string(label_width - label.size(), ' ');
+        for (const FigureColumn& column : columns) {
+            const std::string& value = column.figures[row].text;
+            const std::size_t width = std::max<std::size_t>(14, column.title.size());
+            text += "  " + std::string(width - std::min(width, value.size()), ' ') + value;
+        }
+        text += '\n';
+    }
+    return text;
+}
+
+}  // namespace bwrt::replay

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// figures.h — what a replay says in the end: one figure a row, for people and for programs.
+//
+// Rates are prefix hit rates: of all blocks that were asked for, the leading ones that were there,
+// by the tier that they came from.  Times to first token are on the trace's clock.  Bytes and
+// operations are the library's own counts of what it asked the device for, and the kernel's of the
+// process.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tools/replay/replay.h"
+#include "tools/replay/trace.h"
+
+namespace bwrt::replay {
+
+struct Figure {
+    std::string key;    // "hit_host_percent"
+    std::string label;  // "prefix hits in memory"
+    double value = 0;
+    std::string text;  // with its unit: "27.89 %"
+};
+
+[[nodiscard]] std::vector<Figure> figures_of(const ReplayResult& result, const Trace& trace,
+                                             std::uint64_t block_bytes);
+
+// Rows of labels, a column for each run.
+struct FigureColumn {
+    std::string title;
+    std::vector<Figure> figures;  // of all columns the same keys in the same order
+};
+[[nodiscard]] std::string table_of(const std::vector<FigureColumn>& columns);
+
+// The value at that rank; 0 of none.  Sorts what it is given.
+[[nodiscard]] std::uint64_t quantile(std::vector<std::uint64_t>& values, double rank);
+
+}  // namespace bwrt::replay

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tools/replay/runtime_cache.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+
+#include "tools/output.h"
+
+namespace bwrt::replay {
+namespace {
+
+using tools::must;
+
+constexpr std::uint64_t kHalfBytes = std::uint64_t{32} << 20;
+constexpr std::uint32_t kHalfBlocksMax = 1'024;
+constexpr std::uint64_t kMinute = 60'000'000'000;
+
+}  // namespace
+
+TemporaryFolder::TemporaryFolder(const std::string& parent)
+    : path_((std::filesystem::path(parent) / "bwrt-replay-XXXXXX").string()) {
+    if (mkdtemp(path_.data()) == nullptr) tools::fail_system(parent, errno);
+}
+
+TemporaryFolder::~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+}
+
+RuntimeCache::RuntimeCache(const RuntimeCacheOptions& options, const Trace& trace)
+    : options_(options), trace_(trace), folder_(options.folder) {
+    half_block_count_ = static_cast<std::uint32_t>(
+        std::clamp<std::uint64_t>(kHalfBytes / options_.block_bytes, 1, kHalfBlocksMax));
+    open();
+    try {
+        bwrt_error error = {};
+        bwrt_region region = {};
+        bwrt_region_info info = {};
+        region.struct_size = sizeof region;
+        region.kind = BWRT_REGION_ALLOCATED;
+        region.length_bytes = 2 * half_block_count_ * options_.block_bytes;
+        info.struct_size = sizeof info;
+        must(bwrt_region_add(runtime_, &region, &window_, &info, &error), error);
+        window_bytes_ = static_cast<std::byte*>(info.address);
+        set_tenants();
+    } catch (...) {
+        bwrt_shutdown(runtime_, BWRT_SHUTDOWN_CANCEL, -1, nullptr);
+        bwrt_close(runtime_, nullptr);
+        throw;
+    }
+}
+
+RuntimeCache::~RuntimeCache() {
+    bwrt_shutdown(runtime_, BWRT_SHUTDOWN_CANCEL, -1, nullptr);
+    bwrt_close(runtime_, nullptr);
+}
+
+void RuntimeCache::open() {
+    const char* const directory = folder_.path().c_str();
+    bwrt_store store = {};
+    store.struct_size = sizeof store;
+    if (options_.disk_bytes != 0) {
+        store.directories = &directory;
+        store.directory_count = 1;
+        store.disk_bytes = options_.disk_bytes;
+        store.transit_bytes = std::max(std::uint64_t{64} << 20, 16 * options_.block_bytes);
+    }
+    store.host_bytes = options_.host_bytes;
+    store.block_bytes_max = static_cast<std::uint32_t>(options_.block_bytes);
+    // Those that are on their way in or out of a tier are known, too.
+    const std::uint64_t room =
+        (options_.host_bytes + options_.disk_bytes) / options_.block_bytes + 4'096;
+    store.block_count_max =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(room, std::uint64_t{1} << 27));
+    store.tenant_count_max = std::max(64u, static_cast<std::uint32_t>(trace_.tenants().size()) + 1);
+    store.write_touch_count = options_.write_touch_count;
+    bwrt_planner planner = {};
+    planner.struct_size = sizeof planner;
+    planner.window_ns = 1'000'000;  // one request at a time: nobody is waited for
+    bwrt_config config = {};
+    config.struct_size = sizeof config;
+    config.store = &store;
+    config.planner = options_.is_planned ? &planner : nullptr;
+    bwrt_error error = {};
+    must(bwrt_open(&config, &runtime_, &error), error);
+}
+
+void RuntimeCache::set_tenants() {
+    for (std::size_t i = 1; i < trace_.tenants().size(); ++i) {
+        std::uint8_t secret[kIdentityBytes];
+        identity_of(i, options_.salt, secret);
+        const auto share = [&](std::uint64_t bytes) {
+            return bytes / 1'000 * trace_.tenants()[i].quota_milli;
+        };
+        bwrt_tenant tenant = {};
+        tenant.struct_size = sizeof tenant;
+        tenant.number = i;
+        tenant.secret = secret;
+        tenant.host_quota_bytes = share(options_.host_bytes);
+        tenant.disk_quota_bytes = share(options_.disk_bytes);
+        bwrt_error error = {};
+        must(bwrt_tenant_set(runtime_, &tenant, &error), error);
+    }
+}
+
+std::byte* RuntimeCache::bytes_of(std::uint32_t half, std::uint32_t index) const {
+    const std::uint64_t place = std::uint64_t{half} * half_block_count_ + index;
+    return window_bytes_ + place * options_.block_bytes;
+}
+
+Located RuntimeCache::look_up(std::span<const std::uint32_t> blocks, std::uint32_t tenant) {
+    Located located;
+    if (blocks.empty()) return located;
+    identities_.resize(blocks.size() * kIdentityBytes);
+    answers_.resize(blocks.size());
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+        std::uint8_t identity[kIdentityBytes];
+        identity_of(trace_.id(blocks[i]), options_.salt, identity);
+        std::memcpy(identities_.data() + i * kIdentityBytes, identity, kIdentityBytes);
+    }
+    bwrt_lookup_query query = {};
+    query.struct_size = sizeof query;
+    query.tenant = tenant;
+    query.identities = identities_.data();
+    query.identity_count = static_cast<std::uint32_t>(blocks.size());
+    bwrt_error error = {};
+    must(bwrt_lookup(runtime_, &query, answers_.data(), &located.block_count, nullptr, &error),
+         error);
+    for (std::uint32_t i = 0; i < located.block_count; ++i) {
+        ++(answers_[i].tier == BWRT_TIER_DISK ? located.disk_count : located.host_count);
+    }
+    return located;
+}
+
+// With the one before them, which is their parent.
+void RuntimeCache::name_blocks(std::span<const std::uint32_t> blocks, std::uint32_t first,
+                               std::uint32_t count) {
+    names_.clear();
+    for (std::uint32_t i = first == 0 ? 0 : first - 1; i < first + count; ++i) {
+        bwrt_block& name = names_.emplace_back();
+        identity_of(trace_.id(blocks[i]), options_.salt, name.identity);
+        name.part = 0;
+    }
+}
+
+// Of the blocks from `first` on as many as a half takes.  False: refused for now.
+bool RuntimeCache::submit(std::uint32_t kind, std::span<const std::uint32_t> blocks,
+                          std::uint32_t first, std::uint32_t tenant, std::uint64_t deadline_ns,
+                          Part& part_out) {
+    const auto count =
+        std::min(half_block_count_, static_cast<std::uint32_t>(blocks.size()) - first);
+    name_blocks(blocks, first, count);
+    const std::uint64_t offset =
+        std::uint64_t{part_out.half} * half_block_count_ * options_.block_bytes;
+    bwrt_operation operation = {};
+    operation.kind = kind;
+    operation.flags = first == 0 ? 0u : static_cast<std::uint32_t>(BWRT_BLOCK_CONTINUES);
+    (kind == BWRT_OP_GET ? operation.target : operation.source) = window_;
+    (kind == BWRT_OP_GET ? operation.target_offset_bytes : operation.source_offset_bytes) = offset;
+    operation.length_bytes = options_.block_bytes;
+    operation.block_first = first == 0 ? 0 : 1;
+    operation.slot_count = count;
+    bwrt_wave wave = {};
+    wave.struct_size = sizeof wave;
+    wave.operations = &operation;
+    wave.operation_count = 1;
+    wave.operation_bytes = sizeof operation;
+    wave.blocks = names_.data();
+    wave.block_count = static_cast<std::uint32_t>(names_.size());
+    wave.block_bytes = sizeof(bwrt_block);
+    wave.tenant = tenant;
+    if (kind == BWRT_OP_GET) {
+        wave.priority = BWRT_PRIORITY_URGENT;
+        if (options_.is_planned) wave.flags |= BWRT_WAVE_PLANNED;
+        if (deadline_ns != 0) {
+            wave.flags |= BWRT_WAVE_DEADLINE_RELATIVE;
+            wave.deadline_ns = deadline_ns;
+            wave.late = BWRT_LATE_ABORT;
+        }
+    }
+    bwrt_error error = {};
+    const bwrt_status status = bwrt_submit_wave(runtime_, &wave, &part_out.wave, &error);
+    if (status == BWRT_E_AGAIN || status == BWRT_E_LATE) {
+        ++refused_wave_count_;
+        return false;
+    }
+    must(status, error);
+    part_out.blocks = blocks.subspan(first, count);
+    return true;
+}
+
+bwrt_completion RuntimeCache::finish(Part& part) {
+    bwrt_completion completion = {};
+    bwrt_error error = {};
+    const bwrt_status status = bwrt_wait(runtime_, part.wave, -1, &completion, &error);
+    part.wave = 0;
+    must(status, error);
+    return completion;
+}
+
+void RuntimeCache::compare(const Part& part, std::uint32_t count, Loaded& loaded) const {
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const std::span<const std::byte> bytes(bytes_of(part.half, i), options_.block_bytes);
+        loaded.wrong_count +=
+            first_wrong(trace_.id(part.blocks[i]), bytes, options_.checked) != bytes.size();
+    }
+    loaded.block_count += count;
+}
+
+Loaded RuntimeCache::load(std::span<const std::uint32_t> blocks, std::uint32_t tenant,
+                          std::uint64_t deadline_ns) {
+    Loaded loaded;
+    const double start = tools::seconds_now();
+    const auto took_ns = [&] {
+        return static_cast<std::uint64_t>((tools::seconds_now() - start) * 1e9);
+    };
+    const auto left_ns = [&]() -> std::uint64_t {
+        const std::uint64_t gone = took_ns();
+        return deadline_ns == 0 ? 0 : gone >= deadline_ns ? 1 : deadline_ns - gone;
+    };
+    // One part is under way while the one before it is compared.
+    Part before, now;
+    std::uint32_t asked = 0;
+    while (!loaded.is_late && !loaded.is_failed) {
+        now = {0, {}, before.half ^ 1u};
+        if (asked < blocks.size() && !submit(BWRT_OP_GET, blocks, asked, tenant, left_ns(), now)) {
+            loaded.is_late = true;
+        }
+        asked += static_cast<std::uint32_t>(now.blocks.size());
+        if (before.wave != 0) take(before, loaded);
+        loaded.took_ns = took_ns();
+        if (now.wave == 0) return loaded;
+        before = now;
+    }
+    // What lies behind a block that is not there is of no use.
+    bwrt_cancel(runtime_, before.wave, nullptr);
+    static_cast<void>(finish(before));
+    return loaded;
+}
+
+void RuntimeCache::take(Part& part, Loaded& loaded) {
+    const bwrt_completion completion = finish(part);
+    compare(part, static_cast<std::uint32_t>(completion.prefix_count), loaded);
+    if (completion.status == BWRT_OK) return;
+    (completion.status == BWRT_E_LATE ? loaded.is_late : loaded.is_failed) = true;
+}
+
+void RuntimeCache::store(std::span<const std::uint32_t> blocks, std::uint32_t first,
+                         std::uint32_t tenant) {
+    Part before, now;
+    for (std::uint32_t done = first; done < blocks.size();) {
+        now = {0, {}, before.half ^ 1u};
+        const auto count =
+            std::min(half_block_count_, static_cast<std::uint32_t>(blocks.size()) - done);
+        for (std::uint32_t i = 0; i < count; ++i) {
+            fill_block(trace_.id(blocks[done + i]), {bytes_of(now.half, i), options_.block_bytes});
+        }
+        // Children of what there was no room for would be of no use.
+        if (before.wave != 0 && finish(before).status != BWRT_OK) return;
+        before = {};
+        if (!submit(BWRT_OP_PUT, blocks, done, tenant, 0, now)) return;
+        before = now;
+        done += count;
+    }
+    if (before.wave != 0) static_cast<void>(finish(before));
+}
+
+void RuntimeCache::settle() {
+    const double end = tools::seconds_now() + static_cast<double>(kMinute) / 1e9;
+    for (bwrt_store_counters counters = {};;) {
+        counters = {};
+        counters.struct_size = sizeof counters;
+        bwrt_error error = {};
+        must(bwrt_sample_store(runtime_, &counters, &error), error);
+        if (counters.flight_count == 0 || tools::seconds_now() > end) return;
+        const timespec pause = {0, 1'000'000};
+        nanosleep(&pause, nullptr);
+    }
+}
+
+}  // namespace bwrt::replay
