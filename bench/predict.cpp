@@ -83,7 +83,7 @@ class Prophet final : public Foresight {
     [[nodiscard]] PredictionReport report() const { return predictor_.report(); }
 
  private:
-    static std::uint64_t missing_bytes(void* world, std::uint64_t key) {
+    static std::uint64_t missing_bytes(void* world, std::uint64_t key, std::uint32_t /*mark*/) {
         return static_cast<const PredictWorld*>(world)->missing_count(
             static_cast<std::uint32_t>(key));
     }

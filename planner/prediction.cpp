@@ -80,12 +80,28 @@ std::uint32_t Predictor::take_entry() noexcept {
     const std::uint32_t entry = oldest_;
     Chain& chain = chains_[entry];
     if (!chain.is_busy) pass_bins(chain);
-    end_fetch(chain, report_.wasted, Place::kGone);
+    end_fetch(chain, report_.wasted, Place::kHere);
     unlink(entry);
     timers_.take_out(entry);
     candidates_.take_out(entry);
     slots_.erase(chain.key, [this](std::uint32_t other) { return chains_[other].key; });
     return entry;
+}
+
+std::uint32_t Predictor::begin_chain(std::uint64_t head) noexcept {
+    const std::uint32_t entry = take_entry();
+    Chain& chain = chains_[entry];
+    chain = {};
+    chain.key = head;
+    chain.number = ++number_ == 0 ? ++number_ : number_;
+    slots_.insert(head, entry, [this](std::uint32_t other) { return chains_[other].key; });
+    return entry;
+}
+
+void Predictor::set_place(Chain& chain, Place place) noexcept {
+    if (is_expected(chain.place)) --expected_count_;
+    if (is_expected(place)) ++expected_count_;
+    chain.place = place;
 }
 
 void Predictor::rename(std::uint32_t entry, std::uint64_t key) noexcept {
@@ -102,11 +118,7 @@ void Predictor::used(const ChainUse& use, std::uint64_t now_ns) noexcept {
     const std::uint64_t head = use.blocks.back();
     std::uint32_t entry = find_last(use.blocks);
     if (entry == kNone) {
-        entry = take_entry();
-        chains_[entry] = {};
-        chains_[entry].key = head;
-        chains_[entry].number = ++number_ == 0 ? ++number_ : number_;
-        slots_.insert(head, entry, [this](std::uint32_t other) { return chains_[other].key; });
+        entry = begin_chain(head);
     } else {
         come_back(entry);
         unlink(entry);
@@ -120,11 +132,38 @@ void Predictor::used(const ChainUse& use, std::uint64_t now_ns) noexcept {
     chain.bytes = use.bytes;
     chain.tenant = use.tenant;
     chain.used_ns = now_ns_;
-    chain.place = Place::kHere;
+    set_place(chain, Place::kHere);
     chain.is_busy = true;
     chain.hint_milli = 0;
     follow(use.session, entry);
     if (!rule_.ends_are_told) begin_rest(entry);
+}
+
+// A chain that rested until now has not returned by then, and that is all that is known of that
+// rest.
+void Predictor::extended(const ChainUse& use, std::uint64_t now_ns) noexcept {
+    if (use.blocks.empty()) return;
+    tell(now_ns);
+    const std::uint64_t head = use.blocks.back();
+    std::uint32_t entry = find_last(use.blocks);
+    const bool is_new = entry == kNone;
+    if (is_new) {
+        entry = begin_chain(head);
+        chains_[entry].used_ns = now_ns_;
+    } else {
+        if (!chains_[entry].is_busy) pass_bins(chains_[entry]);
+        end_fetch(chains_[entry], report_.wasted, Place::kHere);
+        unlink(entry);
+        rename(entry, head);
+    }
+    link_newest(entry);
+    Chain& chain = chains_[entry];
+    const std::uint64_t bytes = add_saturating(chain.bytes, use.bytes);
+    chain.rest.growth = growth_class(chain.bytes, bytes);
+    chain.bytes = bytes;
+    chain.tenant = use.tenant;
+    chain.hint_milli = 0;
+    if (!chain.is_busy) begin_rest(entry);
 }
 
 // What its rest has taught, and what became of its fetch.
@@ -210,21 +249,28 @@ void Predictor::begin_rest(std::uint32_t entry) noexcept {
     judge(entry);
 }
 
-void Predictor::evicted(std::uint64_t key, std::uint64_t now_ns) noexcept {
+void Predictor::evicted(std::uint64_t key, std::uint64_t now_ns, std::uint32_t mark) noexcept {
     tell(now_ns);
     const std::uint32_t entry = find(key);
     if (entry == kNone) return;
     Chain& chain = chains_[entry];
     if (chain.place == Place::kGone || chain.place == Place::kOrdered) return;
     end_fetch(chain, report_.wasted, Place::kGone);
+    chain.mark = mark;
     judge(entry);
+}
+
+bool Predictor::waits_for(std::uint64_t head) const noexcept {
+    const std::uint32_t entry = find(head);
+    if (entry == kNone) return false;
+    return chains_[entry].place == Place::kOrdered || chains_[entry].place == Place::kNear;
 }
 
 void Predictor::fetched(std::uint64_t head, std::uint64_t now_ns) noexcept {
     tell(now_ns);
     const std::uint32_t entry = find(head);
     if (entry == kNone || chains_[entry].place != Place::kOrdered) return;
-    chains_[entry].place = Place::kNear;
+    set_place(chains_[entry], Place::kNear);
     chains_[entry].arrived_ns = now_ns_;
     set_timer(entry);
 }

@@ -29,12 +29,15 @@
 //                                         ^                                    v waited in vain
 //                                         +--------- evicted: wasted ------ let go
 //
+// What a use has added to its chain, extended() says: the chain has another head, and its rest
+// begins anew.  That is no return, and what was fetched for one was wasted.
+//
 // So each fetch ends in one way, and the sums of the report add up:
 //
 //   ordered = right + late + wasted + failed + open
 //
 // The caller says who uses what and what a tier drops, and holds what was fetched (a lease) until
-// plan() says that the wait was in vain.  All memory is there after construction: some 170 bytes a
+// plan() says that the wait was in vain.  All memory is there after construction: some 180 bytes a
 // chain and 16 a session.  Of too many chains the one that was used longest ago is forgotten, of
 // too many sessions the one whose place another takes.  An event costs O(log chains).  One thread
 // at a time.
@@ -76,6 +79,7 @@ struct ChainUse {
 struct Prediction {
     std::uint64_t key = 0;  // of the head; what of its path is missing is to be fetched
     std::uint64_t bytes = 0;
+    std::uint32_t mark = 0;         // as told when it was evicted
     std::uint64_t expected_ns = 0;  // when it will be used, if it is
     std::uint64_t until_ns = 0;     // from then on it is not waited for any more
     std::uint32_t probability_milli = 0;
@@ -88,8 +92,10 @@ struct PredictionWindow {
     // What each may still move, and is charged; tenants beyond it have no limit.
     std::span<std::uint64_t> tenant_bytes = {};
     // How many bytes of the head's path are missing; 0: it is there.
-    std::uint64_t (*missing_bytes)(void* store, std::uint64_t key) = nullptr;
+    std::uint64_t (*missing_bytes)(void* store, std::uint64_t key, std::uint32_t mark) = nullptr;
     void* store = nullptr;
+    // Chains whose time has come; while there are more, nothing is fetched by what is half learnt.
+    std::uint32_t look_count_max = ~0u;
     std::span<Prediction> fetch_out = {};
     std::span<std::uint64_t> let_go_out = {};  // heads that were waited for in vain
 };
@@ -137,17 +143,33 @@ class Predictor {
 
     // The chain is used from now on; it is the one whose head is the last known of its blocks.
     void used(const ChainUse& use, std::uint64_t now_ns) noexcept;
+    // What a use has added, behind blocks of its chain, if it had any: no use by itself.
+    void extended(const ChainUse& use, std::uint64_t now_ns) noexcept;
     // The use is over, and the chain rests.
     void ended(std::uint64_t head, std::uint64_t now_ns) noexcept;
 
-    // Of any block: it left the tier.  Heads that are not known are nobody's.
-    void evicted(std::uint64_t key, std::uint64_t now_ns) noexcept;
+    // Of any block: it left the tier.  Heads that are not known are nobody's.  The mark is the
+    // caller's: where the block is to be found.
+    void evicted(std::uint64_t key, std::uint64_t now_ns, std::uint32_t mark = 0) noexcept;
     // What plan() ordered is there, or will not come.
     void fetched(std::uint64_t head, std::uint64_t now_ns) noexcept;
     void failed(std::uint64_t head, std::uint64_t now_ns) noexcept;
 
     // Time never goes back.
     [[nodiscard]] PredictionCounts plan(const PredictionWindow& window) noexcept;
+
+    // It was fetched, or is, and nothing has come of that yet.
+    [[nodiscard]] bool waits_for(std::uint64_t head) const noexcept;
+    // When plan() has something to do whatever happens until then; ~0: not before something does.
+    [[nodiscard]] std::uint64_t next_look_ns() const noexcept {
+        return expected_count_ == 0 || timers_.is_empty() ? ~std::uint64_t{0}
+                                                          : timers_.rank(timers_.first());
+    }
+    // plan() has left something of what it has to look at.
+    [[nodiscard]] bool is_behind() const noexcept {
+        return !timers_.is_empty() && timers_.rank(timers_.first()) <= now_ns_;
+    }
+    [[nodiscard]] bool has_candidates() const noexcept { return !candidates_.is_empty(); }
 
     [[nodiscard]] PredictionReport report() const noexcept { return report_; }
     [[nodiscard]] std::uint32_t chain_count() const noexcept { return used_count_; }
@@ -186,7 +208,8 @@ class Predictor {
         std::uint64_t follow_gap_ns;  // until its follower, 1/4 the last
         std::uint64_t hint_ns;        // when it should follow another one
         std::uint64_t hint_until_ns;
-        std::uint32_t number;        // of all chains that ever were
+        std::uint32_t number;  // of all chains that ever were
+        std::uint32_t mark;
         std::uint32_t mean_bin_16;   // of its rests, 1/4 the last
         std::uint32_t hint_milli;    // how probably it follows
         Link follower;               // what its session used next
@@ -203,6 +226,12 @@ class Predictor {
     [[nodiscard]] std::uint32_t find(std::uint64_t key) const noexcept;
     [[nodiscard]] std::uint32_t find_last(std::span<const std::uint64_t> blocks) const noexcept;
     [[nodiscard]] std::uint32_t take_entry() noexcept;
+    [[nodiscard]] std::uint32_t begin_chain(std::uint64_t head) noexcept;
+    void set_place(Chain& chain, Place place) noexcept;
+    // Chains of which plan() has to look at the clock, not only at what happens.
+    [[nodiscard]] static bool is_expected(Place place) noexcept {
+        return place == Place::kGone || place == Place::kNear;
+    }
     void tell(std::uint64_t now_ns) noexcept;
     void rename(std::uint32_t entry, std::uint64_t key) noexcept;
     void come_back(std::uint32_t entry) noexcept;
@@ -224,7 +253,7 @@ class Predictor {
     void unlink(std::uint32_t entry) noexcept;
     void begin_fetch(std::uint32_t entry, const Prediction& prediction) noexcept;
     void end_fetch(Chain& chain, PredictionSum& sum, Place place) noexcept;
-    [[nodiscard]] std::uint32_t step_timers(std::span<std::uint64_t> let_go_out) noexcept;
+    [[nodiscard]] std::uint32_t step_timers(const PredictionWindow& window) noexcept;
 
     PredictionRule rule_;
     std::uint32_t chain_count_max_;
@@ -232,6 +261,7 @@ class Predictor {
     std::uint32_t session_mask_;
     std::uint32_t number_ = 0;
     std::uint32_t used_count_ = 0;
+    std::uint32_t expected_count_ = 0;
     std::int64_t least_micro_;  // of the probability, where wasted_milli_max is kept
     std::uint32_t newest_;
     std::uint32_t oldest_;

@@ -81,7 +81,7 @@ void Predictor::judge(std::uint32_t entry) noexcept {
 
 void Predictor::begin_fetch(std::uint32_t entry, const Prediction& prediction) noexcept {
     Chain& chain = chains_[entry];
-    chain.place = Place::kOrdered;
+    set_place(chain, Place::kOrdered);
     chain.order_bytes = prediction.bytes;
     chain.until_ns = prediction.until_ns;
     held_bytes_ += prediction.bytes;
@@ -92,7 +92,7 @@ void Predictor::begin_fetch(std::uint32_t entry, const Prediction& prediction) n
 // Of a chain that is fetched or to be: its fetch has ended so.  Of any other: it is there now.
 void Predictor::end_fetch(Chain& chain, PredictionSum& sum, Place place) noexcept {
     const Place before = chain.place;
-    chain.place = place;
+    set_place(chain, place);
     if (before == Place::kHere || before == Place::kGone) return;
     sum.add(chain.order_bytes);
     --report_.open.count;
@@ -114,15 +114,16 @@ void Predictor::adjust(bool was_wasted) noexcept {
 }
 
 // How many are let go.
-std::uint32_t Predictor::step_timers(std::span<std::uint64_t> let_go_out) noexcept {
+std::uint32_t Predictor::step_timers(const PredictionWindow& window) noexcept {
+    const std::span<std::uint64_t> let_go_out = window.let_go_out;
     std::uint32_t let_go_count = 0;
-    while (!timers_.is_empty() && timers_.rank(timers_.first()) <= now_ns_) {
+    for (std::uint32_t looks = 0; is_behind() && looks < window.look_count_max; ++looks) {
         const std::uint32_t entry = timers_.first();
         Chain& chain = chains_[entry];
         if (chain.place == Place::kNear && chain.until_ns <= now_ns_) {
             if (let_go_count == let_go_out.size()) break;
             let_go_out[let_go_count++] = chain.key;
-            chain.place = Place::kLetGo;
+            set_place(chain, Place::kLetGo);
             held_bytes_ -= chain.order_bytes;
         }
         pass_bins(chain);
@@ -135,7 +136,8 @@ std::uint32_t Predictor::step_timers(std::span<std::uint64_t> let_go_out) noexce
 PredictionCounts Predictor::plan(const PredictionWindow& window) noexcept {
     tell(window.now_ns);
     PredictionCounts counts;
-    counts.let_go_count = step_timers(window.let_go_out);
+    counts.let_go_count = step_timers(window);
+    if (is_behind()) return counts;
     std::uint64_t left_bytes = window.bytes_max;
     std::uint32_t passed_over_count = 0;
     while (!candidates_.is_empty() && counts.fetch_count < window.fetch_out.size() &&
@@ -145,9 +147,9 @@ PredictionCounts Predictor::plan(const PredictionWindow& window) noexcept {
         Chain& chain = chains_[entry];
         const Expected expected = expect(chain);
         if (expected.probability_milli < least_milli()) continue;
-        const std::uint64_t bytes = window.missing_bytes(window.store, chain.key);
+        const std::uint64_t bytes = window.missing_bytes(window.store, chain.key, chain.mark);
         if (bytes == 0) {
-            chain.place = Place::kHere;
+            set_place(chain, Place::kHere);
             continue;
         }
         const std::uint64_t held_left =
@@ -165,6 +167,7 @@ PredictionCounts Predictor::plan(const PredictionWindow& window) noexcept {
         Prediction& out = window.fetch_out[counts.fetch_count++];
         out = {.key = chain.key,
                .bytes = bytes,
+               .mark = chain.mark,
                .expected_ns = expected.at_ns,
                .until_ns = expected.until_ns,
                .probability_milli = expected.probability_milli,

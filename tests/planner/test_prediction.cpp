@@ -25,7 +25,7 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kChainBytes = 100;
 
 // All that is asked for is missing, or nothing is.
-std::uint64_t missing_bytes(void* store, std::uint64_t /*key*/) {
+std::uint64_t missing_bytes(void* store, std::uint64_t /*key*/, std::uint32_t /*mark*/) {
     return *static_cast<std::uint64_t*>(store);
 }
 
@@ -51,6 +51,7 @@ class Caller {
                                                         .tenant_bytes = tenant_bytes,
                                                         .missing_bytes = missing_bytes,
                                                         .store = &missing,
+                                                        .look_count_max = look_count_max,
                                                         .fetch_out = round.fetches,
                                                         .let_go_out = round.let_go});
         round.fetches.resize(counts.fetch_count);
@@ -71,6 +72,7 @@ class Caller {
     std::uint64_t now_ns = kSecond;
     std::uint64_t missing = kChainBytes;
     std::size_t fetch_max = 8, let_go_max = 8;
+    std::uint32_t look_count_max = ~0u;
     std::vector<std::uint64_t> tenant_bytes;
 };
 
@@ -256,6 +258,95 @@ void a_tenant_without_credit_waits(void**) {
     assert_true(caller.tenant_bytes[0] == 0);
 }
 
+// A use, and two seconds later what it has added, each half a minute.
+void teach_with_additions(Caller* caller, std::uint64_t first) {
+    for (std::uint64_t key = first; key < first + 200; ++key) {
+        caller->use(key);
+        caller->now_ns += 2 * kSecond;
+        const std::uint64_t blocks[] = {key, key + 1};
+        caller->predictor.extended({.blocks = blocks, .bytes = 1}, caller->now_ns);
+        caller->now_ns += 28 * kSecond;
+        (void)caller->plan();
+    }
+}
+
+void what_a_use_has_added_is_its_head_and_no_return(void**) {
+    Caller caller;
+    teach_with_additions(&caller, 1000);
+
+    assert_int_equal(caller.predictor.chain_count(), 1);
+    assert_int_equal(caller.predictor.report().return_count, 199);
+    caller.use(1200);
+    caller.now_ns += 12 * kSecond;
+    const std::uint64_t blocks[] = {1200, 1201};
+    caller.predictor.extended({.blocks = blocks, .bytes = 1}, caller.now_ns);
+    caller.predictor.evicted(1200, caller.now_ns);  // is nobody's head any more
+    caller.now_ns += 15 * kSecond;
+    assert_int_equal(caller.plan().fetches.size(), 0);
+    caller.predictor.evicted(1201, caller.now_ns, 77);
+    // It rests since then, and not since its use.
+    const Round round = caller.plan();
+    assert_int_equal(round.fetches.size(), 1);
+    assert_true(round.fetches[0].key == 1201 && round.fetches[0].mark == 77);
+    assert_in_range(round.fetches[0].expected_ns, caller.now_ns + 10 * kSecond,
+                    caller.now_ns + 16 * kSecond);
+}
+
+void what_was_fetched_and_only_added_to_is_wasted(void**) {
+    for (const bool has_come : {false, true}) {
+        Caller caller;
+        caller.teach(7);
+        assert_int_equal(caller.plan().fetches.size(), 1);
+        if (has_come) caller.predictor.fetched(7, caller.now_ns);
+        assert_true(caller.predictor.waits_for(7));
+
+        const std::uint64_t blocks[] = {7, 8};
+        caller.predictor.extended({.blocks = blocks, .bytes = 1}, caller.now_ns);
+
+        assert_false(caller.predictor.waits_for(7));
+        assert_false(caller.predictor.waits_for(8));
+        caller.predictor.fetched(7, caller.now_ns);  // too late for anything
+        assert_int_equal(caller.predictor.report().wasted.count, 1);
+        assert_true(caller.predictor.held_bytes() == 0);
+        assert_true(adds_up(caller.predictor.report()));
+    }
+}
+
+void only_what_is_gone_or_near_is_looked_at_by_the_clock(void**) {
+    Caller caller;
+    caller.use(7);
+    assert_true(caller.predictor.next_look_ns() == ~std::uint64_t{0});
+    caller.predictor.evicted(7, caller.now_ns);
+    const std::uint64_t next_ns = caller.predictor.next_look_ns();
+    assert_true(next_ns > caller.now_ns && next_ns < caller.now_ns + kSecond);
+    caller.use(7);
+    assert_true(caller.predictor.next_look_ns() == ~std::uint64_t{0});
+    caller.teach(7);
+    assert_int_equal(caller.plan().fetches.size(), 1);
+    assert_true(caller.predictor.next_look_ns() == ~std::uint64_t{0});  // on its way
+    caller.predictor.fetched(7, caller.now_ns);
+    assert_true(caller.predictor.next_look_ns() != ~std::uint64_t{0});
+    caller.use(7);
+    assert_true(caller.predictor.next_look_ns() == ~std::uint64_t{0});
+}
+
+void nothing_is_fetched_before_all_is_looked_at(void**) {
+    Caller caller;
+    caller.teach(7);
+    for (std::uint64_t key = 100; key < 104; ++key) caller.use(key);
+    caller.now_ns += 5 * kSecond;
+
+    caller.look_count_max = 4;
+    assert_int_equal(caller.plan().fetches.size(), 0);
+    assert_true(caller.predictor.is_behind());
+    int looks = 0;
+    while (caller.predictor.is_behind()) {
+        assert_true(++looks < 10);
+        const Round round = caller.plan();
+        assert_int_equal(round.fetches.size(), caller.predictor.is_behind() ? 0 : 1);
+    }
+}
+
 // Two chains in turn, by one session; the times are without any rule.
 void what_a_session_uses_next_is_fetched_when_it_uses_what_is_before(void**) {
     Caller caller;
@@ -428,6 +519,12 @@ class Ledger {
         wasted.add(at->second.bytes);
         open_.erase(at);
     }
+    void extended(std::uint64_t key) {
+        const auto at = open_.find(key);
+        if (at == open_.end()) return;
+        wasted.add(at->second.bytes);
+        open_.erase(at);
+    }
     void fetched(std::uint64_t key) {
         const auto at = open_.find(key);
         if (at != open_.end()) at->second.is_near = true;
@@ -455,6 +552,10 @@ class Ledger {
         return bytes;
     }
     [[nodiscard]] std::uint64_t open_count() const { return open_.size(); }
+    [[nodiscard]] bool waits_for(std::uint64_t key) const {
+        const auto at = open_.find(key);
+        return at != open_.end() && at->second.is_held;
+    }
 
     PredictionSum ordered, right, late, wasted, failed;
 
@@ -493,6 +594,7 @@ void random_calls_give_the_same_twice_and_the_sums_of_a_ledger(void**) {
         const std::uint64_t bytes_max = random.below(6 * kChainBytes);
         const std::uint64_t missing = random.below(2 * kChainBytes);
         const bool is_told = random.one_in(4);
+        const bool adds = what == 3 && !is_told && random.one_in(8);
         Round rounds[2];
         for (int i = 0; i < 2; ++i) {
             Caller& caller = callers[i];
@@ -504,12 +606,16 @@ void random_calls_give_the_same_twice_and_the_sums_of_a_ledger(void**) {
             if (what == 2) caller.predictor.evicted(key, caller.now_ns);
             if (what == 3 && is_told) caller.predictor.failed(key, caller.now_ns);
             if (what == 4) caller.predictor.fetched(key, caller.now_ns);
+            if (adds) {
+                caller.predictor.extended({.blocks = {&key, 1}, .bytes = 1}, caller.now_ns);
+            }
             if (what > 4) rounds[i] = caller.plan(bytes_max);
         }
         if (what < 2) ledger.used(key);
         if (what == 2) ledger.evicted(key);
         if (what == 3 && is_told) ledger.failed_at(key);
         if (what == 4) ledger.fetched(key);
+        if (adds) ledger.extended(key);
         std::uint64_t sum_bytes = 0;
         wrong_count += rounds[0].fetches.size() != rounds[1].fetches.size();
         wrong_count += rounds[0].let_go != rounds[1].let_go;
@@ -523,6 +629,7 @@ void random_calls_give_the_same_twice_and_the_sums_of_a_ledger(void**) {
                            fetch.probability_milli != again.probability_milli;
             wrong_count += fetch.expected_ns < callers[0].now_ns;
         }
+        wrong_count += callers[0].predictor.waits_for(key) != ledger.waits_for(key);
         wrong_count += sum_bytes > bytes_max || ledger.held_bytes() > kHeldMax;
         wrong_count +=
             !agrees(callers[0].predictor.report(), ledger, callers[0].predictor.held_bytes());
@@ -546,6 +653,10 @@ int main() {
         cmocka_unit_test(a_fetch_that_failed_is_not_tried_again_at_once),
         cmocka_unit_test(no_limit_is_exceeded),
         cmocka_unit_test(a_tenant_without_credit_waits),
+        cmocka_unit_test(what_a_use_has_added_is_its_head_and_no_return),
+        cmocka_unit_test(what_was_fetched_and_only_added_to_is_wasted),
+        cmocka_unit_test(only_what_is_gone_or_near_is_looked_at_by_the_clock),
+        cmocka_unit_test(nothing_is_fetched_before_all_is_looked_at),
         cmocka_unit_test(what_a_session_uses_next_is_fetched_when_it_uses_what_is_before),
         cmocka_unit_test(another_session_says_nothing_of_this_ones_followers),
         cmocka_unit_test(a_chain_keeps_its_past_when_it_grows),
