@@ -233,7 +233,14 @@ enum {
  * for the plan of a window of time: the most urgent first, within what a tier may receive and a
  * tenant may move in that time, and blocks that several waves want from the disk counted once.  A
  * window is planned when somebody waits for it and the last one is window_ns ago, by a thread of the
- * planner's, or in caller mode by whoever drives.  What does not fit is carried into the next. */
+ * planner's, or in caller mode by whoever drives.  What does not fit is carried into the next.
+ *
+ * With prefetch_bytes_max it also learns which chains of blocks are asked for again, and when: those
+ * that have left the host tier are read back from the disk before that, while the disk has nothing
+ * else to do, and in memory until they are used or were waited for in vain.  They are planned as
+ * waves are, behind all of them, and bound by the same credits and budgets.  A chain is what a wave
+ * GETs or PINs, block behind block, and goes on with what is PUT behind it; bwrt_wave.session says
+ * who asks.  Nothing of it is kept when the runtime is closed. */
 typedef struct bwrt_planner {
     uint32_t struct_size;
     uint32_t flags;               /* BWRT_PLANNER_* */
@@ -260,6 +267,15 @@ typedef struct bwrt_planner {
                                      0: twice age_first */
     uint64_t half_life_ns;        /* of heat, the count of how often blocks are asked for; 17 ms or
                                      more; 0: 69.3 s */
+    uint64_t prefetch_bytes_max;  /* of the host tier, for blocks that nobody has asked for yet; to
+                                     half of store.host_bytes, of a store with a disk too; 0: nothing
+                                     is read before it is asked for */
+    uint64_t prefetch_horizon_ns; /* what is not to be used so soon is not read; 10^8 to 7.2 x 10^12;
+                                     0: 20 s */
+    uint32_t prefetch_wasted_milli;    /* how much of what is read may be in vain, in thousandths, in
+                                          the long run; to 900; 0: 200 */
+    uint32_t prefetch_chain_count_max; /* chains that are remembered, some 180 bytes each; to 2^24;
+                                          0: 65,536 */
 } bwrt_planner;
 
 /* Each switches a stage off: what it would keep back moves. */
@@ -630,6 +646,8 @@ typedef struct bwrt_wave {
     uint32_t block_count;
     uint32_t block_bytes;     /* sizeof(bwrt_block), 36; 0 without blocks */
     uint64_t tenant;          /* whose they are; see bwrt_tenant_set() */
+    uint64_t session;         /* whose request it is, one behind the other: what a session asks for
+                                 next is learnt by it (bwrt_planner); 0: not said */
 } bwrt_wave;
 
 /* Takes the wave whole, or refuses it whole with the first fault found.  The
@@ -1257,6 +1275,23 @@ typedef struct bwrt_counters {
                                       predicted: not while the rate of what they need is not known */
     uint64_t plan_on_time_count;   /* of them, done by their deadlines */
     uint64_t plan_error_ns;        /* sum, over them, of how far the end was from its prediction */
+    /* Chains that were to be read before anybody asked, and the bytes that were missing of them.
+     * Each ends as one of the four, or is still open: the sums add up. */
+    uint64_t prefetch_count;
+    uint64_t prefetch_bytes;
+    uint64_t prefetch_right_count;  /* in memory when they were used */
+    uint64_t prefetch_right_bytes;
+    uint64_t prefetch_late_count;   /* used before they were */
+    uint64_t prefetch_late_bytes;
+    uint64_t prefetch_wasted_count; /* dropped before they were used */
+    uint64_t prefetch_wasted_bytes;
+    uint64_t prefetch_failed_count; /* did not arrive: not read in time, not what was stored, no room */
+    uint64_t prefetch_failed_bytes;
+    uint64_t prefetch_open_count;   /* on their way, or in memory and not used yet */
+    uint64_t prefetch_open_bytes;
+    uint64_t prefetch_lead_ns;      /* sum, over those that were right, from arrival to use */
+    uint64_t prefetch_missed_count; /* chains that were known and not in memory when they were used,
+                                       late ones among them */
 } bwrt_counters;
 
 BWRT_API bwrt_status bwrt_sample(bwrt_runtime* runtime, bwrt_counters* counters,

@@ -4,6 +4,7 @@
 
 #include "runtime/block_lane.h"
 #include "runtime/check.h"
+#include "runtime/foresight.h"
 
 namespace bwrt::runtime {
 
@@ -15,6 +16,7 @@ Flight* BlockLane::take_flight() noexcept {
     flight->entry = kNoEntry;
     flight->host_block = kNoHostBlock;
     flight->transit = kNoPlace;
+    flight->ahead = Foresight::kNone;
     flight->waiting_end = &flight->waiting;
     ++flight_count_;
     return flight;

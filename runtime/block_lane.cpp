@@ -4,13 +4,16 @@
 
 #include <cstring>
 
+#include "runtime/foresight.h"
+
 namespace bwrt::runtime {
 
 BlockLane::BlockLane(Tables* tables, StorageBackend* backend, StorageLane* storage, HostLane* host,
-                     const Ledger* ledger, Janitor* janitor, WaveOwner* owner)
+                     const Ledger* ledger, Janitor* janitor, WaveOwner* owner, PlanLane* plans)
     : tables_(*tables),
       store_(tables->store),
       backend_(*backend),
+      storage_(*storage),
       host_(*host),
       ledger_(*ledger),
       janitor_(janitor),
@@ -25,7 +28,13 @@ BlockLane::BlockLane(Tables* tables, StorageBackend* backend, StorageLane* stora
     wanting_ = BoundedRing<WantsDisk>(tables->flight_count_max);
     for (std::uint32_t i = 0; i < kJobCount; ++i) jobs_.push_back(std::make_unique<SegmentJob>());
     attach_own();
+    const bool foretells = plans != nullptr && tables->planner.prefetch_bytes_max != 0;
+    if (foretells && store_->has_host() && store_->has_disk()) {
+        foresight_ = std::make_unique<Foresight>(tables, plans);
+    }
 }
+
+BlockLane::~BlockLane() = default;
 
 // ---- a wave
 
@@ -37,6 +46,7 @@ void BlockLane::start(Wave* wave, std::uint64_t now_ns) noexcept {
         const bool waits = !starved_.is_empty() && !is_in_host(*task);
         if (waits || begin_task(task) == Begun::kStarved) starved_.push(task);
     }
+    if (foresight_ != nullptr) foresight_->started(*wave);
     --wave->inflight_count;
     resolved(wave);
 }
@@ -94,6 +104,7 @@ void BlockLane::finish(const Wave& wave) noexcept {
 
 void BlockLane::rest() noexcept {
     rests_ = true;
+    if (foresight_ != nullptr) foresight_->rest();
     if (!store_->has_disk()) return;
     write_wanting();  // nothing is emptied any more, so there will be no room
     store_->record_budget(true);
@@ -128,7 +139,12 @@ bool BlockLane::turn(std::uint64_t now_ns) noexcept {
         compact_log();
         write_log();
     }
-    return swept_count == kSweepCountMax || has_work();
+    bool looks_again = false;
+    if (foresight_ != nullptr) {
+        looks_again = foresight_->turn(now_ns);
+        read_ahead();
+    }
+    return swept_count == kSweepCountMax || looks_again || has_work();
 }
 
 // ---- a task

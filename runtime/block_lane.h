@@ -17,6 +17,7 @@
 //   block_load.cpp   from memory, or a read from the disk
 //   block_verify.cpp what was read: verified, served
 //   block_put.cpp    into the store: fill, publish
+//   block_ahead.cpp  from the disk to memory, before anybody asks
 //   block_behind.cpp from memory to the disk, later
 //   block_write.cpp  to the disk: write, sync
 //   block_log.cpp    records, and the next log
@@ -37,11 +38,15 @@
 
 namespace bwrt::runtime {
 
+class Foresight;
+class PlanLane;
+
 class BlockLane final : public BlockService, private OwnIoOwner {
  public:
-    // Of tables->store.
+    // Of tables->store.  Without `plans` nothing is foretold.
     BlockLane(Tables* tables, StorageBackend* backend, StorageLane* storage, HostLane* host,
-              const Ledger* ledger, Janitor* janitor, WaveOwner* owner);
+              const Ledger* ledger, Janitor* janitor, WaveOwner* owner, PlanLane* plans = nullptr);
+    ~BlockLane() override;
 
     void start(Wave* wave, std::uint64_t now_ns) noexcept override;
     void stop(Wave* wave) noexcept override;
@@ -55,9 +60,10 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     [[nodiscard]] bool is_busy() const noexcept override {
         return is_at_work() || !wanting_.is_empty();
     }
-    [[nodiscard]] std::uint64_t next_timer_ns() const noexcept override {
-        return rests_ ? kNeverNs : store_->next_sweep_ns();
-    }
+    [[nodiscard]] std::uint64_t next_timer_ns() const noexcept override;
+    [[nodiscard]] bool ahead_planned(std::uint64_t id) noexcept override;
+    [[nodiscard]] bool ahead_refused(std::uint64_t id) noexcept override;
+    void snapshot(bwrt_counters* counters_out) const noexcept override;
     [[nodiscard]] std::uint64_t flight_count() const noexcept override { return flight_count_; }
 
     // Host lane (BlockCopies).
@@ -72,6 +78,9 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     static constexpr std::uint32_t kVerifyBytes = 256 << 10;  // in a turn: some 20 us
     static constexpr std::uint32_t kSweepCountMax = 64;       // expired blocks in a turn
     static constexpr std::uint32_t kCarryCountMax = 4;
+    // That nobody asked for, at once: what a demand may find before it on the disk takes 2 ms.
+    static constexpr std::uint32_t kAheadCountMax = 8;
+    static constexpr std::uint64_t kAheadBytesMax = 4 << 20;
     static constexpr std::uint64_t kCompactAgainBytes = 256 << 10;    // after one that failed, or
     static constexpr std::uint64_t kCompactAgainNs = 10'000'000'000;  // so much later
     static constexpr std::uint32_t kSyncCountMax = 8;                 // segments in a round
@@ -123,6 +132,10 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     [[nodiscard]] Begun begin_load(BlockTask* task) noexcept;
     [[nodiscard]] Begun found_in_host(BlockTask* task, std::uint32_t entry) noexcept;
     [[nodiscard]] Begun begin_read(BlockTask* task, std::uint32_t entry) noexcept;
+    [[nodiscard]] std::uint32_t parent_on_disk(std::uint32_t entry) const noexcept;
+    [[nodiscard]] bool take_for_load(Flight* flight, std::uint32_t entry, std::uint32_t parent,
+                                     const Tenant* tenant, bool transit) noexcept;
+    void read(Flight* flight, OwnWave wave, std::uint64_t due_ns) noexcept;
     [[nodiscard]] bool take_memory(Flight* flight, const Arriving& block, std::uint32_t parent,
                                    bool host, bool transit) noexcept;
     void give_memory_back(Flight* flight) noexcept;
@@ -163,6 +176,12 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     void sum_chunk(Flight* flight, std::uint32_t chunk, const void* bytes,
                    std::uint32_t length) noexcept;
     [[nodiscard]] static std::uint64_t fingerprint_of(const BlockTask& task) noexcept;
+
+    // block_ahead.cpp
+    void read_ahead() noexcept;
+    [[nodiscard]] bool may_read_ahead() const noexcept;
+    [[nodiscard]] bool begin_ahead(std::uint32_t block) noexcept;
+    void ahead_ended(Flight* flight, bool is_there) noexcept;
 
     // block_behind.cpp
     void write_behind(std::uint32_t entry, const BlockTask& task) noexcept;
@@ -245,6 +264,7 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     Tables& tables_;
     Store* store_;
     StorageBackend& backend_;
+    StorageLane& storage_;
     HostLane& host_;
     const Ledger& ledger_;
     Janitor* janitor_;
@@ -254,6 +274,10 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     Flight* free_ = nullptr;
     std::uint32_t flight_count_ = 0;
     std::uint32_t copy_count_ = 0;  // tasks in the host lane
+
+    std::unique_ptr<Foresight> foresight_;  // where something is to be foretold
+    std::uint32_t ahead_count_ = 0;         // flights that nobody asked for
+    std::uint64_t ahead_bytes_ = 0;         // that they are reading
 
     BoundedRing<WantsDisk> wanting_;
     StarvedTasks starved_;

@@ -9,6 +9,7 @@
 
 #include "runtime/block_lane.h"
 #include "runtime/check.h"
+#include "runtime/foresight.h"
 
 namespace bwrt::runtime {
 // What a load asks the disk for and verifies is what was stored: all of it, chunk by chunk.
@@ -57,6 +58,10 @@ void BlockLane::miss(BlockTask* task) noexcept {
 
 // Not now, or never: when nothing is on its way that would give something back.
 BlockLane::Begun BlockLane::no_room(BlockTask* task) noexcept {
+    if (foresight_ != nullptr && foresight_->yield()) {
+        retry_ = true;
+        return Begun::kStarved;
+    }
     if (may_get_room() || !wanting_.is_empty()) {
         if (must_look()) retry_ = true;
         return Begun::kStarved;
@@ -189,13 +194,37 @@ void BlockLane::give_memory_back(Flight* flight) noexcept {
 // ---- reading
 
 BlockLane::Begun BlockLane::begin_read(BlockTask* task, std::uint32_t entry) noexcept {
-    BlockFields fields = store_->index().fields_of(entry);
     Flight* flight = take_flight();
     if (flight == nullptr) return Begun::kStarved;
+    // Who asks for it alone does not say whose child it is; its tier knows.
+    const std::uint32_t parent = task->has_parent ? parent_entry_of(*task) : parent_on_disk(entry);
+    if (!take_for_load(flight, entry, parent, task->tenant, task->kind == BWRT_OP_GET)) {
+        undo_flight(flight);
+        return no_room(task);
+    }
+    TierCount& count = count_of(*task).disk;
+    ++count.hit_count;
+    count.hit_bytes += flight->length_bytes;
+    store_->disk().policy().touch(entry, store_->tick());
+    join(task, number_of(flight));
+    constexpr OwnWave kWaves[] = {OwnWave::kNormal, OwnWave::kUrgent, OwnWave::kBackground};
+    read(flight, kWaves[task->wave->priority], task->wave->deadline_ns);
+    return Begun::kYes;
+}
+
+std::uint32_t BlockLane::parent_on_disk(std::uint32_t entry) const noexcept {
+    const std::uint32_t parent = store_->disk().policy().arrival_of(entry).parent;
+    return parent != planner::kNoBlock ? parent : kNoEntry;
+}
+
+// Memory for it, and its place on the disk held.
+bool BlockLane::take_for_load(Flight* flight, std::uint32_t entry, std::uint32_t parent,
+                              const Tenant* tenant, bool transit) noexcept {
+    BlockFields fields = store_->index().fields_of(entry);
     Arriving block;
     block.entry = entry;
     block.length_bytes = fields.length_bytes;
-    block.tenant = task->tenant->index;
+    block.tenant = tenant->index;
     const planner::Arrival on_disk = store_->disk().policy().arrival_of(entry);
     block.closure = on_disk.closure;
     block.window_blocks = static_cast<std::uint16_t>(on_disk.window_count);
@@ -205,36 +234,27 @@ BlockLane::Begun BlockLane::begin_read(BlockTask* task, std::uint32_t entry) noe
     fields.host_place = number_of(flight);
     store_->index().update(entry, fields);
     flight->entry = entry;
-    const bool transit = task->kind == BWRT_OP_GET;
-    // Who asks for it alone does not say whose child it is; its tier knows.
-    std::uint32_t parent = parent_entry_of(*task);
-    if (!task->has_parent && on_disk.parent != planner::kNoBlock) parent = on_disk.parent;
-    if (!take_memory(flight, block, parent, true, transit)) {
-        undo_flight(flight);
-        return no_room(task);
-    }
+    if (!take_memory(flight, block, parent, true, transit)) return false;
     flight->state = Flight::State::kReading;
     flight->reading = true;
-    flight->tenant = task->tenant;
+    flight->tenant = tenant;
     flight->seal = store_->index().seal_of(entry);
     flight->disk = {fields.disk_segment, std::uint64_t{fields.disk_page} * kUnitBytes};
-    TierCount& count = count_of(*task).disk;
-    ++count.hit_count;
-    count.hit_bytes += fields.length_bytes;
-    store_->disk().policy().touch(entry, store_->tick());
     store_->disk().segments().hold(flight->disk.segment);
-    join(task, number_of(flight));
+    return true;
+}
+
+void BlockLane::read(Flight* flight, OwnWave wave, std::uint64_t due_ns) noexcept {
     if (!is_open(flight->disk.segment)) {
         load_failed(flight, BWRT_E_IO, ENOENT);
-        return Begun::kYes;
+        return;
     }
-    constexpr OwnWave kWaves[] = {OwnWave::kNormal, OwnWave::kUrgent, OwnWave::kBackground};
-    ios_.read(&flight->io,
-              {static_cast<std::uint16_t>(store_->slot_of_segment(flight->disk.segment)),
-               flight->memory_region, flight->disk.offset_bytes,
-               reinterpret_cast<std::uintptr_t>(flight->address), place_bytes(fields.length_bytes)},
-              kWaves[task->wave->priority], task->wave->deadline_ns);
-    return Begun::kYes;
+    ios_.read(
+        &flight->io,
+        {static_cast<std::uint16_t>(store_->slot_of_segment(flight->disk.segment)),
+         flight->memory_region, flight->disk.offset_bytes,
+         reinterpret_cast<std::uintptr_t>(flight->address), place_bytes(flight->length_bytes)},
+        wave, due_ns);
 }
 
 void BlockLane::read_done(Flight* flight) noexcept {

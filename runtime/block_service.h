@@ -35,6 +35,10 @@ class BlockService : public BlockCopies {
     // No wave will come any more: what is on its way ends, and nothing is begun for the store's own
     // sake.
     virtual void rest() noexcept {}
+    // Of what was asked for ahead (foresight.h).  False where nobody wants it any more.
+    [[nodiscard]] virtual bool ahead_planned(std::uint64_t /*id*/) noexcept { return false; }
+    [[nodiscard]] virtual bool ahead_refused(std::uint64_t /*id*/) noexcept { return false; }
+    virtual void snapshot(bwrt_counters* /*counters_out*/) const noexcept {}
     // Something is on its way that no wave may be waiting for.
     [[nodiscard]] virtual bool is_busy() const noexcept = 0;
     [[nodiscard]] virtual std::uint64_t flight_count() const noexcept = 0;

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "runtime/block_lane.h"
+#include "runtime/foresight.h"
 
 namespace bwrt::runtime {
 namespace {
@@ -129,7 +130,9 @@ void BlockLane::verified(Flight* flight) noexcept {
         if (flight->leader != nullptr) keep_from_host(flight->leader, flight);
     } else {
         flight->state = Flight::State::kServing;
+        store_->passed_host(flight->entry);
     }
+    if (flight->ahead != Foresight::kNone) ahead_ended(flight, true);
     flight->leader = nullptr;  // the rest of his copy is one like any other
     // Who wants the bytes gets them from here; the others look again.
     BlockTask** link = &flight->waiting;
@@ -160,6 +163,7 @@ void BlockLane::load_failed(Flight* flight, bwrt_status status, std::int32_t os_
     if (is_at(flight->entry, flight->disk)) {
         store_->leave_disk(flight->entry, BWRT_REASON_CORRUPT);
     }
+    if (flight->ahead != Foresight::kNone) ahead_ended(flight, false);
     fail_waiting(flight, status, os_code);
     flight->status = status;
     flight->state = Flight::State::kFailed;

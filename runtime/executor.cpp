@@ -25,19 +25,19 @@ Executor::Executor(Tables* tables, StorageBackend* storage, HostBackend* host, c
       host_(tables, host, &ledger_, &counters_, clock, this),
       timers_(&tables->waves),
       token_gates_(&tables->waves) {
+    if (plan_janitor != nullptr) {
+        PlanOwner* const plan_owner = this;
+        plans_ = std::make_unique<PlanLane>(tables, clock, &counters_, plan_janitor, plan_owner);
+    }
     WaveOwner* const owner = this;
     if (tables->store != nullptr) {
         blocks_ = std::make_unique<BlockLane>(tables, storage, &storage_, &host_, &ledger_, janitor,
-                                              owner);
+                                              owner, plans_.get());
     } else if (tables->view != nullptr) {
         blocks_ = std::make_unique<BlockReader>(tables, storage, &storage_, &host_, &ledger_,
                                                 janitor, owner);
     }
     host_.set_blocks(blocks_.get());
-    if (plan_janitor != nullptr) {
-        PlanOwner* const plan_owner = this;
-        plans_ = std::make_unique<PlanLane>(tables, clock, &counters_, plan_janitor, plan_owner);
-    }
 }
 
 bool Executor::turn() noexcept {
@@ -397,6 +397,7 @@ void Executor::snapshot(bwrt_counters* counters_out, bwrt_route* routes_out) con
     counters_out->inflight_count = storage_.inflight_count();
     counters_out->unknown_completions = storage_.unknown_count();
     if (plans_ != nullptr) plans_->snapshot(counters_out);
+    if (blocks_ != nullptr) blocks_->snapshot(counters_out);
     counters_out->token = tables_.token.load();
     for (std::uint32_t i = 0; i < tables_.waves.count(); ++i) {
         const Wave& wave = tables_.waves.at(i);

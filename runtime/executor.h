@@ -110,6 +110,8 @@ class Executor final : private WaveOwner, private PlanOwner {
     void wave_resolved(Wave* wave) noexcept override;
     void planned(Wave* wave) noexcept override { try_start(wave); }
     void refused(Wave* wave, bwrt_status status) noexcept override { stop(wave, status); }
+    bool ahead_planned(std::uint64_t id) noexcept override { return blocks_->ahead_planned(id); }
+    bool ahead_refused(std::uint64_t id) noexcept override { return blocks_->ahead_refused(id); }
     bool plan() noexcept;
     bool finish_resolved() noexcept;
     void finish(Wave* wave) noexcept;

@@ -62,6 +62,7 @@ struct Flight {
     DiskPlace source;  // of a carry
     std::uint64_t block_seed;
     BlockSeal seal;
+    std::uint32_t ahead;  // of a load that nobody asked for: its block (foresight.h), or kNone
     std::uint64_t ticket;
     const Tenant* tenant;  // null: a carry of a tenant's that was not set
     Record record;         // what the log will say of it

@@ -54,11 +54,13 @@ PlanLane::PlanLane(Tables* tables, const Clock* clock, const Counters* counters,
       row_count_max_(tables->planner.row_count_max),
       has_feedback_((tables->planner.flags & BWRT_PLANNER_NO_FEEDBACK) == 0),
       feedback_(feedback_of(tables->planner), kMeasuredRoutes),
-      job_(limits_of(*tables), planner_rule(tables->planner), tables->waves.count(), clock),
+      job_(limits_of(*tables), planner_rule(tables->planner),
+           tables->waves.count() + kAheadCountMax, clock),
       tenant_row_count_(tables->blocks.tenant_count),
       tenant_held_(tables->blocks.tenant_count) {
     again_.reserve(row_count_max_);
-    gone_.reserve(tables->waves.count());
+    ahead_.reserve(kAheadCountMax);
+    gone_.reserve(tables->waves.count() + kAheadCountMax);
     credits_.reserve(tables->blocks.tenant_count);
     const bwrt_planner& options = tables->planner;
     const auto limit = [&](PlanTier tier, std::uint64_t bytes) {
@@ -112,6 +114,28 @@ void PlanLane::leave(Wave* wave) noexcept {
     wave->plan_state = PlanState::kNone;
 }
 
+void PlanLane::ask_ahead(std::uint64_t id, std::uint64_t bytes, std::uint16_t tenant,
+                         std::uint64_t now_ns) noexcept {
+    // Pages of its own: where they lie is nobody's matter, since each is asked for once.
+    ahead_.push_back({.id = id,
+                      .page_count = (bytes + kPlanPageBytes - 1) / kPlanPageBytes,
+                      .page_bytes = kPlanPageBytes,
+                      .arrival_ns = now_ns,
+                      .model = kPagesOfWave,
+                      .prefix = static_cast<std::uint32_t>(id) | 1u << 31,
+                      .tenant = tenant,
+                      .tier_src = kInDiskTier,
+                      .tier_dst = kInHostTier,
+                      .request_class = planner::RequestClass::kPrediction});
+}
+
+void PlanLane::leave_ahead(std::uint64_t id) noexcept {
+    const auto is_it = [&](const planner::Request& row) { return row.id == id; };
+    if (std::erase_if(ahead_, is_it) != 0) return;
+    --window_row_count_;
+    gone_.push_back(id);
+}
+
 void PlanLane::set_credit(std::uint16_t tenant, const planner::TokenRate& rate) noexcept {
     for (PlanJob::Credit& credit : credits_) {
         if (credit.tenant == tenant) {
@@ -149,6 +173,7 @@ void PlanLane::begin(std::uint64_t now_ns, const LaneLoad (&loads)[kLaneCount]) 
     job_.fresh.swap(again_);
     again_.clear();
     fill_window();
+    fill_with_ahead();
     observe();
     set_rates(now_ns, loads);
     is_out_ = true;
@@ -174,6 +199,15 @@ void PlanLane::fill_window() noexcept {
         } else {
             return;
         }
+    }
+}
+
+void PlanLane::fill_with_ahead() noexcept {
+    if (asked_first_ != kNoIndex) return;
+    while (!ahead_.empty() && window_row_count_ < row_count_max_) {
+        job_.fresh.push_back(ahead_.back());
+        ahead_.pop_back();
+        ++window_row_count_;
     }
 }
 
@@ -263,6 +297,10 @@ void PlanLane::take_results() noexcept {
 }
 
 void PlanLane::row_moves(const PlanJob::Moving& moving) noexcept {
+    if (is_ahead(moving.id)) {
+        if (owner_.ahead_planned(moving.id)) --window_row_count_;
+        return;
+    }
     Wave* const wave = in_window(moving.id);
     if (wave == nullptr) return;
     wave->plan_begun_ns = job_.now_ns;
@@ -305,6 +343,10 @@ void PlanLane::snapshot(bwrt_counters* counters_out) const noexcept {
 void PlanLane::row_ended(const PlanJob::Ended& ended) noexcept {
     const bool is_old = ended.verdict == planner::Verdict::kWaited;
     ++(is_old ? counts_.plan_waited_count : counts_.plan_late_count);
+    if (is_ahead(ended.row.id)) {
+        if (owner_.ahead_refused(ended.row.id)) --window_row_count_;
+        return;
+    }
     Wave* const wave = in_window(ended.row.id);
     if (wave == nullptr) return;
     if (is_old || wave->late != BWRT_LATE_FINISH) {

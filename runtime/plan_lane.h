@@ -22,6 +22,9 @@
 // has nothing to do: it would be there before the company.  No gap is read over, since what moves
 // is what waves ask for, and depth and overlap are the lanes' own.
 //
+// What is foretold asks, too (foresight.h): a row that no wave has, of the lowest class, in windows
+// that have room for all waves.
+//
 // The driver's alone, but for the job while the janitor has it.
 
 #pragma once
@@ -42,10 +45,17 @@ class PlanOwner {
  public:
     virtual void planned(Wave* wave) noexcept = 0;
     virtual void refused(Wave* wave, bwrt_status status) noexcept = 0;
+    // Of what was asked for ahead.  False where nobody wants it any more.
+    [[nodiscard]] virtual bool ahead_planned(std::uint64_t /*id*/) noexcept { return false; }
+    [[nodiscard]] virtual bool ahead_refused(std::uint64_t /*id*/) noexcept { return false; }
 
  protected:
     ~PlanOwner() = default;
 };
+
+// No wave has a number of this kind.
+constexpr std::uint64_t kAheadId = std::uint64_t{14} << 60;
+[[nodiscard]] constexpr bool is_ahead(std::uint64_t id) noexcept { return id >> 60 == 14; }
 
 // What a lane of the executor has to do and how fast it was.
 struct LaneLoad {
@@ -67,6 +77,12 @@ class PlanLane {
     // It has ended, and how is in its completion.
     void finished(const Wave& wave, std::uint64_t now_ns) noexcept;
 
+    // From the disk into the host tier; at most kAheadCountMax that were not answered.
+    static constexpr std::uint32_t kAheadCountMax = 32;
+    void ask_ahead(std::uint64_t id, std::uint64_t bytes, std::uint16_t tenant,
+                   std::uint64_t now_ns) noexcept;
+    void leave_ahead(std::uint64_t id) noexcept;
+
     // Takes effect in the next window; a full bucket to begin with.
     void set_credit(std::uint16_t tenant, const planner::TokenRate& rate) noexcept;
 
@@ -81,13 +97,15 @@ class PlanLane {
 
  private:
     [[nodiscard]] bool has_work() const noexcept {
-        return asked_first_ != kNoIndex || !again_.empty() || window_row_count_ != 0;
+        return asked_first_ != kNoIndex || !again_.empty() || !ahead_.empty() ||
+               window_row_count_ != 0;
     }
     void link(Wave* wave) noexcept;
     void unlink(Wave* wave) noexcept;
     void begin(std::uint64_t now_ns, const LaneLoad (&loads)[kLaneCount]) noexcept;
     void fill_window() noexcept;
     void enter(Wave* wave) noexcept;
+    void fill_with_ahead() noexcept;
     void set_rates(std::uint64_t now_ns, const LaneLoad (&loads)[kLaneCount]) noexcept;
     void observe() noexcept;
     [[nodiscard]] std::uint64_t rate_of(Lane lane, const LaneLoad& load) const noexcept;
@@ -109,11 +127,12 @@ class PlanLane {
     bool is_out_ = false;  // the job is
     std::uint64_t due_ns_ = 0;
     std::uint32_t asked_first_ = kNoIndex, asked_last_ = kNoIndex;
-    std::uint32_t window_row_count_ = 0;           // of live waves
+    std::uint32_t window_row_count_ = 0;           // of live waves, and ahead
     std::vector<std::uint32_t> tenant_row_count_;  // of them, by tenant
     std::uint64_t window_number_ = 0;
     std::vector<std::uint64_t> tenant_held_;  // the last window that an older wave kept it out of
     std::vector<planner::Request> again_;     // late ones whose waves finish all the same
+    std::vector<planner::Request> ahead_;     // asked, and in no window yet
     std::vector<std::uint64_t> gone_;         // since the last window began
     std::vector<PlanJob::Credit> credits_;    // likewise
     bwrt_counters counts_ = {};               // those of plans

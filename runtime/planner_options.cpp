@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "planner/planner.h"
+#include "planner/prediction.h"
 #include "runtime/boundary.h"
 #include "runtime/plan_row.h"
 
@@ -29,7 +30,32 @@ bwrt_status check(const char* name, std::uint64_t value, std::uint64_t minimum,
                 ull(minimum), ull(maximum));
 }
 
+// Behind two hours nothing is known of what comes back (planner/return_times.h).
+bwrt_status check_prediction(const bwrt_planner& checked, const ErrorSink& sink) {
+    bwrt_status status = check("prefetch_horizon_ns", checked.prefetch_horizon_ns, 100'000'000,
+                               7'200'000'000'000, sink);
+    if (status == BWRT_OK) {
+        status = check("prefetch_wasted_milli", checked.prefetch_wasted_milli, 1, 900, sink);
+    }
+    if (status == BWRT_OK) {
+        status = check("prefetch_chain_count_max", checked.prefetch_chain_count_max, 1,
+                       planner::Predictor::kChainCountMax, sink);
+    }
+    return status;
+}
+
 }  // namespace
+
+bwrt_status check_prefetch(const bwrt_planner& checked, const bwrt_store* store,
+                           const ErrorSink& sink) {
+    if (checked.prefetch_bytes_max == 0) return BWRT_OK;
+    if (store == nullptr || store->host_bytes == 0 || store->directory_count == 0) {
+        return fail(sink, BWRT_E_INVAL, "planner.prefetch_bytes_max",
+                    "%llu, and there is no store with a host tier and a disk",
+                    ull(checked.prefetch_bytes_max));
+    }
+    return check("prefetch_bytes_max", checked.prefetch_bytes_max, 1, store->host_bytes / 2, sink);
+}
 
 bwrt_status read_planner(const bwrt_planner* planner, bwrt_planner* checked_out,
                          const ErrorSink& sink) {
@@ -55,6 +81,15 @@ bwrt_status read_planner(const bwrt_planner* planner, bwrt_planner* checked_out,
     if (checked.age_first == 0) checked.age_first = rule.age_first;
     if (checked.age_max == 0) checked.age_max = std::min(2 * checked.age_first, 255u);
     if (checked.half_life_ns == 0) checked.half_life_ns = rule.heat.half_life_ns;
+    const planner::PredictionRule prediction;
+    const planner::PredictionLimits chains;
+    if (checked.prefetch_horizon_ns == 0) checked.prefetch_horizon_ns = prediction.horizon_ns;
+    if (checked.prefetch_wasted_milli == 0) {
+        checked.prefetch_wasted_milli = prediction.wasted_milli_max;
+    }
+    if (checked.prefetch_chain_count_max == 0) {
+        checked.prefetch_chain_count_max = chains.chain_count;
+    }
     bwrt_status status = check("window_ns", checked.window_ns, 100'000, 10'000'000'000, sink);
     if (status == BWRT_OK) {
         status = check("row_count_max", checked.row_count_max, kRowCountMin, 1u << 20, sink);
@@ -66,6 +101,7 @@ bwrt_status read_planner(const bwrt_planner* planner, bwrt_planner* checked_out,
     if (status == BWRT_OK) {
         status = check("age_max", checked.age_max, checked.age_first + 1, 255, sink);
     }
+    if (status == BWRT_OK) status = check_prediction(checked, sink);
     checked.struct_size = sizeof checked;
     if (status == BWRT_OK) *checked_out = checked;
     return status;

@@ -10,9 +10,13 @@
 
 namespace bwrt::runtime {
 
-// Without one struct_size is 0; refuses what is out of range, naming the field.
+// Without a planner struct_size is 0; refuses what is out of range, naming the field.
 bwrt_status read_planner(const bwrt_planner* planner, bwrt_planner* checked_out,
                          const ErrorSink& sink);
+
+// Of options that were read: whether a checked store, or none, can do what they want of it.
+bwrt_status check_prefetch(const bwrt_planner& checked, const bwrt_store* store,
+                           const ErrorSink& sink);
 
 // What a planner goes by that is told these.
 planner::PlannerRule planner_rule(const bwrt_planner& options);

@@ -266,6 +266,10 @@ bwrt_status open_runtime(const bwrt_config* config, const World& world, bwrt_run
         bwrt_planner planner = {};
         if (const bwrt_status status = read_planner(checked.planner, &planner, sink)) return status;
         const bool has_store = checked.store != nullptr;
+        if (const bwrt_status status =
+                check_prefetch(planner, has_store ? &store : nullptr, sink)) {
+            return status;
+        }
         checked.store = nullptr;  // they are the caller's
         checked.planner = nullptr;
         auto runtime =

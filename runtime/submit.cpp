@@ -91,6 +91,7 @@ bwrt_status check_header(const bwrt_wave& wave, const Tables& tables, const Erro
 // Copies what the executor needs and clears what an earlier wave left in the slot.
 void fill_header(Wave* slot, const bwrt_wave& wave, std::uint64_t now_ns) {
     slot->user_data = wave.user_data;
+    slot->session = wave.session;
     slot->submitted_ns = now_ns;
     slot->deadline_ns = wave.deadline_ns == 0 ? kNeverNs : wave.deadline_ns;
     if ((wave.flags & BWRT_WAVE_DEADLINE_RELATIVE) != 0) {

@@ -88,6 +88,7 @@ struct alignas(128) Wave {
     // Set at submission, constant after it.
     alignas(64) bwrt_handle handle = 0;
     std::uint64_t user_data = 0;
+    std::uint64_t session = 0;
     std::uint64_t submitted_ns = 0;
     std::uint64_t deadline_ns = 0;   // absolute; kNeverNs for none
     std::uint64_t window_start = 0;  // in ns, or tokens; 0: none

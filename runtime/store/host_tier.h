@@ -69,6 +69,16 @@ class HostTier final : private Arena::Judge {
         return blocks_[block].hold_count != 0;
     }
 
+    // Keeps it from going for another's sake until that is ended, and nothing else: it can be
+    // dropped, and expires.  kNoLease when all are taken.
+    [[nodiscard]] std::uint32_t lease(std::uint32_t block) noexcept {
+        return policy_.lease(block, ~planner::Tick{0});
+    }
+    void end_lease(std::uint32_t lease) noexcept {
+        policy_.release(lease);
+        drain();
+    }
+
     // The oldest goes, whosesoever it is.  False when none may.
     [[nodiscard]] bool evict_one(planner::Tick now, TierOwner* owner) noexcept;
 

@@ -101,6 +101,10 @@ std::uint32_t IndexWriter::find(const IndexKey& key) const noexcept {
     return reader_.find(key).entry;
 }
 
+bool IndexWriter::is_used(std::uint32_t entry) const noexcept {
+    return entry < fresh_ && (entries_[entry].part.own() & kUsedFlag) != 0;
+}
+
 IndexKey IndexWriter::key_of(std::uint32_t number) const noexcept {
     const IndexEntry& entry = used(number);
     std::uint64_t identity[kIdentityWordCount];

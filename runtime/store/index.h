@@ -173,6 +173,8 @@ class IndexWriter {
     // kNoEntry for a block that is not there.
     [[nodiscard]] std::uint32_t find(const IndexKey& key) const noexcept;
 
+    [[nodiscard]] bool is_used(std::uint32_t entry) const noexcept;
+
     // Of an entry that is in use.  Readers see an update whole; without a seal that stays.
     [[nodiscard]] IndexKey key_of(std::uint32_t entry) const noexcept;
     [[nodiscard]] BlockFields fields_of(std::uint32_t entry) const noexcept;

@@ -114,6 +114,7 @@ void Store::leave_host(std::uint32_t entry, std::uint32_t reason) noexcept {
     count.expired_count += reason == BWRT_REASON_EXPIRED ? 1 : 0;
     tell(BWRT_EVENT_REMOVED, BWRT_TIER_HOST, reason, entry);
     host_->remove(host_block);
+    passed_host(entry);
     settle(entry);
 }
 
@@ -131,6 +132,7 @@ void Store::enter_disk(std::uint32_t entry, const DiskPlace& place, const BlockS
     ++count.stored_count;
     count.stored_bytes += fields.length_bytes;
     tell(BWRT_EVENT_STORED, BWRT_TIER_DISK, reason, entry);
+    if ((fields.flags & kInHost) == 0) passed_host(entry);
 }
 
 // Where a reader is on its way to the place it is held, and nothing else is put there meanwhile.

@@ -44,6 +44,16 @@ struct StoreCount {
     std::uint64_t recovery_ns = 0, recovered_count = 0;
 };
 
+// Told of each block that is not in host memory any more, or has come to the disk without coming
+// there, for whatever reason.
+class HostWatcher {
+ public:
+    virtual void not_in_host(std::uint32_t entry) noexcept = 0;
+
+ protected:
+    ~HostWatcher() = default;
+};
+
 class Store {
  public:
     // Places in the region table, behind the callers': host, transit, log, segments.
@@ -70,6 +80,7 @@ class Store {
 
     bwrt_status set_tenant(const bwrt_tenant& tenant, const ErrorSink& sink);
 
+    void watch_host(HostWatcher* watcher) noexcept { watcher_ = watcher; }
     [[nodiscard]] IndexWriter& index() noexcept { return *index_; }
     [[nodiscard]] HostTier& host() noexcept { return *host_; }
     [[nodiscard]] DiskTier& disk() noexcept { return *disk_; }
@@ -103,6 +114,10 @@ class Store {
     void clear_flag(std::uint32_t entry, std::uint16_t flag) noexcept;
     // It lies elsewhere on the disk.
     void move_on_disk(std::uint32_t entry, const DiskPlace& place) noexcept;
+    // It was read, and there was no room.
+    void passed_host(std::uint32_t entry) noexcept {
+        if (watcher_ != nullptr) watcher_->not_in_host(entry);
+    }
     // It is there now.
     void enter_host(std::uint32_t entry, std::uint32_t host_block, const BlockSeal& seal,
                     std::uint32_t reason) noexcept;
@@ -200,6 +215,7 @@ class Store {
     std::vector<Shard> shards_;
     std::uint32_t segments_each_ = 0;  // places in the region table for each directory
     Events events_;
+    HostWatcher* watcher_ = nullptr;
     HostOwner host_owner_;
     DiskOwner disk_owner_;
     struct Quotas {

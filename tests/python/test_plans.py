@@ -127,10 +127,11 @@ class Plans(FileTest):
         runtime = self.open_runtime(planner=bwrt.Planner(window_ns=1_000_000))
         target = bytearray(4)
         runtime.submit([bwrt.copy(runtime.memory(b"abcd"), runtime.memory(target), 4)],
-                       planned=True).wait(60)
+                       planned=True, session=1).wait(60)
         counters = runtime.counters()
 
         self.assertEqual(target, b"abcd")
+        self.assertEqual((counters.prefetch_count, counters.prefetch_missed_count), (0, 0))
         self.assertEqual((counters.plan_count, counters.plan_row_count, counters.plan_bytes),
                          (1, 1, 4096))
 
@@ -138,6 +139,9 @@ class Plans(FileTest):
         with self.assertRaises(bwrt.CallerError) as caught:
             self.open_runtime(planner=bwrt.Planner(window_ns=1))
         self.assertEqual(caught.exception.field, "planner.window_ns")
+        with self.assertRaises(bwrt.CallerError) as caught:
+            self.open_runtime(planner=bwrt.Planner(prefetch_bytes_max=1))
+        self.assertEqual(caught.exception.field, "planner.prefetch_bytes_max")
         with self.assertRaises(ValueError):
             bwrt.Planner(umin_milli=1 << 31).as_c()
         runtime = self.open_runtime()

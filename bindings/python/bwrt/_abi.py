@@ -98,7 +98,9 @@ class bwrt_planner(Structure):
                 ("operation_count_max", c_uint32), ("row_count_max", c_uint32),
                 ("alpha_milli", c_uint32), ("beta_milli", c_uint32), ("pmin_milli", c_uint32),
                 ("umin_milli", c_int32), ("age_first", c_uint32), ("age_max", c_uint32),
-                ("half_life_ns", c_uint64)]
+                ("half_life_ns", c_uint64), ("prefetch_bytes_max", c_uint64),
+                ("prefetch_horizon_ns", c_uint64), ("prefetch_wasted_milli", c_uint32),
+                ("prefetch_chain_count_max", c_uint32)]
 
 
 class bwrt_config(Structure):
@@ -186,7 +188,7 @@ class bwrt_wave(Structure):
                 ("groups", POINTER(bwrt_group_result)), ("result_count", c_uint32),
                 ("result_bytes", c_uint32), ("group_count", c_uint32), ("group_bytes", c_uint32),
                 ("blocks", POINTER(bwrt_block)), ("block_count", c_uint32),
-                ("block_bytes", c_uint32), ("tenant", c_uint64)]
+                ("block_bytes", c_uint32), ("tenant", c_uint64), ("session", c_uint64)]
 
 
 class bwrt_completion(Structure):
@@ -350,7 +352,14 @@ class bwrt_counters(Structure):
                 ("plan_operation_count", c_uint64), ("plan_served_count", c_uint64),
                 ("plan_bytes", c_uint64), ("plan_ns", c_uint64),
                 ("token", c_uint64), ("plan_finished_count", c_uint64),
-                ("plan_on_time_count", c_uint64), ("plan_error_ns", c_uint64)]
+                ("plan_on_time_count", c_uint64), ("plan_error_ns", c_uint64),
+                ("prefetch_count", c_uint64), ("prefetch_bytes", c_uint64),
+                ("prefetch_right_count", c_uint64), ("prefetch_right_bytes", c_uint64),
+                ("prefetch_late_count", c_uint64), ("prefetch_late_bytes", c_uint64),
+                ("prefetch_wasted_count", c_uint64), ("prefetch_wasted_bytes", c_uint64),
+                ("prefetch_failed_count", c_uint64), ("prefetch_failed_bytes", c_uint64),
+                ("prefetch_open_count", c_uint64), ("prefetch_open_bytes", c_uint64),
+                ("prefetch_lead_ns", c_uint64), ("prefetch_missed_count", c_uint64)]
 
 
 class bwrt_tier_counters(Structure):

@@ -141,6 +141,20 @@ class Counters:
     plan_finished_count: int
     plan_on_time_count: int
     plan_error_ns: int
+    prefetch_count: int
+    prefetch_bytes: int
+    prefetch_right_count: int
+    prefetch_right_bytes: int
+    prefetch_late_count: int
+    prefetch_late_bytes: int
+    prefetch_wasted_count: int
+    prefetch_wasted_bytes: int
+    prefetch_failed_count: int
+    prefetch_failed_bytes: int
+    prefetch_open_count: int
+    prefetch_open_bytes: int
+    prefetch_lead_ns: int
+    prefetch_missed_count: int
     routes: Tuple[Route, ...]
 
     def route(self, source: int, target: int) -> Route:

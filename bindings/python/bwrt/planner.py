@@ -10,9 +10,9 @@ from . import _abi
 from ._checks import signed, unsigned
 
 _WIDE = ("window_ns", "min_io_bytes", "caller_budget_bytes", "host_budget_bytes",
-         "disk_budget_bytes", "half_life_ns")
+         "disk_budget_bytes", "half_life_ns", "prefetch_bytes_max", "prefetch_horizon_ns")
 _NARROW = ("operation_count_max", "row_count_max", "alpha_milli", "beta_milli", "pmin_milli",
-           "age_first", "age_max")
+           "age_first", "age_max", "prefetch_wasted_milli", "prefetch_chain_count_max")
 _SWITCHES = {"filters": _abi.BWRT_PLANNER_NO_FILTER, "credits": _abi.BWRT_PLANNER_NO_CREDITS,
              "budgets": _abi.BWRT_PLANNER_NO_BUDGETS, "merges": _abi.BWRT_PLANNER_NO_MERGE,
              "feedback": _abi.BWRT_PLANNER_NO_FEEDBACK}
@@ -38,6 +38,11 @@ class Planner:
       age_first            what was carried so often goes before all that is younger; to 254; 4
       age_max              and so often it ends with AgainError; to 255; twice age_first
       half_life_ns         of heat, how often blocks are asked for; 69.3 s
+      prefetch_bytes_max   of the host tier, for chains that are read before they are asked for;
+                           to half of it; 0: none are
+      prefetch_horizon_ns  what is not to be used so soon is not read; 20 s
+      prefetch_wasted_milli     how much of that may be in vain, in thousandths; to 900; 200
+      prefetch_chain_count_max  chains that are remembered; to 2^24; 65,536
       takes_late           what would be late by the measured rates moves all the same
       filters, credits, budgets, merges, feedback   False: the stage is switched off
     """
@@ -56,6 +61,10 @@ class Planner:
     age_first: int = 0
     age_max: int = 0
     half_life_ns: int = 0
+    prefetch_bytes_max: int = 0
+    prefetch_horizon_ns: int = 0
+    prefetch_wasted_milli: int = 0
+    prefetch_chain_count_max: int = 0
     takes_late: bool = False
     filters: bool = True
     credits: bool = True

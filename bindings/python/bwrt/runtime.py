@@ -173,7 +173,7 @@ class Runtime(Core):
                 priority: int = Priority.NORMAL, delivery: int = Delivery.WAIT,
                 barrier: bool = False, window_ns: Optional[Sequence[int]] = None,
                 window_abort: bool = False, results: bool = False,
-                groups: Union[bool, int] = False, tenant: int = 0,
+                groups: Union[bool, int] = False, tenant: int = 0, session: int = 0,
                 window_tokens: Optional[Sequence[int]] = None, planned: bool = False,
                 user_data: Any = None) -> Wave:
         """A wave to submit() again and again, each time with one call into the library.
@@ -185,12 +185,13 @@ class Runtime(Core):
         window_tokens: likewise, of advance().
         results, groups: one result for each entry or group; see Wave.
         tenant: whose its blocks are; see set_tenant().
+        session: whose request it is, so that what comes next can be foretold; see Planner.
         planned: it waits for its plan; see Planner.
         """
         return Wave(self, operations, deadline_s=deadline_s, deadline_ns=deadline_ns, late=late,
                     priority=priority, delivery=delivery, barrier=barrier, window_ns=window_ns,
                     window_abort=window_abort, results=results, groups=groups,
-                    tenant=tenant, window_tokens=window_tokens, planned=planned,
+                    tenant=tenant, session=session, window_tokens=window_tokens, planned=planned,
                     user_data=user_data)
 
     def submit(self, operations: Iterable[Operation], *, wait_for: Iterable[Wave] = (),

@@ -30,7 +30,8 @@ class Wave:
                  deadline_s: Optional[float], deadline_ns: Optional[int], late: int, priority: int,
                  delivery: int, barrier: bool, window_ns: Optional[Sequence[int]],
                  window_abort: bool, results: bool, groups: Union[bool, int], tenant: int,
-                 window_tokens: Optional[Sequence[int]], planned: bool, user_data: Any):
+                 session: int, window_tokens: Optional[Sequence[int]], planned: bool,
+                 user_data: Any):
         self._flying = False
         self.runtime = runtime
         self.user_data = user_data
@@ -77,6 +78,7 @@ class Wave:
             wave.groups = cast(self._groups, POINTER(_abi.bwrt_group_result))
             wave.group_count = group_count
             wave.group_bytes = ctypes.sizeof(_abi.bwrt_group_result)
+        wave.session = unsigned(session, 64, "session")
         blocks = self._name_blocks(wave, array, tenant)
         self._held = (self.operations, array, blocks, self._results, self._groups)
         self._wave = wave

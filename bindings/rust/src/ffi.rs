@@ -69,6 +69,10 @@ structs! {
         age_first: u32,
         age_max: u32,
         half_life_ns: u64,
+        prefetch_bytes_max: u64,
+        prefetch_horizon_ns: u64,
+        prefetch_wasted_milli: u32,
+        prefetch_chain_count_max: u32,
     }
     bwrt_config {
         struct_size: u32,
@@ -209,6 +213,7 @@ structs! {
         block_count: u32,
         block_bytes: u32,
         tenant: u64,
+        session: u64,
     }
     bwrt_completion {
         wave: bwrt_handle,
@@ -506,6 +511,20 @@ structs! {
         plan_finished_count: u64,
         plan_on_time_count: u64,
         plan_error_ns: u64,
+        prefetch_count: u64,
+        prefetch_bytes: u64,
+        prefetch_right_count: u64,
+        prefetch_right_bytes: u64,
+        prefetch_late_count: u64,
+        prefetch_late_bytes: u64,
+        prefetch_wasted_count: u64,
+        prefetch_wasted_bytes: u64,
+        prefetch_failed_count: u64,
+        prefetch_failed_bytes: u64,
+        prefetch_open_count: u64,
+        prefetch_open_bytes: u64,
+        prefetch_lead_ns: u64,
+        prefetch_missed_count: u64,
     }
     bwrt_tier_counters {
         capacity_bytes: u64,
