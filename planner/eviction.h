@@ -62,14 +62,16 @@ struct Arrival {
     std::uint32_t window_count = 0;  // beyond 2,047 the whole prefix is kept
     Tick expires = 0;                // from then on it is not served; 0: never
     std::uint64_t bytes = 0;
+    std::uint64_t fingerprint = 0;  // of its identity, by which it is known again; 0: it is not
 };
 
 enum class RoomVerdict : std::uint8_t {
-    kFits,     // nothing has to go
-    kExpired,  // `block` has to go, for its time is over
-    kQuota,    // `block` has to go, for the tenant would exceed its quota
-    kOldest,   // `block` has to go, for the tier is full
-    kFull,     // nothing may go, or it would not fit an empty tier
+    kFits,      // nothing has to go
+    kExpired,   // `block` has to go, for its time is over
+    kQuota,     // `block` has to go, for the tenant would exceed its quota
+    kOldest,    // `block` has to go, for the tier is full
+    kUnworthy,  // it should not come: all that might go is worth more (EvictionLimits::may_refuse)
+    kFull,      // nothing may go, or it would not fit an empty tier
 };
 
 struct Room {
@@ -82,6 +84,10 @@ struct EvictionLimits {
     std::uint32_t tenant_count = 1;  // at most 65,536
     std::uint32_t lease_count = 0;   // at a time; one a block
     std::uint64_t capacity_bytes = 0;
+    // Identities that are remembered when they have gone, and learnt from (reuse.h); it should be
+    // four times the blocks.  0: nothing is learnt, the least recently used goes first.
+    std::uint32_t shadow_count = 0;
+    bool may_refuse = false;  // where something is learnt: a block may be worth less than all
 };
 
 class Eviction {
@@ -98,6 +104,10 @@ class Eviction {
     // a block that comes before its parent never learns of it.  A store that finds blocks at open
     // inserts them unasked, those used last at the end.
     virtual void insert(std::uint32_t block, const Arrival& arrival, Tick now) noexcept = 0;
+
+    // What has this fingerprint was asked for and will not be inserted: it was refused, or its
+    // parent was.
+    virtual void miss(std::uint64_t fingerprint, Tick now) noexcept = 0;
 
     // `block` was used, and thereby those that it needs.
     virtual void touch(std::uint32_t block, Tick now) noexcept = 0;

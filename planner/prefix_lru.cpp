@@ -7,10 +7,6 @@
 namespace bwrt::planner {
 namespace {
 
-// A parked block that comes back is older than all but those that came back before it, so its
-// place is near the oldest end.  Behind thousands of them it is given one that is a little too old.
-constexpr std::uint32_t kStepsMax = 64;
-
 bool exceeds(std::uint64_t used_bytes, std::uint64_t bytes, std::uint64_t limit_bytes) {
     return used_bytes > limit_bytes || bytes > limit_bytes - used_bytes;
 }
@@ -21,7 +17,12 @@ PrefixLru::PrefixLru(const EvictionLimits& limits)
     : capacity_bytes_(limits.capacity_bytes),
       nodes_(limits.block_count),
       tenants_(limits.tenant_count),
-      order_(limits.tenant_count),
+      reuse_(limits.shadow_count > 0
+                 ? std::make_unique<Reuse>(limits.block_count, limits.shadow_count)
+                 : nullptr),
+      may_refuse_(reuse_ != nullptr && limits.may_refuse),
+      orders_(reuse_ != nullptr ? ReuseRates::kClassCount : 1, TenantOrder(limits.tenant_count)),
+      lists_(limits.tenant_count * orders_.size()),
       leases_(limits.lease_count),
       due_(limits.block_count) {
     assert(limits.tenant_count > 0 && limits.tenant_count <= 65'536);
@@ -39,6 +40,9 @@ Room PrefixLru::make_room(const Arrival& arrival, Tick now) noexcept {
     if (needs_parent) ++nodes_[arrival.parent].holds;
     const Room room = find_victim(arrival, now);
     if (needs_parent) unhold(arrival.parent);
+    if (room.verdict == RoomVerdict::kOldest && is_worth_less(arrival, room.block, now)) {
+        return {RoomVerdict::kUnworthy, kNoBlock};
+    }
     return room;
 }
 
@@ -66,9 +70,10 @@ void PrefixLru::insert(std::uint32_t block, const Arrival& arrival, Tick now) no
     used_bytes_ += arrival.bytes;
     if (window_count > 0) cut_window(block);
     node.used_at = 0;
+    if (reuse_ != nullptr) reuse_->come(block, arrival.fingerprint, now);
     touch(block, now);
     renew(block, arrival.expires);
-    rank(arrival.tenant);
+    if (tenants_[arrival.tenant].quota_bytes != 0) rank(arrival.tenant);
     if (closure == Closure::kLastState && is_known(arrival.parent)) retire(arrival.parent);
 }
 
@@ -100,9 +105,10 @@ void PrefixLru::remove(std::uint32_t block, std::uint64_t bytes) noexcept {
     assert(is_resident(block));
     assert(bytes <= tenant.used_bytes);
     if (node.state() != State::kParked) unlink(block);
+    if (reuse_ != nullptr) reuse_->go(block, node.used_at);
     tenant.used_bytes -= bytes;
     used_bytes_ -= bytes;
-    rank(node.tenant);
+    if (tenant.quota_bytes != 0) rank(node.tenant);
     node.set_state(State::kGhost);
     if (node.holds == 0) free(block);
 }
@@ -164,115 +170,6 @@ void PrefixLru::set_quota(std::uint32_t tenant, std::uint64_t quota_bytes) noexc
 
 std::uint64_t PrefixLru::used_bytes(std::uint32_t tenant) const noexcept {
     return tenants_[tenant].used_bytes;
-}
-
-PrefixLru::List& PrefixLru::list_of(const Node& node) noexcept {
-    Tenant& tenant = tenants_[node.tenant];
-    return node.state() == State::kRetired ? tenant.retired : tenant.lru;
-}
-
-void PrefixLru::link_front(std::uint32_t block) noexcept {
-    Node& node = nodes_[block];
-    List& list = list_of(node);
-    node.newer = kNoBlock;
-    node.older = list.newest;
-    list.newest = block;
-    if (node.older != kNoBlock) {
-        nodes_[node.older].newer = block;
-    } else {
-        list.oldest = block;
-        rank(node.tenant);
-    }
-}
-
-// On the older side of `anchor`, of the same list.
-void PrefixLru::link_behind(std::uint32_t block, std::uint32_t anchor) noexcept {
-    Node& node = nodes_[block];
-    node.newer = anchor;
-    node.older = nodes_[anchor].older;
-    nodes_[anchor].older = block;
-    if (node.older != kNoBlock) {
-        nodes_[node.older].newer = block;
-    } else {
-        list_of(node).oldest = block;
-        rank(node.tenant);
-    }
-}
-
-void PrefixLru::unlink(std::uint32_t block) noexcept {
-    const Node& node = nodes_[block];
-    List& list = list_of(node);
-    if (node.newer != kNoBlock) {
-        nodes_[node.newer].older = node.older;
-    } else {
-        list.newest = node.older;
-    }
-    if (node.older != kNoBlock) {
-        nodes_[node.older].newer = node.newer;
-    } else {
-        list.oldest = node.newer;
-        rank(node.tenant);
-    }
-}
-
-void PrefixLru::park(std::uint32_t block) noexcept {
-    unlink(block);
-    nodes_[block].set_state(State::kParked);
-}
-
-void PrefixLru::unpark(std::uint32_t block) noexcept {
-    Node& node = nodes_[block];
-    node.set_state(State::kListed);
-    std::uint32_t anchor = list_of(node).oldest;
-    for (std::uint32_t step = 0; step < kStepsMax; ++step) {
-        if (anchor == kNoBlock || nodes_[anchor].used_at >= node.used_at) break;
-        anchor = nodes_[anchor].newer;
-    }
-    if (anchor == kNoBlock) {
-        link_front(block);
-    } else {
-        link_behind(block, anchor);
-    }
-}
-
-// To the newest end, or directly behind the ancestor that is there already.
-void PrefixLru::use(std::uint32_t block, std::uint32_t anchor, Tick now) noexcept {
-    Node& node = nodes_[block];
-    node.used_at = now;
-    if (node.state() == State::kGhost) return;
-    if (node.state() != State::kParked) unlink(block);
-    node.set_state(State::kListed);
-    if (anchor != kNoBlock && nodes_[anchor].tenant == node.tenant) {
-        link_behind(block, anchor);
-    } else {
-        link_front(block);
-    }
-}
-
-void PrefixLru::retire(std::uint32_t block) noexcept {
-    Node& node = nodes_[block];
-    if (node.closure() != Closure::kLastState) return;
-    node.used_at = 0;  // should it be parked, it comes back as the oldest
-    if (node.state() != State::kListed) return;
-    unlink(block);
-    node.set_state(State::kRetired);
-    link_front(block);
-}
-
-// A tenant's place among the others: above its quota first, then by its oldest block.
-void PrefixLru::rank(std::uint32_t index) noexcept {
-    const Tenant& tenant = tenants_[index];
-    std::uint64_t key = TenantOrder::kNoKey;
-    if (tenant.retired.oldest != kNoBlock) {
-        key = 0;
-    } else if (tenant.lru.oldest != kNoBlock) {
-        key = std::uint64_t{nodes_[tenant.lru.oldest].used_at} << 16;
-    }
-    if (key != TenantOrder::kNoKey) {
-        if (!is_over(tenant)) key |= kWithinQuota;
-        key |= index;
-    }
-    order_.set(index, key);
 }
 
 bool PrefixLru::is_over(const Tenant& tenant) noexcept {
@@ -349,31 +246,10 @@ Room PrefixLru::find_victim(const Arrival& arrival, Tick now) noexcept {
     if (expired != kNoBlock) return {RoomVerdict::kExpired, expired};
 
     const bool is_quota = exceeds_quota(arrival);
-    const std::uint32_t block = is_quota ? find_oldest_of(arrival.tenant) : find_oldest();
+    const std::uint32_t block = is_quota ? find_oldest_of(arrival.tenant, now) : find_oldest(now);
     if (block == kNoBlock) return {};
     const bool owner_is_over = is_over(tenants_[nodes_[block].tenant]);
     return {is_quota || owner_is_over ? RoomVerdict::kQuota : RoomVerdict::kOldest, block};
-}
-
-std::uint32_t PrefixLru::find_oldest_of(std::uint32_t index) noexcept {
-    Tenant& tenant = tenants_[index];
-    for (const List* list : {&tenant.retired, &tenant.lru}) {
-        while (list->oldest != kNoBlock) {
-            if (nodes_[list->oldest].holds == 0) return list->oldest;
-            park(list->oldest);
-        }
-    }
-    return kNoBlock;
-}
-
-std::uint32_t PrefixLru::find_oldest() noexcept {
-    while (order_.least() != TenantOrder::kNoKey) {
-        const Tenant& tenant = tenants_[order_.least() & 0xFFFF];
-        const List& list = tenant.retired.oldest != kNoBlock ? tenant.retired : tenant.lru;
-        if (nodes_[list.oldest].holds == 0) return list.oldest;
-        park(list.oldest);
-    }
-    return kNoBlock;
 }
 
 }  // namespace bwrt::planner

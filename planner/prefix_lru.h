@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// prefix_lru.h — the default policy: least recently used first, closed under prefixes.
+// prefix_lru.h — the default policy: least recently used first, closed under prefixes; or, where it
+// is told to learn, what is worth least.
 //
 // A leaf-first policy usually keeps its leaves in a heap.  This one keeps a plain list, because
 // using a block is using what it needs:
@@ -34,17 +35,25 @@
 // parent: retired blocks go before others of their tenant, earlier ones first.  Where a caller
 // mixes closures in a chain, a block's direct parent is what is sure to stay with it.
 //
+// With shadows it learns (reuse.h).  Then each class of blocks has a list like this one, and of the
+// oldest of each class that goes which is worth least: in a class values fall with age.  A child
+// may be of another class than its parent, so that a parent comes to the oldest end before it; it
+// is parked like all that is held.  An eviction looks at 15 lists, and nothing else costs more than
+// a look into a table.
+//
 // Tenants have a list each, and a tree of winners over their oldest blocks (tenant_order.h) knows
 // whose is the oldest of all; blocks used in the same tick go in the order of tenants.
 
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "planner/due_tree.h"
 #include "planner/eviction.h"
 #include "planner/leases.h"
+#include "planner/reuse.h"
 #include "planner/tenant_order.h"
 #include "planner/zeroed.h"
 
@@ -52,13 +61,16 @@ namespace bwrt::planner {
 
 class PrefixLru final : public Eviction {
  public:
-    static constexpr std::uint32_t kBlockBytes = 28;  // a block; a tenant 48, a lease 16
+    static constexpr std::uint32_t kBlockBytes = 28;  // a block, 44 where it learns; a lease 16
     static constexpr std::uint32_t kWindowMax = 2047;
 
     explicit PrefixLru(const EvictionLimits& limits);
 
     Room make_room(const Arrival& arrival, Tick now) noexcept override;
     void insert(std::uint32_t block, const Arrival& arrival, Tick now) noexcept override;
+    void miss(std::uint64_t fingerprint, Tick now) noexcept override {
+        if (reuse_ != nullptr && fingerprint != 0) reuse_->miss(fingerprint, now);
+    }
     void touch(std::uint32_t block, Tick now) noexcept override;
     void remove(std::uint32_t block, std::uint64_t bytes) noexcept override;
     [[nodiscard]] bool knows(std::uint32_t block) const noexcept override {
@@ -66,7 +78,7 @@ class PrefixLru final : public Eviction {
     }
     [[nodiscard]] Arrival arrival_of(std::uint32_t block) const noexcept override {
         const Node& node = nodes_[block];
-        return {node.parent, node.tenant, node.closure(), node.window_count(), node.expires, 0};
+        return {node.parent, node.tenant, node.closure(), node.window_count(), node.expires, 0, 0};
     }
     std::uint32_t take_free() noexcept override;
     void pin(std::uint32_t block) noexcept override;
@@ -125,13 +137,12 @@ class PrefixLru final : public Eviction {
         std::uint32_t oldest = kNoBlock;
     };
     struct Tenant {
-        List lru;
         List retired;
         std::uint64_t used_bytes = 0;
         std::uint64_t quota_bytes = 0;
     };
 
-    // In the key of a tenant: this, the tick of its oldest block, its number.
+    // In the key of a tenant in a class: this, the tick of its oldest block, its number.
     static constexpr std::uint64_t kWithinQuota = std::uint64_t{1} << 48;
 
     [[nodiscard]] bool is_resident(std::uint32_t block) const noexcept;
@@ -139,7 +150,17 @@ class PrefixLru final : public Eviction {
     [[nodiscard]] static bool is_over(const Tenant& tenant) noexcept;
     [[nodiscard]] bool exceeds_quota(const Arrival& arrival) const noexcept;
 
-    [[nodiscard]] List& list_of(const Node& node) noexcept;
+    [[nodiscard]] std::uint32_t class_of(std::uint32_t block) const noexcept {
+        return reuse_ == nullptr ? 0 : reuse_->class_of(block);
+    }
+    // What is retired is ranked with class 0, whatever it was.
+    [[nodiscard]] std::uint32_t ranked_class_of(std::uint32_t block) const noexcept {
+        return nodes_[block].state() == State::kRetired ? 0 : class_of(block);
+    }
+    [[nodiscard]] List& list_of(std::uint32_t block) noexcept;
+    [[nodiscard]] List& list_of(std::uint32_t tenant, std::uint32_t reuse_class) noexcept {
+        return lists_[std::size_t{tenant} * orders_.size() + reuse_class];
+    }
     void link_front(std::uint32_t block) noexcept;
     void link_behind(std::uint32_t block, std::uint32_t anchor) noexcept;
     void unlink(std::uint32_t block) noexcept;
@@ -147,6 +168,7 @@ class PrefixLru final : public Eviction {
     void unpark(std::uint32_t block) noexcept;
     void use(std::uint32_t block, std::uint32_t anchor, Tick now) noexcept;
     void retire(std::uint32_t block) noexcept;
+    void rank(std::uint32_t index, std::uint32_t reuse_class) noexcept;
     void rank(std::uint32_t index) noexcept;
 
     void cut_window(std::uint32_t block) noexcept;
@@ -155,15 +177,23 @@ class PrefixLru final : public Eviction {
     void end_leases(Tick now) noexcept;
 
     [[nodiscard]] Room find_victim(const Arrival& arrival, Tick now) noexcept;
-    [[nodiscard]] std::uint32_t find_oldest_of(std::uint32_t index) noexcept;
-    [[nodiscard]] std::uint32_t find_oldest() noexcept;
+    [[nodiscard]] bool is_worth_less(const Arrival& arrival, std::uint32_t victim,
+                                     Tick now) noexcept;
+    [[nodiscard]] std::uint32_t find_free_end(List& list) noexcept;
+    [[nodiscard]] std::uint64_t value_of(std::uint32_t block, Tick now) noexcept;
+    [[nodiscard]] std::uint32_t find_oldest_of(std::uint32_t index, Tick now) noexcept;
+    [[nodiscard]] std::uint32_t find_oldest(Tick now) noexcept;
+    [[nodiscard]] std::uint32_t find_oldest_in(std::uint32_t reuse_class) noexcept;
 
     std::uint64_t capacity_bytes_;
     std::uint64_t used_bytes_ = 0;
     std::uint32_t freed_ = kNoBlock;
     Zeroed<Node> nodes_;
     std::vector<Tenant> tenants_;
-    TenantOrder order_;
+    std::unique_ptr<Reuse> reuse_;  // where something is learnt
+    bool may_refuse_;
+    std::vector<TenantOrder> orders_;  // [class]
+    std::vector<List> lists_;          // [tenant][class]
     Leases leases_;
     DueTree due_;
 };
