@@ -8,21 +8,12 @@
 #include <tuple>
 #include <vector>
 
+#include "bench/policy_replay.h"
+
 namespace bwrt::bench {
 namespace {
 
 constexpr std::uint32_t kNever = 0xFFFF'FFFF;
-
-template <typename IsResident>
-void count_hits(std::span<const std::uint32_t> request, const IsResident& is_resident, Hits* hits) {
-    bool is_leading = true;
-    for (const std::uint32_t block : request) {
-        const bool is_hit = is_resident(block);
-        is_leading = is_leading && is_hit;
-        hits->blocks += is_hit ? 1 : 0;
-        hits->prefix += is_leading ? 1 : 0;
-    }
-}
 
 Hits replay_list(const replay::Trace& trace, std::uint32_t capacity, bool moves_on_hit) {
     std::list<std::uint32_t> order;  // newest first
@@ -127,22 +118,13 @@ Hits replay_leaf_lru(const replay::Trace& trace, std::uint32_t capacity) {
 }
 
 Hits replay_optimum(const replay::Trace& trace, std::uint32_t capacity) {
-    // next_of[k] is the request after that of reference k that has its block.
-    std::vector<std::uint32_t> next_of(trace.reference_count(), kNever);
-    std::vector<std::uint32_t> next(trace.block_count(), kNever);
-    std::size_t reference = trace.reference_count();
-    for (std::size_t i = trace.request_count(); i-- > 0;) {
-        const auto request = trace.blocks_of(i);
-        for (std::size_t k = request.size(); k-- > 0;) {
-            next_of[--reference] = next[request[k]];
-            next[request[k]] = static_cast<std::uint32_t>(i);
-        }
-    }
+    const std::vector<std::uint32_t> next_of = next_requests(trace);
 
     // Farthest first, of one request the deepest; what has been used since is passed over.
     std::priority_queue<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> farthest;
     std::vector<std::uint32_t> needed_at(trace.block_count(), kNever);  // of the resident ones
     std::uint32_t resident_count = 0;
+    std::size_t reference = 0;
     Hits hits;
     for (std::size_t i = 0; i < trace.request_count(); ++i) {
         const auto request = trace.blocks_of(i);

@@ -6,6 +6,9 @@
 //                  touched root first, so a parent goes before its children
 //   leaf-LRU       the least recently used block without a resident child, found by search in an
 //                  ordered set: what PrefixLru has to equal
+//   ARC, S3-FIFO, W-TinyLFU, GDSF      each as published (their files name the paper), tail first:
+//                  policy_replay.h; leaf-GDSF has leaves alone as victims
+//   lookahead      leaf-LRU that sees what is asked for within so many seconds
 //   optimum        Belady with bypass: of what is resident and what is asked for, those stay that
 //                  are needed soonest, of one request the ones nearest to the root.  A parent is
 //                  needed no later than its children, so this is closed under prefixes and no
@@ -17,8 +20,9 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
-#include "tools/replay/trace.h"
+#include "bench/policy_trace.h"
 
 namespace bwrt::bench {
 
@@ -30,6 +34,15 @@ struct Hits {
 [[nodiscard]] Hits replay_fifo(const replay::Trace& trace, std::uint32_t capacity);
 [[nodiscard]] Hits replay_lru(const replay::Trace& trace, std::uint32_t capacity);
 [[nodiscard]] Hits replay_leaf_lru(const replay::Trace& trace, std::uint32_t capacity);
+[[nodiscard]] Hits replay_arc(const replay::Trace& trace, std::uint32_t capacity);
+[[nodiscard]] Hits replay_s3_fifo(const replay::Trace& trace, std::uint32_t capacity);
+[[nodiscard]] Hits replay_w_tinylfu(const replay::Trace& trace, std::uint32_t capacity);
+[[nodiscard]] Hits replay_gdsf(const replay::Trace& trace, std::uint32_t capacity);
+[[nodiscard]] Hits replay_leaf_gdsf(const replay::Trace& trace, std::uint32_t capacity);
+[[nodiscard]] Hits replay_lookahead(const replay::Trace& trace, std::uint32_t capacity,
+                                    std::uint64_t horizon_ns);
+// For each reference the next request that has its block, or 0xFFFFFFFF.
+[[nodiscard]] std::vector<std::uint32_t> next_requests(const replay::Trace& trace);
 [[nodiscard]] Hits replay_optimum(const replay::Trace& trace, std::uint32_t capacity);
 
 }  // namespace bwrt::bench
