@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// policy.cpp — which blocks are still there when they are asked for: planner/prefix_lru.h on a
-// trace of real requests, beside plainer policies and the optimum.
+// policy.cpp — which blocks are still there when they are asked for: planner/tiers/prefix_lru.h on
+// a trace of real requests, beside plainer policies and the optimum.
 //
 //   one tier     hits at 1 to 100 % of the trace's blocks, of all references.  Where a policy has
 //                blocks whose prefix is gone, "all / usable" are given.  PrefixLru must equal a
@@ -11,7 +11,7 @@
 //                that see no future: at least that at 5, 10 and 25 %, and half a point less at 1 %
 //                (the bars); and of what lies between leaf-LRU and the optimum, the share it has.
 //   two tiers    memory 10 % and disk 50 %, each with a PrefixLru of its own, all written through,
-//                or what planner/admission.h lets: hits against what is written for them
+//                or what planner/tiers/admission.h lets: hits against what is written for them
 //   time         CPU time that the policy needs for an event (a block touched, inserted, removed)
 //
 //   zstd -dc TRACE | bench_policy [name [rounds]]        default "stdin", 5
@@ -27,7 +27,7 @@
 #include "bench/policy_reference.h"
 #include "bench/policy_tier.h"
 #include "bench/policy_trace.h"
-#include "planner/admission.h"
+#include "planner/tiers/admission.h"
 
 namespace {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bench/policy_trace.h"
-#include "planner/prefix_lru.h"
+#include "planner/tiers/prefix_lru.h"
 
 namespace bwrt::bench {
 
@@ -24,7 +24,7 @@ inline std::uint64_t fingerprint_of(std::uint32_t block) {
 // byte.
 class Tier {
  public:
-    // With shadows it learns (planner/reuse.h), and may refuse.
+    // With shadows it learns (planner/tiers/reuse.h), and may refuse.
     Tier(const replay::Trace& trace, std::uint32_t capacity, std::uint32_t shadow_count = 0,
          bool may_refuse = false)
         : trace_(trace),

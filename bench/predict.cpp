@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // predict.cpp — how many blocks are waited for when chains are fetched before they are asked for:
-// planner/prediction.h on a trace of real requests, in a host tier over a disk (predict_world.h).
+// planner/learning/prediction.h on a trace of real requests, in a host tier over a disk
+// (predict_world.h).
 //
 // For hosts of 5 and 10 % of the trace's blocks, demand misses without prediction, with it at
 // several shares that may be wasted (the trade-off) and horizons, and with two references that have
@@ -21,7 +22,7 @@
 #include "bench/policy_trace.h"
 #include "bench/predict_reference.h"
 #include "bench/predict_world.h"
-#include "planner/prediction.h"
+#include "planner/learning/prediction.h"
 
 namespace {
 

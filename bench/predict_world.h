@@ -23,7 +23,7 @@
 #include <span>
 #include <vector>
 
-#include "planner/prefix_lru.h"
+#include "planner/tiers/prefix_lru.h"
 #include "tools/replay/trace.h"
 
 namespace bwrt::bench {

@@ -267,9 +267,9 @@ typedef struct bwrt_planner {
                                      0: twice age_first */
     uint64_t half_life_ns;        /* of heat, the count of how often blocks are asked for; 17 ms or
                                      more; 0: 69.3 s */
-    uint64_t prefetch_bytes_max;  /* of the host tier, for blocks that nobody has asked for yet; to
-                                     half of store.host_bytes, of a store with a disk too; 0: nothing
-                                     is read before it is asked for */
+    uint64_t prefetch_bytes_max;  /* of the host tier, for chains that nobody has asked for yet, with
+                                     what was there of them; to half of store.host_bytes, of a store
+                                     with a disk too; 0: nothing is read before it is asked for */
     uint64_t prefetch_horizon_ns; /* what is not to be used so soon is not read; 10^8 to 7.2 x 10^12;
                                      0: 20 s */
     uint32_t prefetch_wasted_milli;    /* how much of what is read may be in vain, in thousandths, in
@@ -1065,7 +1065,7 @@ struct bwrt_block_options {
     uint32_t ttl_s;         /* PUT: served so many seconds; 0: as long as there is room */
     uint32_t access_count;        /* PUT: hints, 0 where nothing is known.  With one of the three */
     uint32_t complexity_milli;    /*      set, ttl_s 0 and tier NONE follow from them by the rules */
-    uint32_t time_variance_milli; /*      of planner/lifetime.h; these two in thousandths */
+    uint32_t time_variance_milli; /*      of planner/tiers/lifetime.h; these two in thousandths */
     uint32_t reserved;
 };
 

@@ -36,7 +36,7 @@
 #include "planner/coalesce.h"
 #include "planner/credits.h"
 #include "planner/eviction_list.h"
-#include "planner/heat.h"
+#include "planner/learning/heat.h"
 #include "planner/overlap.h"
 #include "planner/page_groups.h"
 #include "planner/placement.h"

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "planner/predict.h"
+#include "planner/learning/predict.h"
 #include "planner/request_window.h"
 
 namespace bwrt::planner {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "planner/lifetime.h"
+#include "planner/tiers/lifetime.h"
 #include "runtime/block_lane.h"
 #include "runtime/check.h"
 

@@ -12,7 +12,7 @@
 #include <cstdint>
 
 #include "include/bwrt.h"
-#include "planner/feedback.h"
+#include "planner/learning/feedback.h"
 
 namespace bwrt::runtime {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // foresight.h — chains of blocks that are brought back into host memory before they are asked for:
-// where planner/prediction.h meets the running store.
+// where planner/learning/prediction.h meets the running store.
 //
 //   waves: GET, PIN ──used──▶ ┌───────────┐ ──foretells──▶ order ──asks──▶ a window of the planner
 //          PUT ────extended─▶ │ Predictor │                  │ ▲                │
@@ -34,7 +34,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "planner/prediction.h"
+#include "planner/learning/prediction.h"
 #include "runtime/block_task.h"
 #include "runtime/plan_lane.h"
 #include "runtime/store/store.h"

@@ -10,7 +10,7 @@
 
 #include <cstdint>
 
-#include "planner/predict.h"
+#include "planner/learning/predict.h"
 #include "runtime/clock.h"
 #include "runtime/ledger.h"
 #include "runtime/schedule.h"

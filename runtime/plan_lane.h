@@ -33,7 +33,7 @@
 #include <memory>
 #include <vector>
 
-#include "planner/feedback.h"
+#include "planner/learning/feedback.h"
 #include "runtime/counters.h"
 #include "runtime/plan_job.h"
 #include "runtime/tables.h"

@@ -11,9 +11,9 @@
 #include <variant>
 
 #include "include/bwrt.h"
-#include "planner/cache_plan.h"
-#include "planner/swap_plan.h"
-#include "planner/wave_spec.h"
+#include "planner/values/cache_plan.h"
+#include "planner/values/swap_plan.h"
+#include "planner/values/wave_spec.h"
 #include "runtime/handle.h"
 
 namespace bwrt::runtime {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "planner/plan_export.h"
+#include "planner/values/plan_export.h"
 #include "runtime/boundary.h"
 #include "runtime/planner_options.h"
 

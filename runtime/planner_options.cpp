@@ -4,8 +4,8 @@
 
 #include <cstdio>
 
+#include "planner/learning/prediction.h"
 #include "planner/planner.h"
-#include "planner/prediction.h"
 #include "runtime/boundary.h"
 #include "runtime/plan_row.h"
 
@@ -30,7 +30,7 @@ bwrt_status check(const char* name, std::uint64_t value, std::uint64_t minimum,
                 ull(minimum), ull(maximum));
 }
 
-// Behind two hours nothing is known of what comes back (planner/return_times.h).
+// Behind two hours nothing is known of what comes back (planner/learning/return_times.h).
 bwrt_status check_prediction(const bwrt_planner& checked, const ErrorSink& sink) {
     bwrt_status status = check("prefetch_horizon_ns", checked.prefetch_horizon_ns, 100'000'000,
                                7'200'000'000'000, sink);

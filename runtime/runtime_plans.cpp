@@ -5,8 +5,8 @@
 
 #include <cstring>
 
-#include "planner/plan_check.h"
-#include "planner/plan_json.h"
+#include "planner/values/plan_check.h"
+#include "planner/values/plan_json.h"
 #include "runtime/boundary.h"
 #include "runtime/plan_run.h"
 #include "runtime/runtime.h"

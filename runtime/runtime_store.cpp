@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <new>
 
-#include "planner/predict.h"
+#include "planner/learning/predict.h"
 #include "runtime/boundary.h"
 #include "runtime/runtime.h"
 #include "runtime/store/lookup.h"

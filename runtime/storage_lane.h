@@ -15,7 +15,7 @@
 
 #include <cstdint>
 
-#include "planner/predict.h"
+#include "planner/learning/predict.h"
 #include "runtime/ledger.h"
 #include "runtime/pieces.h"
 #include "runtime/schedule.h"

@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "planner/predict.h"
+#include "planner/learning/predict.h"
 #include "runtime/boundary.h"
 #include "runtime/schedule.h"
 #include "runtime/validate.h"

@@ -17,9 +17,9 @@
 #include <string>
 #include <vector>
 
-#include "planner/plan_check.h"
-#include "planner/plan_json.h"
-#include "planner/wave_build.h"
+#include "planner/values/plan_check.h"
+#include "planner/values/plan_json.h"
+#include "planner/values/wave_build.h"
 #include "tools/commands.h"
 #include "tools/output.h"
 #include "tools/plan_file.h"

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "planner/placement.h"
-#include "planner/plan_error.h"
 #include "planner/routes.h"
+#include "planner/values/plan_error.h"
 #include "tools/plan_file.h"
 #include "tools/plan_settings.h"
 

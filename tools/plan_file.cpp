@@ -6,8 +6,8 @@
 
 #include <utility>
 
-#include "planner/json_fields.h"
-#include "planner/json_scan.h"
+#include "planner/values/json_fields.h"
+#include "planner/values/json_scan.h"
 
 namespace bwrt::planner {
 

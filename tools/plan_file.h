@@ -26,9 +26,9 @@
 #include <string_view>
 #include <vector>
 
-#include "planner/json_read.h"
-#include "planner/plan_error.h"
 #include "planner/request_window.h"
+#include "planner/values/json_read.h"
+#include "planner/values/plan_error.h"
 
 namespace bwrt::tools {
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "planner/decay.h"
+#include "planner/learning/decay.h"
 
 namespace bwrt::tools {
 namespace {

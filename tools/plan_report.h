@@ -7,9 +7,9 @@
 
 #include <cstdint>
 
-#include "planner/cache_plan.h"
-#include "planner/swap_plan.h"
-#include "planner/wave_spec.h"
+#include "planner/values/cache_plan.h"
+#include "planner/values/swap_plan.h"
+#include "planner/values/wave_spec.h"
 #include "tools/plan_window.h"
 
 namespace bwrt::tools {

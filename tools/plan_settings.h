@@ -7,9 +7,9 @@
 
 #include <cstdint>
 
-#include "planner/decay.h"
-#include "planner/plan_error.h"
+#include "planner/learning/decay.h"
 #include "planner/planner.h"
+#include "planner/values/plan_error.h"
 #include "tools/commands.h"
 #include "tools/plan_file.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "planner/plan_fields.h"
+#include "planner/values/plan_fields.h"
 #include "tools/output.h"
 #include "tools/plan_report.h"
 #include "tools/plan_table.h"

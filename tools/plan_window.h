@@ -26,9 +26,9 @@
 #include <vector>
 
 #include "planner/plan.h"
-#include "planner/plan_error.h"
-#include "planner/plan_export.h"
 #include "planner/planner.h"
+#include "planner/values/plan_error.h"
+#include "planner/values/plan_export.h"
 #include "tools/commands.h"
 #include "tools/plan_file.h"
 

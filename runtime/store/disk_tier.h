@@ -14,8 +14,8 @@
 
 #include <cstdint>
 
-#include "planner/admission.h"
-#include "planner/prefix_lru.h"
+#include "planner/tiers/admission.h"
+#include "planner/tiers/prefix_lru.h"
 #include "runtime/store/host_tier.h"
 #include "runtime/store/log_writer.h"
 #include "runtime/store/segments.h"

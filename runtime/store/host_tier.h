@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "planner/prefix_lru.h"
+#include "planner/tiers/prefix_lru.h"
 #include "runtime/store/index.h"
 #include "runtime/store/memory_places.h"
 

@@ -9,10 +9,10 @@
 #include <string>
 #include <string_view>
 
-#include "planner/json_scan.h"
-#include "planner/json_string.h"
-#include "planner/plan_check.h"
-#include "planner/plan_json.h"
+#include "planner/values/json_scan.h"
+#include "planner/values/json_string.h"
+#include "planner/values/plan_check.h"
+#include "planner/values/plan_json.h"
 
 namespace bwrt::fuzz {
 namespace {

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "planner/minhash.h"
+#include "planner/learning/minhash.h"
 #include "planner/mix.h"
 #include "tests/support/random.h"
 

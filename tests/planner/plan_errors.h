@@ -4,7 +4,7 @@
 
 #pragma once
 
-#include "planner/plan_error.h"
+#include "planner/values/plan_error.h"
 #include "tests/support/cmocka.h"
 
 namespace bwrt::test {

@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "planner/cache_plan.h"
-#include "planner/plan_fields.h"
-#include "planner/swap_plan.h"
-#include "planner/wave_fields.h"
-#include "planner/wave_spec.h"
+#include "planner/values/cache_plan.h"
+#include "planner/values/plan_fields.h"
+#include "planner/values/swap_plan.h"
+#include "planner/values/wave_fields.h"
+#include "planner/values/wave_spec.h"
 #include "tests/support/random.h"
 
 namespace bwrt::test {

@@ -125,8 +125,8 @@ void arrivals_of_one_time_are_spread_over_their_bin_by_rank(void**) {
 }
 
 void where_times_are_told_to_the_millisecond_none_moves_further_than_one(void**) {
-    const Trace trace = trace_of(line("0", "1") + line("0", "2") + line("5", "3") +
-                                 line("5", "4") + line("9000", "5"));
+    const Trace trace = trace_of(line("0", "1") + line("0", "2") + line("5", "3") + line("5", "4") +
+                                 line("9000", "5"));
     assert_int_equal(trace.bin_us(), 1000);
     const std::uint64_t expected[] = {0, 500, 5000, 5500, 9'000'000};
     for (std::size_t i = 0; i < 5; ++i) assert_int_equal(trace.request(i).arrival_us, expected[i]);

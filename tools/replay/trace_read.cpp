@@ -6,8 +6,8 @@
 #include <optional>
 #include <utility>
 
-#include "planner/json_read.h"
-#include "planner/json_scan.h"
+#include "planner/values/json_read.h"
+#include "planner/values/json_scan.h"
 #include "tools/replay/line_source.h"
 
 namespace bwrt::replay {

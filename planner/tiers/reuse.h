@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// reuse.h — what each block did so far, and thereby how soon it may be used again.
+//
+// A block's class is how often and how fast it was used:
+//
+//   class 0      never again since it came
+//   1 to 14      twice, or more often; by its pace, the mean of its rests, in steps of two octaves
+//
+// The mean is of octaves, not of seconds, so that one night does not count as much as all uses of a
+// day, and each rest has a quarter of it.  reuse_rates.h learns what a class is worth by age.
+//
+// Whoever goes is remembered by a fingerprint, a *shadow*: its rest goes on, and one that returns
+// has its history again.  Without shadows nothing would be learnt of ages at which blocks are no
+// longer there.  There should be four for each block: with two the rates are those of what
+// returns early (docs/planner.md).  Eight lie in a bucket, the last to go first; the first to go
+// is forgotten, and its rest no longer followed.
+//
+// 16 bytes a block, 16 a shadow, 0.5 MiB for the rates.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "planner/tiers/eviction.h"
+#include "planner/tiers/reuse_rates.h"
+#include "planner/zeroed.h"
+
+namespace bwrt::planner {
+
+class Reuse {
+ public:
+    Reuse(std::uint32_t block_count, std::uint32_t shadow_count);
+
+    // `block` comes, with the history that its fingerprint has; 0: none.  use() follows.
+    void come(std::uint32_t block, std::uint64_t fingerprint, Tick now) noexcept;
+
+    // It is used; `used_at`: last time, 0 where it has just come or does not rest.
+    void use(std::uint32_t block, Tick used_at, Tick now) noexcept;
+
+    // It goes, and leaves a shadow that rests since `used_at`.
+    void go(std::uint32_t block, Tick used_at) noexcept;
+
+    // It does not rest any more, without a use.
+    void stop(std::uint32_t block, Tick used_at) noexcept;
+
+    // What has this fingerprint was used, and is not here.
+    void miss(std::uint64_t fingerprint, Tick now) noexcept;
+
+    [[nodiscard]] std::uint32_t class_of(std::uint32_t block) const noexcept {
+        return class_of(blocks_[block].past);
+    }
+    // Of a block of that class; of one that is used now and has this fingerprint.
+    [[nodiscard]] std::uint64_t value(std::uint32_t reuse_class, Tick used_at, Tick now) noexcept {
+        rates_.advance(now);
+        return rates_.value(reuse_class, used_at);
+    }
+    [[nodiscard]] std::uint64_t value_of_new(std::uint64_t fingerprint, Tick now) noexcept;
+
+ private:
+    static constexpr std::uint32_t kWays = 8;
+
+    struct Past {
+        std::uint8_t use_count;  // 0, 1, 2, 3 or more
+        std::uint8_t pace_8;     // mean rest, in eighths of an octave of half seconds
+    };
+    struct Block {
+        std::uint64_t fingerprint;
+        Past past;
+    };
+    struct Shadow {
+        std::uint64_t fingerprint;  // 0: none; those lie behind the others
+        Tick used_at;
+        Past past;
+    };
+    static_assert(sizeof(Block) == 16 && sizeof(Shadow) == 16);
+
+    [[nodiscard]] static std::uint32_t class_of(Past past) noexcept;
+    [[nodiscard]] static Past used(Past past, Tick used_at, Tick now) noexcept;
+    [[nodiscard]] Shadow* bucket_of(std::uint64_t fingerprint) const noexcept;
+    [[nodiscard]] Shadow* find(std::uint64_t fingerprint) const noexcept;
+    [[nodiscard]] Past take(std::uint64_t fingerprint, Tick now) noexcept;
+    void leave(const Shadow& shadow) noexcept;
+
+    std::uint64_t bucket_count_;
+    Zeroed<Block> blocks_;
+    Zeroed<Shadow> shadows_;
+    ReuseRates rates_;
+};
+
+}  // namespace bwrt::planner

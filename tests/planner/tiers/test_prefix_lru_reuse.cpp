@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// test_prefix_lru_reuse.cpp — a PrefixLru that learns: who goes first once blocks have shown how
+// soon they return, who is refused, and that without shadows nothing of it happens.
+
+#include "planner/tiers/prefix_lru.h"
+#include "tests/support/cmocka.h"
+
+namespace {
+
+using namespace bwrt::planner;
+
+constexpr Tick kSlot = 1u << ReuseRates::kSlotShift;
+constexpr std::uint32_t kCapacity = 8;
+
+Arrival arrival_of(std::uint64_t fingerprint) {
+    Arrival arrival;
+    arrival.bytes = 1;
+    arrival.fingerprint = fingerprint;
+    return arrival;
+}
+
+// Blocks 0 to 3 are used every two slots.  Each slot another one comes, in the places from 4 on,
+// and is never asked for again.
+Tick learn(PrefixLru& policy) {
+    Tick now = kSlot;
+    for (std::uint32_t block = 0; block < 4; ++block) {
+        policy.insert(block, arrival_of(1 + block), now);
+    }
+    for (std::uint32_t i = 0; i < 400; ++i) {
+        now += kSlot;
+        for (std::uint32_t block = i % 2; block < 4; block += 2) policy.touch(block, now);
+        const std::uint32_t block = 4 + i % 4;
+        if (policy.knows(block)) policy.remove(block, 1);
+        while (policy.take_free() != kNoBlock) {
+        }
+        policy.insert(block, arrival_of(1000 + i), now);
+    }
+    return now;
+}
+
+void what_never_returned_goes_before_what_is_older_and_returns(void**) {
+    PrefixLru learning({kCapacity, 1, 0, kCapacity, 64});
+    PrefixLru plain({kCapacity, 1, 0, kCapacity});
+    const Tick now = learn(learning) + 1;
+    learn(plain);
+
+    // Of the four that never returned the oldest came three slots ago; blocks 0 and 2 rest for one.
+    for (std::uint32_t block = 4; block < 8; ++block) {
+        learning.remove(block, 1);
+        plain.remove(block, 1);
+        while (learning.take_free() != kNoBlock) {
+        }
+        while (plain.take_free() != kNoBlock) {
+        }
+        learning.insert(block, arrival_of(5000 + block), now);
+        plain.insert(block, arrival_of(5000 + block), now);
+    }
+
+    const Room learnt = learning.make_room(arrival_of(9000), now);
+    const Room oldest = plain.make_room(arrival_of(9000), now);
+    assert_int_equal(learnt.verdict, RoomVerdict::kOldest);
+    assert_true(learnt.block >= 4);
+    assert_int_equal(oldest.verdict, RoomVerdict::kOldest);
+    assert_true(oldest.block < 4);
+}
+
+void who_is_worth_less_than_all_is_refused_where_that_is_allowed(void**) {
+    PrefixLru refusing({kCapacity, 1, 0, kCapacity, 64, true});
+    PrefixLru taking({kCapacity, 1, 0, kCapacity, 64, false});
+    const Tick now = learn(refusing) + 1;
+    learn(taking);
+    for (PrefixLru* policy : {&refusing, &taking}) {
+        for (std::uint32_t block = 4; block < 8; ++block) policy->pin(block);
+    }
+
+    const Room refused = refusing.make_room(arrival_of(9000), now);
+    const Room taken = taking.make_room(arrival_of(9000), now);
+    assert_int_equal(refused.verdict, RoomVerdict::kUnworthy);
+    assert_int_equal(refused.block, kNoBlock);
+    assert_int_equal(taken.verdict, RoomVerdict::kOldest);
+    assert_true(taken.block < 4);
+}
+
+void who_was_refused_comes_in_when_he_has_shown_that_he_returns(void**) {
+    PrefixLru policy({kCapacity, 1, 0, kCapacity, 64, true});
+    Tick now = learn(policy) + 1;
+    for (std::uint32_t block = 4; block < 8; ++block) policy.pin(block);
+    assert_int_equal(policy.make_room(arrival_of(9000), now).verdict, RoomVerdict::kUnworthy);
+
+    for (int i = 0; i < 3; ++i) {
+        now += 2 * kSlot;
+        for (std::uint32_t block = 0; block < 4; ++block) policy.touch(block, now);
+        policy.miss(9000, now);
+    }
+
+    assert_int_equal(policy.make_room(arrival_of(9001), now).verdict, RoomVerdict::kUnworthy);
+    assert_int_equal(policy.make_room(arrival_of(9000), now).verdict, RoomVerdict::kOldest);
+}
+
+// The root is used with each of its children, so it is of another class than they are.
+void a_parent_of_another_class_stays_until_its_last_child_has_gone(void**) {
+    PrefixLru policy({kCapacity, 1, 0, 4, 64});
+    Tick now = kSlot;
+    policy.insert(0, arrival_of(1), now);
+    for (std::uint32_t block = 1; block < 4; ++block) {
+        now += 4 * kSlot;
+        Arrival arrival = arrival_of(1 + block);
+        arrival.parent = 0;
+        policy.insert(block, arrival, now);
+    }
+
+    for (std::uint32_t left = 4; left > 0; --left) {
+        const Room room = policy.make_room(arrival_of(9000), now + (5 - left) * 1000 * kSlot);
+        const Room full = policy.make_room(arrival_of(9000), now + (5 - left) * 1000 * kSlot);
+        if (room.verdict == RoomVerdict::kFits) break;
+        assert_int_equal(room.verdict, RoomVerdict::kOldest);
+        assert_int_equal(full.block, room.block);
+        assert_int_not_equal(room.block, 0);
+        policy.remove(room.block, 1);
+        while (policy.take_free() != kNoBlock) {
+        }
+        policy.insert(4 + left - 1, arrival_of(100 + left), now + (5 - left) * 1000 * kSlot);
+        policy.pin(4 + left - 1);
+        if (left == 2) break;
+    }
+    const Room last = policy.make_room(arrival_of(9000), now + 5000 * kSlot);
+    assert_int_equal(last.verdict, RoomVerdict::kOldest);
+    assert_int_equal(last.block, 0);
+}
+
+}  // namespace
+
+int main() {
+    const CMUnitTest tests[] = {
+        cmocka_unit_test(what_never_returned_goes_before_what_is_older_and_returns),
+        cmocka_unit_test(who_is_worth_less_than_all_is_refused_where_that_is_allowed),
+        cmocka_unit_test(who_was_refused_comes_in_when_he_has_shown_that_he_returns),
+        cmocka_unit_test(a_parent_of_another_class_stays_until_its_last_child_has_gone),
+    };
+    return cmocka_run_group_tests_name("planner/tiers/prefix_lru.cpp, learning", tests, nullptr,
+                                       nullptr);
+}
