@@ -31,6 +31,8 @@ using namespace bwrt::replay;
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 constexpr std::uint64_t kHostBytesMin = 2 * kMiB, kDiskBytesMin = 128 * kMiB;
+constexpr double kHorizonNs = 20e9;  // the library's own
+constexpr std::uint64_t kHorizonNsMin = 100'000'000;
 constexpr double kRedrawSeconds = 0.1;
 
 volatile std::sig_atomic_t interrupted = 0;
@@ -102,6 +104,16 @@ Scene scene_of(const ReplayOptions& options) {
         throw Failure("E_INVAL", "no tier: --dram or --disk must be more than 0", 2);
     }
     cache.is_planned = !options.no_plan;
+    cache.prefetch_bytes = static_cast<std::uint64_t>(static_cast<double>(cache.host_bytes) *
+                                                      options.prefetch_percent / 100);
+    // What is learnt is learnt on the wall's clock, where all is `speed` times as soon.
+    if (options.speed > 1) {
+        cache.prefetch_horizon_ns =
+            std::max(kHorizonNsMin, static_cast<std::uint64_t>(kHorizonNs / options.speed));
+    }
+    if (cache.prefetch_bytes != 0 && (options.no_plan || cache.disk_bytes == 0)) {
+        throw Failure("E_INVAL", "--prefetch-percent: plans and a tier on disk are needed", 2);
+    }
     cache.write_touch_count = options.write_touch_count;
     cache.checked = options.sample ? Checked::kSample : Checked::kAll;
     cache.salt = options.source.seed;

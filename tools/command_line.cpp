@@ -350,6 +350,10 @@ void add_replay(CLI::App* bwrt, const bool* json) {
     app->add_option("--prefill-rate", options->prefill_rate, "Tokens a second of each")
         ->check(CLI::Range(1, 1'000'000'000))
         ->capture_default_str();
+    app->add_option("--prefetch-percent", options->prefetch_percent,
+                    "Of the memory, for blocks that are read before they are asked for; 0: none")
+        ->check(CLI::Range(0.0, 50.0))
+        ->capture_default_str();
     app->add_option("--folder", options->folder, "The store's folder is made in it, and removed")
         ->capture_default_str();
     app->add_flag("--sample", options->sample, "Compare three words of each 4 KiB, not all");

@@ -90,7 +90,7 @@ void processors_take_requests_in_their_order_and_compute_one_token_at_least(void
 // Keeps all it is given; delivers what it is told.
 class ScriptedCache final : public Cache {
  public:
-    Located look_up(std::span<const std::uint32_t> blocks, std::uint32_t) override {
+    Located look_up(std::span<const std::uint32_t> blocks, const Asker&) override {
         Located located;
         while (located.block_count < blocks.size() && kept.count(blocks[located.block_count]) > 0) {
             ++located.block_count;
@@ -99,7 +99,7 @@ class ScriptedCache final : public Cache {
         located.host_count = located.block_count - located.disk_count;
         return located;
     }
-    Loaded load(std::span<const std::uint32_t> blocks, std::uint32_t,
+    Loaded load(std::span<const std::uint32_t> blocks, const Asker&,
                 std::uint64_t deadline_ns) override {
         deadlines.push_back(deadline_ns);
         Loaded loaded;
@@ -110,8 +110,9 @@ class ScriptedCache final : public Cache {
         return loaded;
     }
     void store(std::span<const std::uint32_t> blocks, std::uint32_t first,
-               std::uint32_t tenant) override {
-        stored.push_back({first, tenant});
+               const Asker& asker) override {
+        stored.push_back({first, asker.tenant});
+        sessions.push_back(asker.session);
         kept.insert(blocks.begin(), blocks.end());
     }
     void settle() override { ++settled; }
@@ -120,6 +121,7 @@ class ScriptedCache final : public Cache {
     std::set<std::uint32_t> kept;
     std::vector<std::uint64_t> deadlines;
     std::vector<std::pair<std::uint32_t, std::uint32_t>> stored;
+    std::vector<std::uint32_t> sessions;
     std::uint32_t deliver_most = ~0u, disk_most = 0;
     std::uint64_t wrong = 0, took_ns = 0;
     int settled = 0;
@@ -134,6 +136,7 @@ Trace small_trace() {
         request.arrival_us = i * 1'000'000;
         request.input_tokens = static_cast<std::uint32_t>(prompts[i].size()) * 512;
         if (i == 2) request.tenant = builder.tenant("other");
+        if (i > 0) request.session = builder.session(i == 1 ? "one" : "two");
         assert_false(static_cast<bool>(builder.add(request, prompts[i])));
     }
     Trace trace;
@@ -164,6 +167,7 @@ void what_one_request_stored_the_next_one_loads(void**) {
         assert_int_equal(cache.stored[i].first, delivered[i]);
     }
     assert_int_equal(cache.stored[2].second, 1);  // the tenant
+    assert_true(cache.sessions == std::vector<std::uint32_t>({0, 1, 2}));
     assert_int_equal(cache.settled, 1);
     // Half a second for each of five blocks; the second request waits for the first, the third is
     // loaded meanwhile.

@@ -12,6 +12,12 @@
 
 namespace bwrt::replay {
 
+// Whose request it is, by the trace's numbers.
+struct Asker {
+    std::uint32_t tenant = 0;
+    std::uint32_t session = 0;  // 0: none
+};
+
 // The leading blocks of a prompt that are somewhere, by the tier that each is to be had from.
 struct Located {
     std::uint32_t block_count = 0;
@@ -37,6 +43,8 @@ struct CacheFigures {
     std::uint64_t disk_piece_count = 0;                               // read, before it
     std::uint64_t process_read_bytes = 0, process_written_bytes = 0;  // /proc/self/io
     std::uint64_t plan_count = 0, plan_late_count = 0;
+    // What was read before it was asked for, and what of it was right or in vain.
+    std::uint64_t prefetch_bytes = 0, prefetch_right_bytes = 0, prefetch_wasted_bytes = 0;
 };
 
 class Cache {
@@ -44,13 +52,13 @@ class Cache {
     virtual ~Cache() = default;
 
     [[nodiscard]] virtual Located look_up(std::span<const std::uint32_t> blocks,
-                                          std::uint32_t tenant) = 0;
+                                          const Asker& asker) = 0;
     // All of them, by the deadline if it is not 0: nanoseconds from now.
-    [[nodiscard]] virtual Loaded load(std::span<const std::uint32_t> blocks, std::uint32_t tenant,
+    [[nodiscard]] virtual Loaded load(std::span<const std::uint32_t> blocks, const Asker& asker,
                                       std::uint64_t deadline_ns) = 0;
     // Those from `first` on; what there is no room for is not kept.
     virtual void store(std::span<const std::uint32_t> blocks, std::uint32_t first,
-                       std::uint32_t tenant) = 0;
+                       const Asker& asker) = 0;
     // Waits for what is still being written.
     virtual void settle() = 0;
     [[nodiscard]] virtual CacheFigures figures() = 0;

@@ -108,6 +108,16 @@ void add_moved(FigureList& list, const ReplayResult& result, const Sums& sums) {
                cache.process_written_bytes);
 }
 
+// Without prediction there is nothing to tell.
+void add_prefetched(FigureList& list, const CacheFigures& cache) {
+    if (cache.prefetch_bytes == 0) return;
+    list.bytes("prefetch_bytes", "read before it was asked for", cache.prefetch_bytes);
+    list.percent("prefetch_right_percent", "  and asked for then", cache.prefetch_right_bytes,
+                 cache.prefetch_bytes);
+    list.percent("prefetch_wasted_percent", "  and never asked for", cache.prefetch_wasted_bytes,
+                 cache.prefetch_bytes);
+}
+
 void add_trouble(FigureList& list, const ReplayResult& result) {
     list.count("wrong_block_count", "wrong blocks delivered", result.wrong_block_count);
     list.count("corrupt_count", "blocks found not to verify", result.cache.corrupt_count);
@@ -148,6 +158,7 @@ std::vector<Figure> figures_of(const ReplayResult& result, const Trace& trace,
     add_times(list, result, sums);
     add_tenants(list, result, trace);
     add_moved(list, result, sums);
+    add_prefetched(list, result.cache);
     add_trouble(list, result);
     list.add("cpu_s", "processor time", static_cast<double>(result.cpu_ns) / 1e9, "%.2f s");
     list.add("wall_s", "time", static_cast<double>(result.wall_ns) / 1e9, "%.2f s");

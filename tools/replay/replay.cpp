@@ -90,24 +90,25 @@ class Replay {
         served.tenant = trace_.request(request).tenant;
         served.block_count = static_cast<std::uint32_t>(blocks.size());
         const std::uint64_t begin = begin_ns(request);
-        const Located located = cache_.look_up(blocks, served.tenant);
+        const Asker asker = {served.tenant, trace_.request(request).session};
+        const Located located = cache_.look_up(blocks, asker);
         served.host_count = located.host_count;
         served.disk_count = located.disk_count;
         served.loaded_ns = begin;
-        if (located.block_count != 0) load(blocks.first(located.block_count), served);
+        if (located.block_count != 0) load(blocks.first(located.block_count), asker, served);
         loaded_ns_ = served.loaded_ns;
 
         served.computed_tokens = tokens_left(request, served.delivered_count);
         served.first_token_ns = prefill_.compute(served.loaded_ns, served.computed_tokens);
         served.is_late = rule_.deadline_ns != 0 && served.wait_ns() > rule_.deadline_ns;
         if (served.delivered_count < blocks.size()) {
-            cache_.store(blocks, served.delivered_count, served.tenant);
+            cache_.store(blocks, served.delivered_count, asker);
         }
         result_.served.push_back(served);
     }
 
-    void load(std::span<const std::uint32_t> blocks, Served& served) {
-        const Loaded loaded = cache_.load(blocks, served.tenant, left_ns(served));
+    void load(std::span<const std::uint32_t> blocks, const Asker& asker, Served& served) {
+        const Loaded loaded = cache_.load(blocks, asker, left_ns(served));
         served.delivered_count = loaded.block_count;
         served.loaded_ns += to_trace(loaded.took_ns);
         result_.wrong_block_count += loaded.wrong_count;

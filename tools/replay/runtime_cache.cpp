@@ -82,6 +82,8 @@ void RuntimeCache::open() {
     bwrt_planner planner = {};
     planner.struct_size = sizeof planner;
     planner.window_ns = 1'000'000;  // one request at a time: nobody is waited for
+    planner.prefetch_bytes_max = options_.prefetch_bytes;
+    planner.prefetch_horizon_ns = options_.prefetch_horizon_ns;
     bwrt_config config = {};
     config.struct_size = sizeof config;
     config.store = &store;
@@ -113,7 +115,7 @@ std::byte* RuntimeCache::bytes_of(std::uint32_t half, std::uint32_t index) const
     return window_bytes_ + place * options_.block_bytes;
 }
 
-Located RuntimeCache::look_up(std::span<const std::uint32_t> blocks, std::uint32_t tenant) {
+Located RuntimeCache::look_up(std::span<const std::uint32_t> blocks, const Asker& asker) {
     Located located;
     if (blocks.empty()) return located;
     identities_.resize(blocks.size() * kIdentityBytes);
@@ -125,7 +127,7 @@ Located RuntimeCache::look_up(std::span<const std::uint32_t> blocks, std::uint32
     }
     bwrt_lookup_query query = {};
     query.struct_size = sizeof query;
-    query.tenant = tenant;
+    query.tenant = asker.tenant;
     query.identities = identities_.data();
     query.identity_count = static_cast<std::uint32_t>(blocks.size());
     bwrt_error error = {};
@@ -150,7 +152,7 @@ void RuntimeCache::name_blocks(std::span<const std::uint32_t> blocks, std::uint3
 
 // Of the blocks from `first` on as many as a half takes.  False: refused for now.
 bool RuntimeCache::submit(std::uint32_t kind, std::span<const std::uint32_t> blocks,
-                          std::uint32_t first, std::uint32_t tenant, std::uint64_t deadline_ns,
+                          std::uint32_t first, const Asker& asker, std::uint64_t deadline_ns,
                           Part& part_out) {
     const auto count =
         std::min(half_block_count_, static_cast<std::uint32_t>(blocks.size()) - first);
@@ -173,7 +175,8 @@ bool RuntimeCache::submit(std::uint32_t kind, std::span<const std::uint32_t> blo
     wave.blocks = names_.data();
     wave.block_count = static_cast<std::uint32_t>(names_.size());
     wave.block_bytes = sizeof(bwrt_block);
-    wave.tenant = tenant;
+    wave.tenant = asker.tenant;
+    wave.session = asker.session;
     if (kind == BWRT_OP_GET) {
         wave.priority = BWRT_PRIORITY_URGENT;
         if (options_.is_planned) wave.flags |= BWRT_WAVE_PLANNED;
@@ -212,7 +215,7 @@ void RuntimeCache::compare(const Part& part, std::uint32_t count, Loaded& loaded
     loaded.block_count += count;
 }
 
-Loaded RuntimeCache::load(std::span<const std::uint32_t> blocks, std::uint32_t tenant,
+Loaded RuntimeCache::load(std::span<const std::uint32_t> blocks, const Asker& asker,
                           std::uint64_t deadline_ns) {
     Loaded loaded;
     const double start = tools::seconds_now();
@@ -228,7 +231,7 @@ Loaded RuntimeCache::load(std::span<const std::uint32_t> blocks, std::uint32_t t
     std::uint32_t asked = 0;
     while (!loaded.is_late && !loaded.is_failed) {
         now = {0, {}, before.half ^ 1u};
-        if (asked < blocks.size() && !submit(BWRT_OP_GET, blocks, asked, tenant, left_ns(), now)) {
+        if (asked < blocks.size() && !submit(BWRT_OP_GET, blocks, asked, asker, left_ns(), now)) {
             loaded.is_late = true;
         }
         asked += static_cast<std::uint32_t>(now.blocks.size());
@@ -251,7 +254,7 @@ void RuntimeCache::take(Part& part, Loaded& loaded) {
 }
 
 void RuntimeCache::store(std::span<const std::uint32_t> blocks, std::uint32_t first,
-                         std::uint32_t tenant) {
+                         const Asker& asker) {
     Part before, now;
     for (std::uint32_t done = first; done < blocks.size();) {
         now = {0, {}, before.half ^ 1u};
@@ -263,7 +266,7 @@ void RuntimeCache::store(std::span<const std::uint32_t> blocks, std::uint32_t fi
         // Children of what there was no room for would be of no use.
         if (before.wave != 0 && finish(before).status != BWRT_OK) return;
         before = {};
-        if (!submit(BWRT_OP_PUT, blocks, done, tenant, 0, now)) return;
+        if (!submit(BWRT_OP_PUT, blocks, done, asker, 0, now)) return;
         before = now;
         done += count;
     }

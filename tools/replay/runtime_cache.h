@@ -34,6 +34,8 @@ struct RuntimeCacheOptions {
     std::uint64_t salt = 0;  // of the identities
     Checked checked = Checked::kAll;
     bool is_planned = true;
+    std::uint64_t prefetch_bytes = 0;  // of the host tier, for what nobody has asked for yet
+    std::uint64_t prefetch_horizon_ns = 0;
 };
 
 // Removed with all that is in it, whatever happens.
@@ -58,11 +60,11 @@ class RuntimeCache final : public Cache {
     RuntimeCache(const RuntimeCache&) = delete;
     RuntimeCache& operator=(const RuntimeCache&) = delete;
 
-    Located look_up(std::span<const std::uint32_t> blocks, std::uint32_t tenant) override;
-    Loaded load(std::span<const std::uint32_t> blocks, std::uint32_t tenant,
+    Located look_up(std::span<const std::uint32_t> blocks, const Asker& asker) override;
+    Loaded load(std::span<const std::uint32_t> blocks, const Asker& asker,
                 std::uint64_t deadline_ns) override;
     void store(std::span<const std::uint32_t> blocks, std::uint32_t first,
-               std::uint32_t tenant) override;
+               const Asker& asker) override;
     void settle() override;
     CacheFigures figures() override;
 
@@ -79,7 +81,7 @@ class RuntimeCache final : public Cache {
     void open();
     void set_tenants();
     [[nodiscard]] bool submit(std::uint32_t kind, std::span<const std::uint32_t> blocks,
-                              std::uint32_t first, std::uint32_t tenant, std::uint64_t deadline_ns,
+                              std::uint32_t first, const Asker& asker, std::uint64_t deadline_ns,
                               Part& part_out);
     [[nodiscard]] bwrt_completion finish(Part& part);
     void take(Part& part, Loaded& loaded);

@@ -52,6 +52,9 @@ CacheFigures RuntimeCache::figures() {
     figures.disk_evicted_count = store.disk.evicted_count;
     figures.plan_count = counters.plan_count;
     figures.plan_late_count = counters.plan_late_count;
+    figures.prefetch_bytes = counters.prefetch_bytes;
+    figures.prefetch_right_bytes = counters.prefetch_right_bytes;
+    figures.prefetch_wasted_bytes = counters.prefetch_wasted_bytes;
     for (std::uint32_t i = 0; i < std::min(counters.route_count, 8u); ++i) {
         const bwrt_route& route = routes[i];
         if (route.source_tier == BWRT_TIER_DISK && route.target_tier == BWRT_TIER_HOST) {
