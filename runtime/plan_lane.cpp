@@ -36,12 +36,6 @@ std::size_t measured_by(std::uint32_t source, std::uint32_t target) noexcept {
     return source == kInDiskTier ? kReads : target == kInDiskTier ? kWrites : kCopies;
 }
 
-planner::RequestClass class_of(const Wave& wave) noexcept {
-    return wave.priority == BWRT_PRIORITY_URGENT   ? planner::RequestClass::kDemand
-           : wave.priority == BWRT_PRIORITY_NORMAL ? planner::RequestClass::kHint
-                                                   : planner::RequestClass::kPrediction;
-}
-
 }  // namespace
 
 PlanLane::PlanLane(Tables* tables, const Clock* clock, const Counters* counters, Janitor* janitor,
@@ -56,7 +50,7 @@ PlanLane::PlanLane(Tables* tables, const Clock* clock, const Counters* counters,
       feedback_(feedback_of(tables->planner), kMeasuredRoutes),
       job_(limits_of(*tables), planner_rule(tables->planner),
            tables->waves.count() + kAheadCountMax, clock),
-      tenant_row_count_(tables->blocks.tenant_count),
+      tenant_rows_(tables->blocks.tenant_count),
       tenant_held_(tables->blocks.tenant_count) {
     again_.reserve(row_count_max_);
     ahead_.reserve(kAheadCountMax);
@@ -71,69 +65,6 @@ PlanLane::PlanLane(Tables* tables, const Clock* clock, const Counters* counters,
     limit(kToCaller, options.caller_budget_bytes);
     limit(kInHostTier, options.host_budget_bytes);
     limit(kInDiskTier, options.disk_budget_bytes);
-}
-
-// ---- the line
-
-void PlanLane::link(Wave* wave) noexcept {
-    wave->plan_previous = asked_last_;
-    wave->plan_next = kNoIndex;
-    (asked_last_ != kNoIndex ? tables_.waves.at(asked_last_).plan_next : asked_first_) =
-        wave->index;
-    asked_last_ = wave->index;
-}
-
-void PlanLane::unlink(Wave* wave) noexcept {
-    const std::uint32_t before = wave->plan_previous, behind = wave->plan_next;
-    (before != kNoIndex ? tables_.waves.at(before).plan_next : asked_first_) = behind;
-    (behind != kNoIndex ? tables_.waves.at(behind).plan_previous : asked_last_) = before;
-}
-
-bool PlanLane::ask(Wave* wave) noexcept {
-    if (wave->plan_state != PlanState::kNone) return wave->plan_state != PlanState::kPlanned;
-    wave->plan_finish_ns = 0;
-    if (wave->plan_row_count == 0) {
-        wave->plan_state = PlanState::kPlanned;
-        return false;
-    }
-    wave->plan_state = PlanState::kAsked;
-    wave->plan_rows_open = wave->plan_row_count;
-    wave->plan_passed_count = 0;
-    link(wave);
-    return true;
-}
-
-void PlanLane::leave(Wave* wave) noexcept {
-    if (wave->plan_state == PlanState::kAsked) unlink(wave);
-    if (wave->plan_state == PlanState::kInWindow) {
-        window_row_count_ -= wave->plan_rows_open;
-        tenant_row_count_[wave->plan_tenant] -= wave->plan_rows_open;
-        gone_.push_back(wave->handle);
-        std::erase_if(again_, [&](const planner::Request& row) { return row.id == wave->handle; });
-    }
-    wave->plan_state = PlanState::kNone;
-}
-
-void PlanLane::ask_ahead(std::uint64_t id, std::uint64_t bytes, std::uint16_t tenant,
-                         std::uint64_t now_ns) noexcept {
-    // Pages of its own: where they lie is nobody's matter, since each is asked for once.
-    ahead_.push_back({.id = id,
-                      .page_count = (bytes + kPlanPageBytes - 1) / kPlanPageBytes,
-                      .page_bytes = kPlanPageBytes,
-                      .arrival_ns = now_ns,
-                      .model = kPagesOfWave,
-                      .prefix = static_cast<std::uint32_t>(id) | 1u << 31,
-                      .tenant = tenant,
-                      .tier_src = kInDiskTier,
-                      .tier_dst = kInHostTier,
-                      .request_class = planner::RequestClass::kPrediction});
-}
-
-void PlanLane::leave_ahead(std::uint64_t id) noexcept {
-    const auto is_it = [&](const planner::Request& row) { return row.id == id; };
-    if (std::erase_if(ahead_, is_it) != 0) return;
-    --window_row_count_;
-    gone_.push_back(id);
 }
 
 void PlanLane::set_credit(std::uint16_t tenant, const planner::TokenRate& rate) noexcept {
@@ -178,61 +109,6 @@ void PlanLane::begin(std::uint64_t now_ns, const LaneLoad (&loads)[kLaneCount]) 
     set_rates(now_ns, loads);
     is_out_ = true;
     janitor_.start(&job_);
-}
-
-// Who was passed over for age_first windows is the next to get in: nobody of its tenant overtakes
-// it any more, and once its tenant has nothing in the window, nobody at all.
-void PlanLane::fill_window() noexcept {
-    ++window_number_;
-    for (std::uint32_t index = asked_first_; index != kNoIndex;) {
-        Wave* const wave = &tables_.waves.at(index);
-        index = wave->plan_next;
-        const std::uint32_t free_count = row_count_max_ - window_row_count_;
-        const std::uint32_t tenant_count = tenant_row_count_[wave->plan_tenant];
-        if (tenant_held_[wave->plan_tenant] == window_number_) continue;
-        if (tenant_count + wave->plan_row_count <= free_count) {
-            enter(wave);
-        } else if (wave->plan_passed_count < tables_.planner.age_first) {
-            ++wave->plan_passed_count;
-        } else if (tenant_count != 0) {
-            tenant_held_[wave->plan_tenant] = window_number_;
-        } else {
-            return;
-        }
-    }
-}
-
-void PlanLane::fill_with_ahead() noexcept {
-    if (asked_first_ != kNoIndex) return;
-    while (!ahead_.empty() && window_row_count_ < row_count_max_) {
-        job_.fresh.push_back(ahead_.back());
-        ahead_.pop_back();
-        ++window_row_count_;
-    }
-}
-
-void PlanLane::enter(Wave* wave) noexcept {
-    unlink(wave);
-    wave->plan_state = PlanState::kInWindow;
-    window_row_count_ += wave->plan_row_count;
-    tenant_row_count_[wave->plan_tenant] += wave->plan_row_count;
-    for (Page* page = wave->plan_rows; page != nullptr; page = page->next) {
-        for (std::uint32_t i = 0; i < page->used; ++i) {
-            const PlanRow& row = page->as<PlanRow>()[i];
-            job_.fresh.push_back({.id = wave->handle,
-                                  .page_first = row.page_first,
-                                  .page_count = row.page_count,
-                                  .page_bytes = kPlanPageBytes,
-                                  .arrival_ns = wave->submitted_ns,
-                                  .deadline_ns = wave->deadline_ns,
-                                  .model = row.pages,
-                                  .prefix = row.prefix,
-                                  .tenant = row.tenant,
-                                  .tier_src = row.tier_src,
-                                  .tier_dst = row.tier_dst,
-                                  .request_class = class_of(*wave)});
-        }
-    }
 }
 
 void PlanLane::observe() noexcept {
@@ -307,7 +183,7 @@ void PlanLane::row_moves(const PlanJob::Moving& moving) noexcept {
     wave->plan_finish_ns = std::max({wave->plan_finish_ns, moving.finish_ns, job_.now_ns});
     wave->plan_model_ns = feedback_.uncorrected_ns(wave->plan_finish_ns - job_.now_ns);
     --window_row_count_;
-    --tenant_row_count_[wave->plan_tenant];
+    --count_tenant(*wave);
     if (--wave->plan_rows_open != 0) return;
     wave->plan_state = PlanState::kPlanned;
     owner_.planned(wave);

@@ -13,7 +13,8 @@
 //
 // The window has room for so many rows, and who asks for most of it must not keep the others out: a
 // tenant gets in as long as it has there no more than what is free (a dynamic threshold; Choudhury
-// and Hahne 1998).  What does not get in is passed over and keeps its place in the line; after
+// and Hahne 1998).  URGENT waves go first, and to them only their like are in the way.  What does
+// not get in is passed over and keeps its place in the line; after
 // age_first windows the smaller ones behind it wait until it is in.
 //
 // What was measured sets what the next window is planned with (feedback.h): rates and latencies of
@@ -96,14 +97,25 @@ class PlanLane {
     void snapshot(bwrt_counters* counters_out) const noexcept;
 
  private:
+    // In the window.
+    struct TenantRows {
+        std::uint32_t urgent = 0;
+        std::uint32_t other = 0;
+    };
+
     [[nodiscard]] bool has_work() const noexcept {
         return asked_first_ != kNoIndex || !again_.empty() || !ahead_.empty() ||
                window_row_count_ != 0;
+    }
+    [[nodiscard]] std::uint32_t& count_tenant(const Wave& wave) noexcept {
+        TenantRows& rows = tenant_rows_[wave.plan_tenant];
+        return wave.priority == BWRT_PRIORITY_URGENT ? rows.urgent : rows.other;
     }
     void link(Wave* wave) noexcept;
     void unlink(Wave* wave) noexcept;
     void begin(std::uint64_t now_ns, const LaneLoad (&loads)[kLaneCount]) noexcept;
     void fill_window() noexcept;
+    bool fill_with_waves(bool is_first) noexcept;
     void enter(Wave* wave) noexcept;
     void fill_with_ahead() noexcept;
     void set_rates(std::uint64_t now_ns, const LaneLoad (&loads)[kLaneCount]) noexcept;
@@ -127,8 +139,8 @@ class PlanLane {
     bool is_out_ = false;  // the job is
     std::uint64_t due_ns_ = 0;
     std::uint32_t asked_first_ = kNoIndex, asked_last_ = kNoIndex;
-    std::uint32_t window_row_count_ = 0;           // of live waves, and ahead
-    std::vector<std::uint32_t> tenant_row_count_;  // of them, by tenant
+    std::uint32_t window_row_count_ = 0;   // of live waves, and ahead
+    std::vector<TenantRows> tenant_rows_;  // of them, by tenant
     std::uint64_t window_number_ = 0;
     std::vector<std::uint64_t> tenant_held_;  // the last window that an older wave kept it out of
     std::vector<planner::Request> again_;     // late ones whose waves finish all the same

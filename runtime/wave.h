@@ -131,7 +131,7 @@ struct alignas(128) Wave {
     Phase phase = Phase::kFree;
     bool behind_barrier = false;
     PlanState plan_state = PlanState::kNone;
-    std::uint8_t plan_passed_count = 0;  // windows that had no room for it, up to age_first
+    std::uint8_t plan_passed_count = 0;  // windows that had no room for it, up to age_max
     std::uint32_t plan_rows_open = 0;    // in the window, and not to move yet
     std::uint64_t plan_begun_ns = 0;  // the window that its last rows move in; nothing moved before
     std::uint64_t plan_model_ns = 0;  // predicted from there, without what feedback corrects

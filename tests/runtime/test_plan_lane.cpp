@@ -117,11 +117,14 @@ struct Line final : PlanOwner {
 };
 
 // Small waves come without end, as many in each window as have moved in the last one.
-void large_one_gets_in_among(std::uint32_t tenant_count) {
+void large_one_gets_in_among(std::uint32_t tenant_count, std::uint8_t priority) {
     Line line(tenant_count + 1);
+    line.tables.planner.age_max = 2 * kAgeFirst;
     std::uint32_t next = 0;
     const auto keep_coming = [&](std::size_t count) {
-        for (; count > 0; --count) line.ask(static_cast<std::uint16_t>(next++ % tenant_count), 1);
+        for (; count > 0; --count) {
+            line.ask(static_cast<std::uint16_t>(next++ % tenant_count), 1)->priority = priority;
+        }
     };
     keep_coming(kRowCountMax);
     line.next_window();
@@ -138,10 +141,39 @@ void large_one_gets_in_among(std::uint32_t tenant_count) {
     }
 }
 
-void a_large_wave_is_not_overtaken_for_ever_by_its_tenant(void**) { large_one_gets_in_among(1); }
+void a_large_wave_is_not_overtaken_for_ever_by_its_tenant(void**) {
+    large_one_gets_in_among(1, BWRT_PRIORITY_NORMAL);
+}
 
 // The last tenant has nothing else: three others leave a quarter of the window free.
-void a_large_wave_is_not_overtaken_for_ever_by_others(void**) { large_one_gets_in_among(3); }
+void a_large_wave_is_not_overtaken_for_ever_by_others(void**) {
+    large_one_gets_in_among(3, BWRT_PRIORITY_NORMAL);
+}
+
+void a_large_wave_is_not_overtaken_for_ever_by_urgent_ones(void**) {
+    large_one_gets_in_among(1, BWRT_PRIORITY_URGENT);
+    large_one_gets_in_among(3, BWRT_PRIORITY_URGENT);
+}
+
+// Half of the window is their tenant's, as much as is free, and the rest of them stand in front.
+void an_urgent_wave_gets_in_past_its_tenants_others(void**) {
+    Line line(1);
+    line.tables.planner.caller_budget_bytes = 20 * kPlanPageBytes;
+    line.make_lane();
+    for (std::uint32_t i = 0; i < kRowCountMax; ++i) line.ask(0, 1);
+    for (std::uint32_t window = 0; window < 2 * kAgeFirst; ++window) line.next_window();
+    Wave* const urgent = line.ask(0, 1);
+    urgent->priority = BWRT_PRIORITY_URGENT;
+    Wave* const other = line.ask(0, 1);
+    line.next_window();
+    assert_int_not_equal(urgent->plan_state, PlanState::kAsked);
+    assert_int_equal(other->plan_state, PlanState::kAsked);
+    // What leaves is counted where it was: at last all of them have been in.
+    for (std::uint32_t i = 0; i < 200 && line.moved.size() < kRowCountMax + 2; ++i) {
+        line.next_window();
+    }
+    assert_int_equal(line.moved.size(), kRowCountMax + 2);
+}
 
 // What is asked for again because it was late was looked at twice and asked for once.
 void a_late_wave_that_goes_on_asks_once(void**) {
@@ -409,6 +441,8 @@ int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(a_large_wave_is_not_overtaken_for_ever_by_its_tenant),
         cmocka_unit_test(a_large_wave_is_not_overtaken_for_ever_by_others),
+        cmocka_unit_test(a_large_wave_is_not_overtaken_for_ever_by_urgent_ones),
+        cmocka_unit_test(an_urgent_wave_gets_in_past_its_tenants_others),
         cmocka_unit_test(a_late_wave_that_goes_on_asks_once),
         cmocka_unit_test(who_leaves_leaves_nothing_in_the_planner),
         cmocka_unit_test(who_leaves_makes_room_in_the_window),
