@@ -162,7 +162,7 @@ void an_urgent_wave_gets_in_past_its_tenants_others(void**) {
     line.make_lane();
     for (std::uint32_t i = 0; i < kRowCountMax; ++i) line.ask(0, 1);
     for (std::uint32_t window = 0; window < 2 * kAgeFirst; ++window) line.next_window();
-    Wave* const urgent = line.ask(0, 1);
+    Wave* const urgent = line.ask(0, 100);  // more than have moved in the last one
     urgent->priority = BWRT_PRIORITY_URGENT;
     Wave* const other = line.ask(0, 1);
     line.next_window();
