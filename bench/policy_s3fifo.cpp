@@ -50,17 +50,13 @@ class S3Fifo {
             const std::uint32_t block = lists_.oldest(kSmall);
             if (uses_[block] <= kUsesEnough) {
                 lists_.move_to(block, kGhost);
-                if (lists_.count(kGhost) > capacity_ - small_count_) {
+                if (lists_.count(kGhost) > capacity_ * 9 / 10) {
                     lists_.remove(lists_.oldest(kGhost));
                 }
                 return;
             }
             uses_[block] = 0;
             lists_.move_to(block, kMain);
-            if (lists_.count(kMain) > capacity_ - small_count_) {
-                evict_main();
-                return;
-            }
         }
     }
     void evict_main() {

@@ -3,7 +3,8 @@
 // W-TinyLFU, after Einziger, Friedman and Manes, "TinyLFU: A Highly Efficient Cache Admission
 // Policy" (ACM Transactions on Storage 2017): a window of 1 % for what is new, behind it a
 // segmented LRU of which four fifths are protected, and between them the question which of two
-// blocks was used more often.  Counts are exact here, and all halved after ten uses a place.
+// blocks was used more often.  Counts are exact here up to 15, and all halved after ten uses a
+// place.
 
 #include <algorithm>
 #include <vector>
@@ -46,7 +47,7 @@ class WindowTinyLfu {
     enum List : std::uint8_t { kWindow, kProbation, kProtected };
 
     void count(std::uint32_t block) {
-        ++uses_[block];
+        uses_[block] = std::min(uses_[block] + 1, kUsesMax);
         if (++use_count_ < halving_period_) return;
         use_count_ = 0;
         for (std::uint32_t& uses : uses_) uses /= 2;
@@ -69,6 +70,8 @@ class WindowTinyLfu {
             lists_.remove(candidate);
         }
     }
+
+    static constexpr std::uint32_t kUsesMax = 15;  // of four bits
 
     BlockLists lists_;
     std::vector<std::uint32_t> uses_;
