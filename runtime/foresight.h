@@ -138,6 +138,7 @@ class Foresight final : public HostWatcher {
     [[nodiscard]] Order* asked(std::uint64_t id) noexcept;
     void fail(Order* order) noexcept;
     void finish(Order* order) noexcept;
+    void end_all() noexcept;
     void free_if_over(Order* order) noexcept;
     void free_block(std::uint32_t block) noexcept;
 

@@ -161,22 +161,7 @@ void Foresight::free_block(std::uint32_t block) noexcept {
     ++free_block_count_;
 }
 
-bool Foresight::yield() noexcept {
-    bool any = false;
-    for (std::uint32_t i = order_first_; i != kNone;) {
-        Order* const order = &orders_[i];
-        i = order->next;
-        any = any || order->lease != planner::kNoLease;
-        if (order->state == State::kNear) finish(order);
-        if (order->state == State::kReading) fail(order);
-    }
-    // Or what was let go would come back at once, and push out what it made room for.
-    if (any) due_ns_ = store_.now_ns() + kYieldNs;
-    return any;
-}
-
-void Foresight::rest() noexcept {
-    rests_ = true;
+void Foresight::end_all() noexcept {
     for (std::uint32_t i = order_first_; i != kNone;) {
         Order* const order = &orders_[i];
         i = order->next;
@@ -186,6 +171,23 @@ void Foresight::rest() noexcept {
             fail(order);
         }
     }
+}
+
+// What the planner was only asked for goes, too: it holds what is there of its chain.
+bool Foresight::yield() noexcept {
+    bool any = false;
+    for (std::uint32_t i = order_first_; i != kNone; i = orders_[i].next) {
+        any = any || orders_[i].lease != planner::kNoLease;
+    }
+    end_all();
+    // Or what was let go would come back at once, and push out what it made room for.
+    if (any) due_ns_ = store_.now_ns() + kYieldNs;
+    return any;
+}
+
+void Foresight::rest() noexcept {
+    rests_ = true;
+    end_all();
 }
 
 }  // namespace bwrt::runtime

@@ -73,11 +73,12 @@ bwrt_status use(BlockWorld* world, std::uint32_t chain, std::uint32_t count = kC
     return status;
 }
 
-void teach(BlockWorld* world, std::initializer_list<std::uint32_t> chains) {
+void teach(BlockWorld* world, std::initializer_list<std::uint32_t> chains,
+           std::uint64_t rest_ns = kRestNs) {
     for (const std::uint32_t chain : chains) store(world, chain);
     for (std::uint32_t round = 0; round < 100; ++round) {
         for (const std::uint32_t chain : chains) assert_int_equal(use(world, chain), BWRT_OK);
-        let_time_pass(world, kRestNs);
+        let_time_pass(world, rest_ns);
     }
     for (const std::uint32_t chain : chains) assert_int_equal(use(world, chain), BWRT_OK);
     assert_int_equal(counters(world).prefetch_count, 0);
@@ -88,6 +89,14 @@ void push_out(BlockWorld* world, std::uint32_t filler = kFiller) {
     for (std::uint32_t i = 0; i < 8; ++i) {
         assert_int_equal(put_to(world, BWRT_TIER_HOST, {filler + i, 0}, 32), BWRT_OK);
     }
+}
+
+void set_credit(BlockWorld* world, std::uint64_t bytes_per_s) {
+    bwrt_tenant tenant = {};
+    tenant.struct_size = sizeof tenant;
+    tenant.credit_bytes_per_s = bytes_per_s;
+    tenant.credit_burst_bytes = bytes_per_s;
+    assert_int_equal(bwrt_tenant_set(world->runtime, &tenant, nullptr), BWRT_OK);
 }
 
 void wait_until_in_memory(BlockWorld* world, std::uint32_t chain) {
@@ -366,19 +375,13 @@ void a_tenants_credit_is_for_what_nobody_asked_for_too(void** state) {
     BlockWorld* world = world_of(state);
     open_with(world, planner_of_test());
     teach(world, {1});
-    bwrt_tenant tenant = {};
-    tenant.struct_size = sizeof tenant;
-    tenant.credit_bytes_per_s = 1;
-    tenant.credit_burst_bytes = 1;
-    assert_int_equal(bwrt_tenant_set(world->runtime, &tenant, nullptr), BWRT_OK);
+    set_credit(world, 1);
     push_out(world);
     drive_until(world, [&] { return counters(world).prefetch_failed_count >= 1; });
     assert_true(counters(world).plan_waited_count != 0);
     assert_false(is_in_memory(world, 1));
 
-    tenant.credit_bytes_per_s = 0;
-    tenant.credit_burst_bytes = 0;
-    assert_int_equal(bwrt_tenant_set(world->runtime, &tenant, nullptr), BWRT_OK);
+    set_credit(world, 0);
     let_time_pass(world, kSecondNs);
     wait_until_in_memory(world, 1);
 }
@@ -446,17 +449,42 @@ void who_needs_room_gets_it(void** state) {
     }
 }
 
+// What is asked for holds what is there of its chain, and the planner may take its time.
+void who_needs_room_does_not_wait_for_the_planner(void** state) {
+    BlockWorld* world = world_of(state);
+    bwrt_planner planner = planner_of_test();
+    planner.window_ns = 10 * kSecondNs;
+    planner.age_max = 255;
+    planner.prefetch_horizon_ns = 7200 * kSecondNs;
+    open_with(world, planner);
+    teach(world, {1}, 600 * kSecondNs);
+    set_credit(world, 1);
+    std::uint32_t count = 0;
+    const auto put_pinned = [&] {
+        const Key key = {kFiller + 100, count++};
+        assert_int_equal(put_to(world, BWRT_TIER_HOST, key), BWRT_OK);
+        assert_int_equal(ask(world, BWRT_OP_PIN, key), BWRT_OK);
+    };
+    while (is_in_memory(world, 1)) put_pinned();
+    let_time_pass(world, 2 * planner.window_ns);
+    drive_until(world, [&] { return counters(world).prefetch_count == 1; });
+    assert_true(is_in_memory(world, 1, 1));
+
+    while (is_in_memory(world, 1, 1)) put_pinned();
+    assert_true(count > 200);
+    assert_int_equal(counters(world).prefetch_failed_count, 1);
+    for (; count > 0; --count) {
+        assert_int_equal(ask(world, BWRT_OP_UNPIN, {kFiller + 100, count - 1}), BWRT_OK);
+    }
+}
+
 // ---- the end
 
 void a_runtime_that_ends_waits_for_nothing_that_was_foretold(void** state) {
     BlockWorld* world = world_of(state);
     open_with(world, planner_of_test());
     teach(world, {1});
-    bwrt_tenant tenant = {};
-    tenant.struct_size = sizeof tenant;
-    tenant.credit_bytes_per_s = 1;
-    tenant.credit_burst_bytes = 1;
-    assert_int_equal(bwrt_tenant_set(world->runtime, &tenant, nullptr), BWRT_OK);
+    set_credit(world, 1);
     push_out(world);
     drive_until(world, [&] { return counters(world).prefetch_count >= 1; });
     assert_int_equal(bwrt_shutdown(world->runtime, BWRT_SHUTDOWN_DRAIN, kPatienceNs, nullptr), 0);
@@ -598,6 +626,7 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(what_is_held_can_be_dropped_and_moved),
     IN_BLOCK_WORLD(what_is_held_expires),
     IN_BLOCK_WORLD(who_needs_room_gets_it),
+    IN_BLOCK_WORLD(who_needs_room_does_not_wait_for_the_planner),
     IN_BLOCK_WORLD(a_runtime_that_ends_waits_for_nothing_that_was_foretold),
     IN_BLOCK_WORLD(a_runtime_that_ends_in_the_middle_of_a_fetch_begins_no_other_read),
     IN_BLOCK_WORLD(many_threads_use_chains_and_every_byte_is_right),
