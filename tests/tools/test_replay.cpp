@@ -222,6 +222,20 @@ void wrong_blocks_are_counted_and_an_interrupt_ends_the_replay(void**) {
     assert_int_equal(cache.settled, 1);
 }
 
+// The second request comes after three years.
+void an_interrupt_ends_the_replay_while_an_arrival_is_waited_for(void**) {
+    const Trace trace = small_trace();
+    ScriptedCache cache;
+    ReplayRule rule = rule_of();
+    rule.speed = 1e-8;
+    int calls = 0;
+    const ReplayResult result =
+        replay(trace, rule, cache, [&](const ReplayResult&) { return ++calls < 4; });
+    assert_true(result.is_interrupted);
+    assert_int_equal(result.served.size(), 1);
+    assert_int_equal(cache.settled, 1);
+}
+
 const Figure& figure(const std::vector<Figure>& figures, const std::string& key) {
     const auto it = std::find_if(figures.begin(), figures.end(),
                                  [&](const Figure& one) { return one.key == key; });
@@ -278,6 +292,7 @@ int main() {
         cmocka_unit_test(what_was_not_delivered_is_computed_and_stored_again),
         cmocka_unit_test(a_load_has_as_long_as_is_left_of_the_deadline),
         cmocka_unit_test(wrong_blocks_are_counted_and_an_interrupt_ends_the_replay),
+        cmocka_unit_test(an_interrupt_ends_the_replay_while_an_arrival_is_waited_for),
         cmocka_unit_test(figures_are_those_of_the_requests),
         cmocka_unit_test(quantiles_are_values_at_their_ranks),
         cmocka_unit_test(a_table_has_a_column_for_each_run),

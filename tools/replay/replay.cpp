@@ -5,13 +5,14 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <ctime>
 #include <span>
 #include <utility>
 
 namespace bwrt::replay {
 namespace {
+
+constexpr std::uint64_t kSliceNs = 100'000'000;
 
 std::uint64_t time_of(clockid_t clock) {
     timespec now;
@@ -21,6 +22,13 @@ std::uint64_t time_of(clockid_t clock) {
 }
 
 std::uint64_t now_ns() { return time_of(CLOCK_MONOTONIC); }
+
+void sleep_until(std::uint64_t due_ns) {
+    timespec until = {};
+    until.tv_sec = static_cast<time_t>(due_ns / 1'000'000'000u);
+    until.tv_nsec = static_cast<long>(due_ns % 1'000'000'000u);
+    static_cast<void>(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr));
+}
 
 class Replay {
  public:
@@ -34,8 +42,7 @@ class Replay {
         const std::uint64_t cpu_ns = time_of(CLOCK_PROCESS_CPUTIME_ID);
         begun_ns_ = now_ns();
         for (std::size_t i = 0; i < trace_.request_count(); ++i) {
-            await_arrival(i);
-            if (progress && !progress(result_)) {
+            if (!await_arrival(i, progress)) {
                 result_.is_interrupted = true;
                 break;
             }
@@ -65,13 +72,16 @@ class Replay {
         return static_cast<std::uint64_t>(static_cast<double>(trace_ns) / rule_.speed);
     }
 
-    void await_arrival(std::size_t request) {
-        if (rule_.speed <= 0) return;
-        const std::uint64_t due = begun_ns_ + to_wall(arrival_ns(request));
-        timespec until = {};
-        until.tv_sec = static_cast<time_t>(due / 1'000'000'000u);
-        until.tv_nsec = static_cast<long>(due % 1'000'000'000u);
-        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
+    // In slices, since a signal may come to another thread, or just before this one sleeps.  False
+    // when the replay is to end.
+    [[nodiscard]] bool await_arrival(std::size_t request, const ReplayProgress& progress) const {
+        const std::uint64_t due_ns =
+            rule_.speed > 0 ? begun_ns_ + to_wall(arrival_ns(request)) : begun_ns_;
+        for (;;) {
+            if (progress && !progress(result_)) return false;
+            const std::uint64_t now = now_ns();
+            if (now >= due_ns) return true;
+            sleep_until(std::min(due_ns, now + kSliceNs));
         }
     }
 

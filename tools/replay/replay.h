@@ -61,7 +61,8 @@ struct ReplayResult {
     bool is_interrupted = false;
 };
 
-// Called before each request; false ends the replay there.
+// Called before each request, and ten times a second while one is waited for; false ends the replay
+// there.
 using ReplayProgress = std::function<bool(const ReplayResult& so_far)>;
 
 [[nodiscard]] ReplayResult replay(const Trace& trace, const ReplayRule& rule, Cache& cache,
