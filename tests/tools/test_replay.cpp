@@ -236,6 +236,18 @@ void an_interrupt_ends_the_replay_while_an_arrival_is_waited_for(void**) {
     assert_int_equal(cache.settled, 1);
 }
 
+void times_beyond_the_clocks_are_never(void**) {
+    const Trace trace = small_trace();
+    ScriptedCache cache;
+    cache.kept = {0};
+    ReplayRule rule = rule_of(1'000'000'000);
+    rule.speed = 1e-12;
+    const ReplayResult result = replay(
+        trace, rule, cache, [](const ReplayResult& so_far) { return so_far.served.empty(); });
+    assert_int_equal(result.served.size(), 1);
+    assert_true(cache.deadlines == std::vector<std::uint64_t>({9'000'000'000'000'000'000u}));
+}
+
 const Figure& figure(const std::vector<Figure>& figures, const std::string& key) {
     const auto it = std::find_if(figures.begin(), figures.end(),
                                  [&](const Figure& one) { return one.key == key; });
@@ -293,6 +305,7 @@ int main() {
         cmocka_unit_test(a_load_has_as_long_as_is_left_of_the_deadline),
         cmocka_unit_test(wrong_blocks_are_counted_and_an_interrupt_ends_the_replay),
         cmocka_unit_test(an_interrupt_ends_the_replay_while_an_arrival_is_waited_for),
+        cmocka_unit_test(times_beyond_the_clocks_are_never),
         cmocka_unit_test(figures_are_those_of_the_requests),
         cmocka_unit_test(quantiles_are_values_at_their_ranks),
         cmocka_unit_test(a_table_has_a_column_for_each_run),

@@ -13,6 +13,7 @@ namespace bwrt::replay {
 namespace {
 
 constexpr std::uint64_t kSliceNs = 100'000'000;
+constexpr double kWallNsMax = 9e18;  // never; it can be added to a time
 
 std::uint64_t time_of(clockid_t clock) {
     timespec now;
@@ -69,7 +70,8 @@ class Replay {
         return static_cast<std::uint64_t>(static_cast<double>(wall_ns) * factor);
     }
     [[nodiscard]] std::uint64_t to_wall(std::uint64_t trace_ns) const {
-        return static_cast<std::uint64_t>(static_cast<double>(trace_ns) / rule_.speed);
+        return static_cast<std::uint64_t>(
+            std::min(static_cast<double>(trace_ns) / rule_.speed, kWallNsMax));
     }
 
     // In slices, since a signal may come to another thread, or just before this one sleeps.  False
