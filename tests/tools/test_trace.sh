@@ -168,7 +168,7 @@ an_output_that_cannot_be_written_leaves_what_was_there() {
 
 a_wrong_trace_command_line_is_refused() {
     write_small
-    refused 2 'bwrt trace takes either a file or --generate' "$bwrt" trace
+    refused 2 'takes either a trace in a file or --generate' "$bwrt" trace
     refused 2 '--generate' "$bwrt" trace small.jsonl --generate chat
     refused 2 '--generate' "$bwrt" trace --generate dance
     refused 2 '--seed' "$bwrt" trace small.jsonl --seed 3
