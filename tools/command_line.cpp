@@ -39,6 +39,17 @@ Command<Options> add_command(CLI::App* parent, const char* name, const char* hel
     return {app, options.get()};
 }
 
+// CLI::Range compares, and so lets through what is no number.
+CLI::Validator real_range(double least, double most) {
+    const CLI::Range range(least, most);
+    const auto check = [range](std::string& text) {
+        double value = 0;
+        const bool is_nan = CLI::detail::lexical_cast(text, value) && std::isnan(value);
+        return is_nan ? "Value " + text + " is not a number" : range(text);
+    };
+    return {check, range.get_description()};
+}
+
 void add_caps(CLI::App* bwrt, const bool* json) {
     const auto [app, options] = add_command(
         bwrt, "caps", "Show what was found on this machine, and the reason for what was not",
@@ -79,7 +90,7 @@ void add_bench_io(CLI::App* bench, const bool* json) {
         ->check(CLI::Range(1, 1024))
         ->capture_default_str();
     app->add_option("--seconds", options->seconds, "For each direction and size")
-        ->check(CLI::Range(0.001, 3600.0))
+        ->check(real_range(0.001, 3600.0))
         ->capture_default_str();
     CLI::Option* const reads = app->add_flag("--reads", options->read_only, "Only reads");
     app->add_flag("--writes", options->write_only, "Only writes")->excludes(reads);
@@ -137,7 +148,7 @@ void add_calibrate(CLI::App* bwrt, const bool* json) {
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();
     app->add_option("--seconds", options->sample_seconds, "For each sample")
-        ->check(CLI::Range(0.001, 60.0))
+        ->check(real_range(0.001, 60.0))
         ->capture_default_str();
     app->add_flag("--network", options->network, "Also on a network file system");
 }
@@ -196,25 +207,25 @@ void add_plan_settings(CLI::App* app, PlanSettings* settings) {
                     "When the window begins; where the file does not say")
         ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{10'000'000'000'000}));
     app->add_option("--window-ms", settings->window_ms, "How long a window is; 20")
-        ->check(CLI::Range(0.001, kMost));
+        ->check(real_range(0.001, kMost));
     app->add_option("--min-io", settings->min_io_bytes, "What is less waits for company; 512k")
         ->transform(CLI::AsSizeValue(false));
     app->add_option("--max-ops", settings->max_ops,
                     "Operations of a tier of a node in a window; 64");
     app->add_option("--pmin", settings->pmin, "What is more popular stays; 1")
-        ->check(CLI::Range(0.0, kMost));
+        ->check(real_range(0.0, kMost));
     app->add_option("--umin", settings->umin, "What has more slack stays; 0")
         ->check(CLI::Range(-kMost, kMost));
     app->add_option("--alpha", settings->alpha, "Of hits in popularity; 1")
-        ->check(CLI::Range(0.0, kMost));
+        ->check(real_range(0.0, kMost));
     app->add_option("--beta", settings->beta, "Of a tenant's weight in popularity; 0")
-        ->check(CLI::Range(0.0, kMost));
+        ->check(real_range(0.0, kMost));
     app->add_option("--half-life", settings->half_life_s,
                     "Seconds, for heat that says when it was counted; 69.3")
-        ->check(CLI::Range(0.017, 1e9));
+        ->check(real_range(0.017, 1e9));
     app->add_option("--reuse-threshold", settings->reuse_threshold,
                     "Hits from which on a page is worth writing; 10")
-        ->check(CLI::Range(0.0, kMost));
+        ->check(real_range(0.0, kMost));
     app->add_option("--tenant-credits", settings->tenant_credits_bytes,
                     "Bytes a window of a tenant without caps: 32m; no limit")
         ->transform(CLI::AsSizeValue(false));
@@ -286,7 +297,7 @@ void add_trace_source(CLI::App* app, TraceSource* source) {
     app->add_option_function<double>(
            "--rate", [source](double rate) { take_rate(source, rate); },
            "Requests a second of a drawn one; chat 3.4, agent 2.89, rollout 4, eval 8, tenants 4")
-        ->check(CLI::Range(0.001, 100'000.0))
+        ->check(real_range(0.001, 100'000.0))
         ->needs(generate);
     app->add_option("--block-tokens", source->block_tokens,
                     "Of a block; a file's are inferred, drawn ones have 512, rollout and eval 64")
@@ -307,10 +318,10 @@ void add_tiers(CLI::App* app, ReplayOptions* options) {
         ->transform(CLI::AsSizeValue(false));
     app->add_option("--dram-percent", options->host_percent,
                     "Without --dram: of the trace's different blocks; 0: no such tier")
-        ->check(CLI::Range(0.0, 1000.0))
+        ->check(real_range(0.0, 1000.0))
         ->capture_default_str();
     app->add_option("--disk-percent", options->disk_percent, "Without --disk, likewise")
-        ->check(CLI::Range(0.0, 1000.0))
+        ->check(real_range(0.0, 1000.0))
         ->capture_default_str();
     CLI::Option* const bytes =
         app->add_option("--block-bytes", options->block_bytes, "Of a block: 64k")
@@ -320,7 +331,7 @@ void add_tiers(CLI::App* app, ReplayOptions* options) {
             ->check(CLI::IsMember({"llama3-70b", "llama3-8b"}))
             ->excludes(bytes);
     app->add_option("--scale", options->scale, "So many times smaller than the model's")
-        ->check(CLI::Range(1.0, 1e6))
+        ->check(real_range(1.0, 1e6))
         ->needs(model)
         ->capture_default_str();
     app->add_option("--write-touches", options->write_touch_count,
@@ -338,11 +349,11 @@ void add_replay(CLI::App* bwrt, const bool* json) {
     add_tiers(app, options);
     app->add_option("--speed", options->speed,
                     "Seconds of the trace in one; 0: nobody waits for an arrival")
-        ->check(CLI::Range(0.0, 1e6))
+        ->check(real_range(0.0, 1e6))
         ->capture_default_str();
     app->add_option("--deadline-ms", options->deadline_ms,
                     "From arrival to first token, on the trace's clock; 0: none")
-        ->check(CLI::Range(0.0, 1e9))
+        ->check(real_range(0.0, 1e9))
         ->capture_default_str();
     app->add_option("--streams", options->streams, "Processors that compute what is missing")
         ->check(CLI::Range(1, 4096))
@@ -352,7 +363,7 @@ void add_replay(CLI::App* bwrt, const bool* json) {
         ->capture_default_str();
     app->add_option("--prefetch-percent", options->prefetch_percent,
                     "Of the memory, for blocks that are read before they are asked for; 0: none")
-        ->check(CLI::Range(0.0, 50.0))
+        ->check(real_range(0.0, 50.0))
         ->capture_default_str();
     app->add_option("--folder", options->folder, "The store's folder is made in it, and removed")
         ->capture_default_str();

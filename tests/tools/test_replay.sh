@@ -130,6 +130,8 @@ a_wrong_replay_command_line_is_refused() {
     refused 'no tier' "${replay[@]}" --generate chat --dram-percent 0 --disk-percent 0
     refused '--prefetch-percent: plans' "${replay[@]}" --generate chat --prefetch-percent 10 --no-plan
     refused '--speed' "${replay[@]}" --generate chat --speed -1
+    refused '--speed: Value nan' "${replay[@]}" --generate chat --seconds 2 --speed nan
+    refused '--dram-percent: Value nan' "${replay[@]}" --generate chat --dram-percent nan
     printf '{"timestamp": 0, "input_length": 512, "output_length": 1, "hash_ids": [1]}\n{"timest' \
         >cut.jsonl
     refused 'cut.jsonl: line 2' "${replay[@]}" cut.jsonl

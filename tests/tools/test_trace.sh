@@ -173,6 +173,7 @@ a_wrong_trace_command_line_is_refused() {
     refused 2 '--generate' "$bwrt" trace --generate dance
     refused 2 '--seed' "$bwrt" trace small.jsonl --seed 3
     refused 2 '--rate' "$bwrt" trace --generate chat --rate 0
+    refused 2 '--rate: Value nan' "$bwrt" trace --generate chat --seconds 2 --rate nan
     refused 2 '--seconds' "$bwrt" trace --generate chat --seconds 0
     refused 2 '--block-tokens' "$bwrt" trace small.jsonl --block-tokens 0
     refused 2 'ids' "$bwrt" trace --generate agent --seconds 1000000
