@@ -185,7 +185,7 @@ void print_tenants(const Trace& trace, const TraceStatistics& statistics) {
             return whole == 0 ? 0 : 100 * static_cast<double>(part) / static_cast<double>(whole);
         };
         std::printf("  %-20s  %10llu  %8.1f %%  %10.2f %%",
-                    i == 0 ? "(none)" : trace.tenants()[i].name.c_str(),
+                    i == 0 ? "(none)" : shown_name(trace.tenants()[i].name).c_str(),
                     static_cast<unsigned long long>(tenant.request_count),
                     percent(tenant.request_count, statistics.request_count),
                     percent(tenant.hit_count, tenant.reference_count));

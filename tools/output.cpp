@@ -16,6 +16,7 @@
 namespace bwrt::tools {
 namespace {
 
+constexpr std::size_t kNameColumnsMax = 40;
 constexpr double kRedrawSeconds = 0.1;
 constexpr int kBarColumns = 30;
 
@@ -34,6 +35,8 @@ const char* code_of(int os_code) {
             return "E_INVAL";
     }
 }
+
+bool is_continued(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
 }  // namespace
 
@@ -78,6 +81,30 @@ std::string format_bytes(std::uint64_t bytes) {
     std::array<char, 32> text{};
     std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.2f %s", value, kUnits[unit]);
     return text.data();
+}
+
+std::size_t columns_of(std::string_view text) {
+    return static_cast<std::size_t>(
+        std::count_if(text.begin(), text.end(), [](char c) { return !is_continued(c); }));
+}
+
+// The control characters of Unicode are those below a blank, 0x7F, and C2 80 to C2 9F in UTF-8.
+std::string shown_name(std::string_view name) {
+    std::string shown;
+    std::size_t columns = 0;
+    for (std::size_t i = 0; i < name.size(); ++i) {
+        if (!is_continued(name[i]) && columns++ == kNameColumnsMax) {
+            shown += "..";
+            break;
+        }
+        const auto byte = static_cast<unsigned char>(name[i]);
+        const bool is_c1 =
+            byte == 0xC2 && i + 1 < name.size() && static_cast<unsigned char>(name[i + 1]) < 0xA0;
+        const bool is_control = byte < 0x20 || byte == 0x7F || is_c1;
+        shown += is_control ? '?' : name[i];
+        if (is_c1) ++i;
+    }
+    return shown;
 }
 
 double seconds_now() {

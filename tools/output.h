@@ -17,6 +17,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace bwrt::tools {
@@ -91,6 +92,11 @@ void print_failure(const Failure& failure, bool json);
 
 // "3.00 MiB"
 std::string format_bytes(std::uint64_t bytes);
+
+// Of text in UTF-8, as most terminals show it.
+std::size_t columns_of(std::string_view text);
+// A name that others chose: cut to 40 characters, without control characters.
+std::string shown_name(std::string_view name);
 
 double seconds_now();
 

@@ -8,17 +8,10 @@
 #include <array>
 #include <cstdio>
 
+#include "tools/output.h"
+
 namespace bwrt::tools {
 namespace {
-
-constexpr std::size_t kNameColumnsMax = 40;
-
-bool is_continued(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
-
-std::size_t columns_of(std::string_view text) {
-    return static_cast<std::size_t>(
-        std::count_if(text.begin(), text.end(), [](char c) { return !is_continued(c); }));
-}
 
 std::string padded(const std::string& text, std::size_t width, TextTable::Side side) {
     const std::string blanks(width - std::min(width, columns_of(text)), ' ');
@@ -52,25 +45,6 @@ void TextTable::print() const {
     print_line([&](std::size_t i) { return std::string(columns_[i].title); });
     for (const auto& line : lines_) print_line([&](std::size_t i) { return line[i]; });
     if (skipped_count_ > 0) std::printf("and %s more\n", text_of(skipped_count_).c_str());
-}
-
-// The control characters of Unicode are those below a blank, 0x7F, and C2 80 to C2 9F in UTF-8.
-std::string shown_name(std::string_view name) {
-    std::string shown;
-    std::size_t columns = 0;
-    for (std::size_t i = 0; i < name.size(); ++i) {
-        if (!is_continued(name[i]) && columns++ == kNameColumnsMax) {
-            shown += "..";
-            break;
-        }
-        const auto byte = static_cast<unsigned char>(name[i]);
-        const bool is_c1 =
-            byte == 0xC2 && i + 1 < name.size() && static_cast<unsigned char>(name[i + 1]) < 0xA0;
-        const bool is_control = byte < 0x20 || byte == 0x7F || is_c1;
-        shown += is_control ? '?' : name[i];
-        if (is_c1) ++i;
-    }
-    return shown;
 }
 
 std::string text_of(std::uint64_t value) { return std::to_string(value); }

@@ -38,9 +38,6 @@ class TextTable {
     std::vector<std::vector<std::string>> lines_;
 };
 
-// Cut to 40 characters, without control characters.
-std::string shown_name(std::string_view name);
-
 std::string text_of(std::uint64_t value);
 std::string text_of(const char* format, double value);  // of printf, with one number
 

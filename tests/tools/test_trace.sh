@@ -166,6 +166,15 @@ an_output_that_cannot_be_written_leaves_what_was_there() {
     [ "$(ls)" = "$(printf 'out.jsonl\nsaid')" ]
 }
 
+names_in_a_trace_cannot_write_on_the_terminal() {
+    echo '{"timestamp": 0, "input_length": 1, "output_length": 1, "hash_ids": [1], "tenant": "a\u001b[31m\nb"}' \
+        >names.jsonl
+    "$bwrt" trace names.jsonl >said
+    grep -q '^  a?\[31m?b  *1 ' said || fail "$(cat -v said)"
+    "$bwrt" replay names.jsonl --speed 0 --block-bytes 16k >said
+    grep -q 'p99 of a?\[31m?b  ' said || fail "$(cat -v said)"
+}
+
 a_wrong_trace_command_line_is_refused() {
     write_small
     refused 2 'takes either a trace in a file or --generate' "$bwrt" trace

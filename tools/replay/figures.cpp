@@ -132,9 +132,11 @@ void add_tenants(FigureList& list, const ReplayResult& result, const Trace& trac
     for (std::size_t i = 0; i < waits.size(); ++i) {
         if (waits[i].empty()) continue;
         const std::string& name = trace.tenants()[i].name;
-        list.add(("ttft_p99_ms_of_" + name).c_str(),
-                 ("time to first token, p99 of " + (name.empty() ? "nobody" : name)).c_str(),
-                 static_cast<double>(quantile(waits[i], 0.99)) / 1e6, "%.1f ms");
+        list.add(
+            ("ttft_p99_ms_of_" + name).c_str(),
+            ("time to first token, p99 of " + (name.empty() ? "nobody" : tools::shown_name(name)))
+                .c_str(),
+            static_cast<double>(quantile(waits[i], 0.99)) / 1e6, "%.1f ms");
     }
 }
 
