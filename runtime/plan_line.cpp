@@ -114,8 +114,8 @@ bool PlanLane::fill_with_waves(bool is_first) noexcept {
 void PlanLane::fill_with_ahead() noexcept {
     if (asked_first_ != kNoIndex) return;
     while (!ahead_.empty() && window_row_count_ < row_count_max_) {
-        job_.fresh.push_back(ahead_.back());
-        ahead_.pop_back();
+        job_.fresh.push_back(ahead_.front());  // those foretold to be used first came first
+        ahead_.erase(ahead_.begin());
         ++window_row_count_;
     }
 }
