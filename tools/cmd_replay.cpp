@@ -184,9 +184,13 @@ void print_text(const Scene& scene, const ReplayResult& result,
     std::printf("%s: %zu requests in %.0f s, %u different blocks of %s\n", scene.name.c_str(),
                 trace.request_count(), static_cast<double>(trace.duration_us()) / 1e6,
                 trace.block_count(), format_bytes(scene.cache.block_bytes).c_str());
-    std::printf("memory %s, disk %s, %g times as fast as recorded\n\n",
-                format_bytes(scene.cache.host_bytes).c_str(),
-                format_bytes(scene.cache.disk_bytes).c_str(), scene.rule.speed);
+    std::printf("memory %s, disk %s, ", format_bytes(scene.cache.host_bytes).c_str(),
+                format_bytes(scene.cache.disk_bytes).c_str());
+    if (scene.rule.speed > 0) {
+        std::printf("%g times as fast as recorded\n\n", scene.rule.speed);
+    } else {
+        std::printf("as fast as it goes\n\n");
+    }
     std::printf("%s\n", table_of({{"bwrt", figures}}).c_str());
     if (result.is_interrupted) {
         std::printf("interrupted after %zu of %zu requests\n", result.served.size(),

@@ -268,6 +268,10 @@ void figures_are_those_of_the_requests(void**) {
     assert_string_equal(figure(figures, "past_deadline_percent").text.c_str(), "66.67 %");
     assert_string_equal(figure(figures, "disk_blocks_per_operation").text.c_str(), "2.00");
     assert_true(figure(figures, "ttft_p99_ms_of_other").value >= 500);
+    const auto without = figures_of(replay(trace, rule_of(), cache, nullptr), trace, 4'096);
+    assert_true(std::none_of(without.begin(), without.end(), [](const Figure& one) {
+        return one.key == "past_deadline_percent" || one.key == "prefetch_bytes";
+    }));
     assert_true(figure(figures, "ttft_p99_ms").value >= 1'500);
 }
 

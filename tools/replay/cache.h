@@ -43,6 +43,7 @@ struct CacheFigures {
     std::uint64_t disk_piece_count = 0;                               // read, before it
     std::uint64_t process_read_bytes = 0, process_written_bytes = 0;  // /proc/self/io
     std::uint64_t plan_count = 0, plan_late_count = 0;
+    bool foretells = false;  // where it does:
     // What was read before it was asked for, and what of it was right or in vain.
     std::uint64_t prefetch_bytes = 0, prefetch_right_bytes = 0, prefetch_wasted_bytes = 0;
 };

@@ -77,8 +77,10 @@ void add_times(FigureList& list, const ReplayResult& result, Sums& sums) {
         list.add(key.c_str(), label.c_str(),
                  static_cast<double>(quantile(sums.wait_ns, rank)) / 1e6, "%.1f ms");
     }
-    list.percent("past_deadline_percent", "requests past their deadline", sums.late,
-                 result.served.size());
+    if (result.has_deadline) {
+        list.percent("past_deadline_percent", "requests past their deadline", sums.late,
+                     result.served.size());
+    }
     const double end_s = static_cast<double>(result.prefill_end_ns) / 1e9;
     list.add(
         "gpu_busy_percent", "processors busy",
@@ -108,9 +110,8 @@ void add_moved(FigureList& list, const ReplayResult& result, const Sums& sums) {
                cache.process_written_bytes);
 }
 
-// Without prediction there is nothing to tell.
 void add_prefetched(FigureList& list, const CacheFigures& cache) {
-    if (cache.prefetch_bytes == 0) return;
+    if (!cache.foretells) return;
     list.bytes("prefetch_bytes", "read before it was asked for", cache.prefetch_bytes);
     list.percent("prefetch_right_percent", "  and asked for then", cache.prefetch_right_bytes,
                  cache.prefetch_bytes);

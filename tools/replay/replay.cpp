@@ -37,6 +37,7 @@ class Replay {
         : trace_(trace), rule_(rule), cache_(cache), prefill_(rule.prefill) {
         result_.served.reserve(trace.request_count());
         result_.stream_count = static_cast<std::uint32_t>(prefill_.stream_count());
+        result_.has_deadline = rule.deadline_ns != 0;
     }
 
     ReplayResult run(const ReplayProgress& progress) {

@@ -57,6 +57,7 @@ struct ReplayResult {
     std::uint64_t memory_peak_bytes = 0;
     std::uint64_t prefill_busy_ns = 0, prefill_end_ns = 0;
     std::uint32_t stream_count = 1;
+    bool has_deadline = false;
     CacheFigures cache;
     bool is_interrupted = false;
 };

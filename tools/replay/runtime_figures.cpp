@@ -52,6 +52,7 @@ CacheFigures RuntimeCache::figures() {
     figures.disk_evicted_count = store.disk.evicted_count;
     figures.plan_count = counters.plan_count;
     figures.plan_late_count = counters.plan_late_count;
+    figures.foretells = options_.prefetch_bytes != 0;
     figures.prefetch_bytes = counters.prefetch_bytes;
     figures.prefetch_right_bytes = counters.prefetch_right_bytes;
     figures.prefetch_wasted_bytes = counters.prefetch_wasted_bytes;
