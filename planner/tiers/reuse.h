@@ -13,8 +13,8 @@
 // Whoever goes is remembered by a fingerprint, a *shadow*: its rest goes on, and one that returns
 // has its history again.  Without shadows nothing would be learnt of ages at which blocks are no
 // longer there.  There should be four for each block: with two the rates are those of what returns
-// early.  Eight lie in a bucket, the last to go first; the first to go is forgotten, and its rest no
-// longer followed.
+// early.  Eight lie in a bucket, the last to go first; the first to go is forgotten, and its rest
+// no longer followed.
 //
 // 16 bytes a block, 16 a shadow, 0.5 MiB for the rates.
 
