@@ -185,7 +185,6 @@ a_wrong_trace_command_line_is_refused() {
     refused 2 '--rate: Value nan' "$bwrt" trace --generate chat --seconds 2 --rate nan
     refused 2 '--seconds' "$bwrt" trace --generate chat --seconds 0
     refused 2 '--block-tokens' "$bwrt" trace small.jsonl --block-tokens 0
-    refused 2 'ids' "$bwrt" trace --generate agent --seconds 1000000
     refused 0 '--generate' "$bwrt" trace --help
 }
 

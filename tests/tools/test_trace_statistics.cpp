@@ -125,11 +125,11 @@ void tenants_are_counted_apart(void**) {
 
 Trace recorded(const char* name) {
     const char* folder = std::getenv("BWRT_TRACES");
-    Trace trace;
     if (folder == nullptr) {
         print_message("BWRT_TRACES names no folder of traces\n");
         skip();
     }
+    Trace trace;  // not before, since who skips destroys nothing
     const std::string path = std::string(folder) + "/" + name;
     if (const TraceError error = read_trace(path, 0, {}, trace)) {
         fail_msg("%s: %s", path.c_str(), error.text().c_str());
