@@ -84,6 +84,10 @@ class Windows(FileTest):
             self.open_runtime().plan_window()
         self.assertEqual(self.runtime.plan_window().decisions, [])
 
+    def test_layers_without_end_are_refused_before_room_is_made_for_them(self):
+        with self.assertRaisesRegex(bwrt.Error, "layer_count"):
+            self.runtime.plan_window([Request(1, 0, 4, PAGE, layer_count=2**32 - 1)], now_ns=NOW)
+
     def test_many_threads_may_ask(self):
         decided = []
 

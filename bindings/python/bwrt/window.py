@@ -133,6 +133,9 @@ class PlannedWindow:
     plan: Optional[Plan] = field(default=None)
 
 
+_LAYER_COUNT_MAX = 65_535
+
+
 def _array(struct: Any, values: Sequence[Any]) -> Any:
     """The values as an array of structs; a field without a value is 0."""
     array = (struct * max(1, len(values)))()
@@ -149,7 +152,10 @@ def _give(window: Any, name: str, one: str, struct: Any, values: Iterable[Any]) 
     setattr(window, name, _array(struct, listed))
     setattr(window, f"{one}_count", len(listed))
     setattr(window, f"{one}_bytes", ctypes.sizeof(struct))
-    return sum(max(1, value.layer_count) for value in listed) if name == "requests" else 0
+    if name != "requests":
+        return 0
+    # What is more than the library takes is refused by it, and needs no room before.
+    return sum(min(max(1, value.layer_count), _LAYER_COUNT_MAX) for value in listed)
 
 
 def _numbers(values: Iterable[int], name: str) -> Any:
