@@ -14,8 +14,8 @@
 // The window has room for so many rows, and who asks for most of it must not keep the others out: a
 // tenant gets in as long as it has there no more than what is free (a dynamic threshold; Choudhury
 // and Hahne 1998).  URGENT waves go first, and to them only their like are in the way.  What does
-// not get in is passed over and keeps its place in the line; after
-// age_first windows the smaller ones behind it wait until it is in.
+// not get in is passed over and keeps its place in the line; after age_first windows the smaller
+// ones behind it wait until it is in.
 //
 // What was measured sets what the next window is planned with (feedback.h): rates and latencies of
 // what reads, writes and copies, and how far the ends of waves were from what was predicted.  A

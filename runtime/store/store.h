@@ -114,7 +114,7 @@ class Store {
     void clear_flag(std::uint32_t entry, std::uint16_t flag) noexcept;
     // It lies elsewhere on the disk.
     void move_on_disk(std::uint32_t entry, const DiskPlace& place) noexcept;
-    // It was read, and there was no room.
+    // It is not in host memory: it has left, or gone by on its way to the disk or to a caller.
     void passed_host(std::uint32_t entry) noexcept {
         if (watcher_ != nullptr) watcher_->not_in_host(entry);
     }
