@@ -2,11 +2,14 @@
 //
 // radix_sort.h — rows by a 64-bit key, in time that grows with their number alone.
 //
-// Least digit first, eleven bits at a time, so rows of equal keys stay as they stood.  Digits that
-// all keys share are passed over: page numbers below 1,024 cost one pass and not six.
+// Least digit first, so rows of equal keys stay as they stood.  The bits in which keys differ are
+// cut into digits: at most so wide that counting a digit's values does not take longer than the
+// rows, and no wider than is needed for as few passes.  Page numbers below 4,096 cost one pass.
 
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -27,9 +30,20 @@ class RadixSort {
     void sort(std::vector<KeyedRow>& rows) noexcept;
 
  private:
-    static constexpr std::uint32_t kDigitBits = 11;
+    static constexpr std::uint32_t kDigitBitsMax = 12;
+    static constexpr std::uint32_t kCountsMax = 6u << 11;  // of 64 bits in digits of 11; 48 KiB
+
+    struct Digits {
+        std::uint32_t bits = 0;
+        std::uint32_t count = 0;
+        std::array<std::uint32_t, 64> shifts = {};
+    };
+    [[nodiscard]] static Digits digits_of(std::uint64_t differing_bits,
+                                          std::size_t row_count) noexcept;
+    void find_starts(const std::vector<KeyedRow>& rows, const Digits& digits) noexcept;
 
     Zeroed<KeyedRow> spare_;
+    std::array<std::uint32_t, kCountsMax> counts_ = {};
 };
 
 }  // namespace bwrt::planner

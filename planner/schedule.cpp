@@ -21,14 +21,14 @@ void Schedule::arrange(const Zeroed<ScoredRow>& scored, const std::vector<KeyedR
                        const PlacementInputs& inputs, bool has_positions,
                        std::vector<Operation>& operations, Plan& plan_out) noexcept {
     order_.clear();
-    for (std::uint32_t i = 0; i < operations.size(); ++i) {
-        order_.push_back({has_positions ? operations[i].position : operations[i].row, i});
+    if (has_positions) {
+        for (std::uint32_t i = 0; i < operations.size(); ++i) {
+            order_.push_back({operations[i].position, i});
+        }
+    } else {
+        list_by_row(static_cast<std::uint32_t>(plan_out.verdicts.size()), operations);
     }
     sort_.sort(order_);
-    if (!has_positions) {  // as urgent as each other: in the order in which their rows came
-        for (KeyedRow& keyed : order_) keyed.key = operations[keyed.row].urgency;
-        sort_.sort(order_);
-    }
     predict(inputs, operations);
     if (leave_behind(inputs, operations)) {
         // What is said of a row is true of all its pages: none of them waits for company while
@@ -74,6 +74,19 @@ void Schedule::arrange(const Zeroed<ScoredRow>& scored, const std::vector<KeyedR
     }
     tell_places(plan_out);
     operations.clear();
+}
+
+// By urgency, and those that are as urgent as each other in the order in which their rows came: a
+// row is served by one operation, so each has a row of its own.
+void Schedule::list_by_row(std::uint32_t row_count,
+                           const std::vector<Operation>& operations) noexcept {
+    constexpr std::uint32_t kNobody = 0xFFFF'FFFF;
+    for (std::uint32_t row = 0; row < row_count; ++row) places_[row] = kNobody;
+    for (std::uint32_t i = 0; i < operations.size(); ++i) places_[operations[i].row] = i;
+    for (std::uint32_t row = 0; row < row_count; ++row) {
+        if (places_[row] == kNobody) continue;
+        order_.push_back({operations[places_[row]].urgency, places_[row]});
+    }
 }
 
 // Rows know by which operation they are served; and now where that has come to stand.

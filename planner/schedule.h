@@ -35,6 +35,7 @@ class Schedule {
                  std::vector<Operation>& operations, Plan& plan_out) noexcept;
 
  private:
+    void list_by_row(std::uint32_t row_count, const std::vector<Operation>& operations) noexcept;
     void tell_places(Plan& plan_out) noexcept;
     [[nodiscard]] std::uint8_t depth_of(const PlacementInputs& inputs,
                                         const Operation& operation) const noexcept;
@@ -46,7 +47,7 @@ class Schedule {
     RadixSort sort_;
     std::vector<std::uint8_t> stays_behind_;  // of each operation
     std::vector<KeyedRow> order_;             // of operations
-    Zeroed<std::uint32_t> places_;            // of each operation in it
+    Zeroed<std::uint32_t> places_;            // of each operation in it; by row, an operation
     // What stands in front of the next operation, and how many.
     struct Front {
         std::uint64_t bytes;

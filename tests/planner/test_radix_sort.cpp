@@ -64,18 +64,27 @@ void digits_that_all_keys_share_change_nothing(void**) {
     assert_sorted(sort, rows_of({std::uint64_t{3} << 54, std::uint64_t{1} << 60, 1u << 10}));
 }
 
-void any_keys_come_in_order(void**) {
+// `turn_count` lists of up to `row_count_max` rows.
+void assert_any_sorted(int turn_count, std::uint32_t row_count_max) {
     bwrt::test::Random random(bwrt::test::test_seed());
-    RadixSort sort(300);
-    for (int turn = 0; turn < 3'000; ++turn) {
-        std::vector<KeyedRow> rows(random.below(300));
-        const std::uint64_t mask = random.bits() & random.bits();
+    RadixSort sort(row_count_max);
+    for (int turn = 0; turn < turn_count; ++turn) {
+        std::vector<KeyedRow> rows(random.below(row_count_max + 1));
+        const std::uint64_t mask =
+            turn % 3 == 0 ? ~std::uint64_t{0} : random.bits() & random.bits();
         const std::uint64_t shared = random.bits() & ~mask;
         for (std::uint32_t i = 0; i < rows.size(); ++i) {
             rows[i] = {(random.bits() & mask) | shared, i};
         }
         assert_sorted(sort, rows);
     }
+}
+
+void any_keys_come_in_order(void**) { assert_any_sorted(3'000, 300); }
+
+void many_rows_have_wider_digits_and_come_in_order_too(void**) {
+    assert_any_sorted(200, 1'000);
+    assert_any_sorted(60, 10'000);
 }
 
 void a_million_duplicates_keep_their_order(void**) {
@@ -98,6 +107,7 @@ int main() {
         cmocka_unit_test(keys_differ_in_the_lowest_and_in_the_highest_bit),
         cmocka_unit_test(digits_that_all_keys_share_change_nothing),
         cmocka_unit_test(any_keys_come_in_order),
+        cmocka_unit_test(many_rows_have_wider_digits_and_come_in_order_too),
         cmocka_unit_test(a_million_duplicates_keep_their_order),
     };
     return cmocka_run_group_tests_name("radix sort", tests, nullptr, nullptr);
