@@ -108,7 +108,8 @@ void BlockLane::copied(Wave* wave, Operation* operation, const Piece& piece, std
     const bool chunk_ends = flight->done_bytes % kChunkBytes == 0 || served;
     if (ascends && chunk_ends && flight->summed_bytes != flight->done_bytes) {
         const std::uint32_t first = (flight->done_bytes - 1) / kChunkBytes * kChunkBytes;
-        sum_chunk(flight, first / kChunkBytes, flight->address + first, flight->done_bytes - first);
+        sum_into_image(flight, first / kChunkBytes, flight->address + first,
+                       flight->done_bytes - first);
         flight->summed_bytes = flight->done_bytes;
     }
     if (!served) return;

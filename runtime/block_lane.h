@@ -33,7 +33,6 @@
 #include "runtime/block_service.h"
 #include "runtime/flight.h"
 #include "runtime/janitor.h"
-#include "runtime/store/verify_slice.h"
 #include "runtime/tables.h"
 
 namespace bwrt::runtime {
@@ -169,12 +168,11 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     [[nodiscard]] bool take_disk(BlockTask* task, Flight* flight, const Arriving& block) noexcept;
     void make_record(const BlockTask& task, Flight* flight) noexcept;
     void filled(Flight* flight) noexcept;
-    void close_image(Flight* flight) noexcept;
     void fill_failed(Flight* flight) noexcept;
     [[nodiscard]] bool sum_piece(Flight* flight, const Operation& operation, const Piece& piece,
                                  std::uint64_t bytes) noexcept;
-    void sum_chunk(Flight* flight, std::uint32_t chunk, const void* bytes,
-                   std::uint32_t length) noexcept;
+    static void sum_into_image(Flight* flight, std::uint32_t chunk, const void* bytes,
+                               std::uint32_t count) noexcept;
     [[nodiscard]] static std::uint64_t fingerprint_of(const BlockTask& task) noexcept;
 
     // block_ahead.cpp

@@ -260,39 +260,15 @@ bool BlockLane::sum_piece(Flight* flight, const Operation& operation, const Piec
     const bool ascends = !operation.is_indexed() || operation.shape->lead->image_ascends;
     const bool whole = bytes == kChunkBytes || bytes == flight->length_bytes;
     if (!ascends || !whole || flight->done_bytes % kChunkBytes != 0) return false;
-    sum_chunk(flight, flight->done_bytes / kChunkBytes, reinterpret_cast<const void*>(piece.source),
-              static_cast<std::uint32_t>(bytes));
+    sum_into_image(flight, flight->done_bytes / kChunkBytes,
+                   reinterpret_cast<const void*>(piece.source), static_cast<std::uint32_t>(bytes));
     flight->summed_bytes = flight->done_bytes + static_cast<std::uint32_t>(bytes);
     return true;
 }
 
-void BlockLane::sum_chunk(Flight* flight, std::uint32_t chunk, const void* bytes,
-                          std::uint32_t length) noexcept {
-    const std::uint64_t sum = chunk_sum(xxh3(), bytes, length, flight->block_seed, chunk);
-    if (chunk_count(flight->length_bytes) == 1) {
-        flight->seal.root_checksum = sum;
-        return;
-    }
-    std::byte* sums = flight->address + payload_bytes_on_disk(flight->length_bytes);
-    std::memcpy(sums + std::size_t{chunk} * sizeof sum, &sum, sizeof sum);
-}
-
-// The image as it lies on the disk: zeros behind the payload, and behind the sums.
-void BlockLane::close_image(Flight* flight) noexcept {
-    const std::uint32_t length = flight->length_bytes;
-    const std::uint64_t payload = payload_bytes_on_disk(length);
-    const std::uint32_t chunks = chunk_count(length);
-    std::memset(flight->address + length, 0, payload - length);
-    for (std::uint32_t done = flight->summed_bytes; done < length; done += kChunkBytes) {
-        sum_chunk(flight, done / kChunkBytes, flight->address + done,
-                  std::min(kChunkBytes, length - done));
-    }
-    if (chunks == 1) return;
-    std::byte* sums = flight->address + payload;
-    const std::uint64_t bytes = std::uint64_t{chunks} * sizeof(std::uint64_t);
-    std::memset(sums + bytes, 0, sums_bytes_on_disk(length) - bytes);
-    flight->seal.root_checksum =
-        root_of(xxh3(), reinterpret_cast<const std::uint64_t*>(sums), chunks, flight->block_seed);
+void BlockLane::sum_into_image(Flight* flight, std::uint32_t chunk, const void* bytes,
+                               std::uint32_t count) noexcept {
+    flight->seal.root_checksum = sum_chunk(flight->image(), chunk, bytes, count);
 }
 
 void BlockLane::filled(Flight* flight) noexcept {
@@ -304,7 +280,8 @@ void BlockLane::filled(Flight* flight) noexcept {
         fail(leader, status, 0, BWRT_TIER_HOST);
         return;
     }
-    close_image(flight);
+    flight->seal.root_checksum =
+        close_image(flight->image(), flight->summed_bytes, flight->seal.root_checksum);
     TenantCount& count = count_of(*leader);
     ++count.put_count;
     if (flight->in_host()) {

@@ -13,7 +13,6 @@
 #include "runtime/check.h"
 #include "runtime/clock.h"
 #include "runtime/store/recovery.h"
-#include "runtime/store/verify_slice.h"
 
 namespace bwrt::runtime {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "runtime/block_reader.h"
 #include "runtime/check.h"
+#include "runtime/store/block_image.h"
 #include "runtime/store/recovery.h"
-#include "runtime/store/verify_slice.h"
 
 namespace bwrt::runtime {
 
@@ -202,8 +202,8 @@ void BlockReader::verify_some() noexcept {
         Flight* flight = verifying_.head();
         const std::uint32_t before = flight->done_bytes;
         const Verified found =
-            verify_slice(flight->address, flight->length_bytes, flight->where.root_checksum,
-                         flight->block_seed, budget, &flight->done_bytes);
+            verify_slice({flight->address, flight->length_bytes, flight->block_seed},
+                         flight->where.root_checksum, budget, &flight->done_bytes);
         budget -= std::min(budget, flight->done_bytes - before);
         if (found == Verified::kMore) return;
         static_cast<void>(verifying_.pop());

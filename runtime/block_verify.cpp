@@ -116,8 +116,8 @@ Verified BlockLane::verify(Flight* flight, std::uint32_t bytes_max) noexcept {
         flight->block_seed = block_seed(key, flight->length_bytes, flight->seal.layout_digest,
                                         flight->tenant->keys.seed());
     }
-    return verify_slice(flight->address, flight->length_bytes, flight->seal.root_checksum,
-                        flight->block_seed, bytes_max, &flight->done_bytes);
+    return verify_slice(flight->image(), flight->seal.root_checksum, bytes_max,
+                        &flight->done_bytes);
 }
 
 // ---- verified, or not

@@ -15,6 +15,7 @@
 
 #include "runtime/block_queues.h"
 #include "runtime/own_io.h"
+#include "runtime/store/block_image.h"
 #include "runtime/store/store.h"
 
 namespace bwrt::runtime {
@@ -68,6 +69,7 @@ struct Flight {
     Record record;         // what the log will say of it
 
     [[nodiscard]] bool in_host() const noexcept { return host_block != kNoHostBlock; }
+    [[nodiscard]] BlockImage image() const noexcept { return {address, length_bytes, block_seed}; }
     // Of an address in its memory.
     [[nodiscard]] std::uint64_t offset_of(std::uint64_t in_memory) const noexcept {
         return in_memory - reinterpret_cast<std::uintptr_t>(address);

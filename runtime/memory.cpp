@@ -150,7 +150,7 @@ int RegionMemory::allocate(std::size_t length_bytes, std::uint32_t flags,
     const auto start = round_up(reinterpret_cast<std::size_t>(base), kHugePageBytes);
     void* address = reinterpret_cast<void*>(start);
 
-    int sharing = MAP_PRIVATE | MAP_ANONYMOUS;
+    int sharing = region_mapping_flags();
     const bool is_sealed = (flags & kRegionSealed) != 0;
     if ((flags & BWRT_REGION_EXPORT) != 0) {
         memory.memfd =

@@ -82,6 +82,9 @@ class Table {
 // to it, cut it or punch holes into it, whoever has the memfd.
 constexpr std::uint32_t kRegionSealed = 1u << 31;
 
+// How memory for regions that are not exported is mapped (store/system_seam.cpp).
+[[nodiscard]] int region_mapping_flags() noexcept;
+
 // Memory for an ALLOCATED region, on a 2 MiB boundary.
 struct RegionMemory {
     Mapping mapping;

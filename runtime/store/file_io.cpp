@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,20 +13,9 @@
 #include <cstring>
 #include <memory>
 
+#include "runtime/store/uninterrupted.h"
+
 namespace bwrt::runtime {
-namespace {
-
-// Repeats what a signal interrupted.
-template <typename Call>
-auto uninterrupted(Call&& call) noexcept {
-    for (;;) {
-        const auto result = call();
-        if (result >= 0 || errno != EINTR) return result;
-    }
-}
-
-}  // namespace
-
 OpenFile::~OpenFile() {
     if (fd_ >= 0) close(fd_);
 }
@@ -114,26 +102,6 @@ bool write_at(int fd, const void* bytes, std::size_t count, std::uint64_t offset
         done += static_cast<std::size_t>(put);
     }
     return true;
-}
-
-bool reserve(int fd, std::uint64_t length_bytes, bool* reserved_out) noexcept {
-    const auto length = static_cast<off_t>(length_bytes);
-    *reserved_out = uninterrupted([&] { return fallocate(fd, 0, 0, length); }) == 0;
-    if (*reserved_out) return true;
-    if (errno != EOPNOTSUPP && errno != ENOSYS) return false;
-    const int os_code = errno;
-    if (uninterrupted([&] { return ftruncate(fd, length); }) != 0) return false;
-    errno = os_code;
-    return true;
-}
-
-bool flush(int fd) noexcept {
-    return uninterrupted([&] { return fsync(fd); }) == 0;
-}
-
-bool fill_random(void* bytes, std::size_t count) noexcept {
-    const ssize_t got = uninterrupted([&] { return getrandom(bytes, count, 0); });
-    return got == static_cast<ssize_t>(count);  // 256 bytes and fewer come whole
 }
 
 }  // namespace bwrt::runtime

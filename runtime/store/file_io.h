@@ -2,7 +2,7 @@
 //
 // file_io.h — the few blocking calls by which a store is opened, each carried through: what was
 // interrupted is repeated, what was done in part is gone on with, and errno is that of the call
-// that failed.
+// that failed.  The last three are another's where the world is modelled (system_seam.cpp).
 
 #pragma once
 
