@@ -77,6 +77,9 @@ class Progress {
     // Lets time pass, driving in caller mode, for at most `timeout_ns` (0 or more).
     void pass_time(std::int64_t timeout_ns) noexcept;
 
+    // Caller mode: drives whatever there is until that time has come, where nobody else drives.
+    void drive_until_time(std::uint64_t deadline_ns) noexcept;
+
     // The fd for the caller's event loop; -1 and errno when it cannot be had.
     int event_fd() noexcept;
 

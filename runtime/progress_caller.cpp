@@ -106,10 +106,11 @@ bwrt_status Progress::wait_driving(Wave* wave, bwrt_handle handle, std::uint64_t
     }
 }
 
+// Null: until then, whatever is over.
 void Progress::drive_until(Wave* wave, bwrt_handle handle, std::uint64_t deadline_ns) noexcept {
     for (;;) {
         const bool more = executor_->turn();
-        if (wave->is_over(handle)) return;
+        if (wave != nullptr && wave->is_over(handle)) return;
         if (deadline_ns <= executor_->now_ns()) return;
         if (more) {
             storage_->submit();
@@ -117,6 +118,12 @@ void Progress::drive_until(Wave* wave, bwrt_handle handle, std::uint64_t deadlin
             sleep(deadline_ns);
         }
     }
+}
+
+void Progress::drive_until_time(std::uint64_t deadline_ns) noexcept {
+    if (!take_baton()) return;
+    drive_until(nullptr, 0, deadline_ns);
+    put_baton_down();
 }
 
 void Progress::sleep_beside_driver(Wave* wave, bwrt_handle handle,

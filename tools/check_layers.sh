@@ -6,7 +6,8 @@
 #   ringbuf  <--  runtime  -->  planner        backends know the seam and leaf headers only;
 #                    |                         the planner has no clock, no thread and no I/O;
 #                    v                         clients (tests/abi, examples, bindings) know bwrt.h;
-#                 backend  <--  faulty         nobody knows the fault-injecting world; bench
+#                 backend  <--  faulty         nobody knows the fault-injecting world, and of the
+#                    ^--------  model          modelled one replays its header alone; bench
 #                                              measures through bwrt.h, and ringbuf, planner
 #                                              and the block index themselves; the command knows
 #                                              bwrt.h, and the files of a store, and
@@ -50,7 +51,7 @@ never() {
     verdict "$1" "$(includes "$2" | grep -E "^[^:]+:[0-9]+:[<\"]($3)[>\"]")"
 }
 
-for folder in ringbuf planner runtime/backend runtime/faulty include tests/abi; do
+for folder in ringbuf planner runtime/backend runtime/faulty runtime/model include tests/abi; do
     [ -n "$(includes "$folder")" ] || { echo "not ok $folder has sources to look at"; failed=1; }
 done
 ours_only "ringbuf includes nothing of ours but itself" ringbuf 'ringbuf/[^"]*'
@@ -64,6 +65,14 @@ ours_only "the fault-injecting world includes the seam and leaf headers only" ru
 verdict "the fault-injecting world is known to itself and to tests only" \
     "$(for folder in ringbuf planner runtime bench tools; do includes "$folder"; done |
         grep -E ':["<]runtime/faulty/' | grep -vE '^runtime/faulty/')"
+ours_only "the modelled world includes the runtime only" runtime/model \
+    '(include/)?bwrt\.h|runtime/[^"]*'
+never "the modelled world knows no real one" runtime/model \
+    'runtime/(faulty/[^">]*|backend/[^b"][^">]*|stream_copy\.h)'
+verdict "the modelled world is known to itself, to tests and, by its header, to replays only" \
+    "$(for folder in ringbuf planner runtime bench tools; do includes "$folder"; done |
+        grep -E ':["<]runtime/model/' | grep -vE '^runtime/model/' |
+        grep -vE '^tools/replay/[^:]*:[0-9]+:"runtime/model/bwrt_model\.h"')"
 verdict "liburing is known to backends only" \
     "$(for folder in ringbuf planner runtime; do includes "$folder"; done |
         grep -E ':<liburing[^>]*>' | grep -vE '^runtime/backend/')"
@@ -86,12 +95,12 @@ verdict "of bench only the ring's benchmark knows ringbuf" \
 verdict "of bench only the policy's benchmark knows planner" \
     "$(includes bench | grep -E ':["<]planner/' | grep -vE '^bench/(plan|policy|predict)[^/]*:[0-9]+:')"
 ours_only "the bwrt command includes bwrt.h, its own files, bench's loops, planner and the store only" \
-    tools 'bwrt\.h|(tools|bench|planner|runtime/store)/[^"]*'
+    tools 'bwrt\.h|(tools|bench|planner|runtime/store)/[^"]*|runtime/model/bwrt_model\.h'
 verdict "of the bwrt command only \`bwrt plan\` and replays know planner" \
     "$(includes tools | grep -E ':["<]planner/' |
         grep -vE '^tools/((cmd_)?plan_?[^/]*|replay/[^:]*):[0-9]+:')"
 ours_only "a replay includes bwrt.h, its own files, planner and how the command speaks only" \
-    tools/replay 'bwrt\.h|(tools/replay|planner)/[^"]*|tools/output\.h'
+    tools/replay 'bwrt\.h|(tools/replay|planner)/[^"]*|tools/output\.h|runtime/model/bwrt_model\.h'
 verdict "zstd is known to line_source.cpp only" \
     "$(for folder in ringbuf planner runtime bench tools; do includes "$folder"; done |
         grep -E ':<zstd[^>]*>' | grep -vE '^tools/replay/line_source\.cpp:')"

@@ -43,7 +43,7 @@ refuses() {
 
 plant_layers() {
     rm -rf tree
-    mkdir -p tree/{include,ringbuf,planner,runtime/{backend,faulty},tests/abi,bindings,examples,bench,tools/replay}
+    mkdir -p tree/{include,ringbuf,planner,runtime/{backend,faulty,model},tests/abi,bindings,examples,bench,tools/replay}
     echo '#include <stdint.h>' >tree/include/bwrt.h
     echo '#include "ringbuf/command.h"' >tree/ringbuf/ring.h
     echo '#include <cstdio>' >tree/planner/predict.cpp
@@ -51,6 +51,7 @@ plant_layers() {
     echo '#include <liburing.h>' >>tree/runtime/backend/uring.cpp
     echo '#include "runtime/faulty/plan.h"' >tree/runtime/faulty/seam.cpp
     echo '#include "planner/predict.h"' >tree/runtime/submit.cpp
+    echo '#include "runtime/runtime.h"' >tree/runtime/model/model.cpp
     echo '#include "bwrt.h"' >tree/tests/abi/test_status.c
     printf '#include <bwrt.h>\n#include "trace.h"\n' >tree/examples/hello.c
     printf '#include <bwrt.h>\n#include "bench/measure.h"\n' >tree/bench/io.cpp
@@ -60,6 +61,7 @@ plant_layers() {
     echo '#include <CLI/CLI.hpp>' >tree/tools/command_line.cpp
     echo '#include "planner/predict.h"' | tee tree/tools/cmd_plan.cpp >tree/tools/plan_window.h
     echo '#include "planner/json_scan.h"' >tree/tools/replay/trace_read.cpp
+    echo '#include "runtime/model/bwrt_model.h"' >tree/tools/replay/library.h
     printf '#include <zstd.h>\n#include "tools/replay/trace.h"\n' >tree/tools/replay/line_source.cpp
     echo '#include "runtime/store/inspect.h"' | tee tree/tools/cmd_store_list.cpp >tree/tools/store_options.h
 }
@@ -86,6 +88,16 @@ breaks_layers "the fault-injecting world includes the seam and leaf headers only
     runtime/faulty/seam.cpp '#include "runtime/backend/uring.h"'
 breaks_layers "the fault-injecting world is known to itself and to tests only" \
     runtime/submit.cpp '#include "runtime/faulty/plan.h"'
+breaks_layers "the modelled world includes the runtime only" \
+    runtime/model/model.cpp '#include "planner/predict.h"'
+breaks_layers "the modelled world knows no real one" \
+    runtime/model/model.cpp '#include "runtime/backend/uring.h"'
+breaks_layers "the modelled world is known to itself, to tests and, by its header, to replays only" \
+    runtime/submit.cpp '#include "runtime/model/model_clock.h"'
+breaks_layers "the modelled world is known to itself, to tests and, by its header, to replays only" \
+    tools/replay/library.h '#include "runtime/model/model_clock.h"'
+breaks_layers "the modelled world is known to itself, to tests and, by its header, to replays only" \
+    tools/bwrt.cpp '#include "runtime/model/bwrt_model.h"'
 breaks_layers "liburing is known to backends only" runtime/submit.cpp '#include <liburing.h>'
 breaks_layers "OpenSSL is known to sha256.cpp only" runtime/submit.cpp '#include <openssl/sha.h>'
 breaks_layers "nothing we ship includes a test" runtime/submit.cpp '#include "tests/support/seed.h"'
