@@ -20,6 +20,7 @@
 #include "tools/commands.h"
 #include "tools/output.h"
 #include "tools/replay/figures.h"
+#include "tools/replay/machine.h"
 #include "tools/replay/replay.h"
 #include "tools/replay/runtime_cache.h"
 #include "tools/trace_source.h"
@@ -117,6 +118,13 @@ Scene scene_of(const ReplayOptions& options) {
     cache.write_touch_count = options.write_touch_count;
     cache.checked = options.sample ? Checked::kSample : Checked::kAll;
     cache.salt = options.source.seed;
+    cache.is_modelled = options.mode == "model";
+    if (!cache.is_modelled && !options.calibration.empty()) {
+        throw Failure("E_INVAL", "--calibration: of a modelled disk, with --mode model", 2);
+    }
+    if (!options.calibration.empty()) {
+        cache.machine = read_machine(options.calibration, options.folder);
+    }
     scene.rule.speed = options.speed;
     scene.rule.deadline_ns = static_cast<std::uint64_t>(options.deadline_ms * 1e6);
     scene.rule.prefill = {options.streams, options.prefill_rate};
@@ -173,9 +181,16 @@ void print_json(const Scene& scene, const ReplayResult& result,
     object.add("host_bytes", scene.cache.host_bytes);
     object.add("disk_bytes", scene.cache.disk_bytes);
     object.add("speed", scene.rule.speed);
+    object.add("mode", scene.cache.is_modelled ? "model" : "real");
     object.add("interrupted", result.is_interrupted);
     for (const Figure& figure : figures) object.add(figure.key.c_str(), figure.value);
     object.print();
+}
+
+const char* closing_of(const Scene& scene, const ReplayResult& result) {
+    if (scene.cache.is_modelled) return "a modelled world: no byte was moved, and none compared";
+    return result.wrong_block_count == 0 ? "every delivered block was what its id says"
+                                         : "WRONG BYTES WERE DELIVERED";
 }
 
 void print_text(const Scene& scene, const ReplayResult& result,
@@ -196,8 +211,7 @@ void print_text(const Scene& scene, const ReplayResult& result,
         std::printf("interrupted after %zu of %zu requests\n", result.served.size(),
                     trace.request_count());
     }
-    std::printf("%s\n", result.wrong_block_count == 0 ? "every delivered block was what its id says"
-                                                      : "WRONG BYTES WERE DELIVERED");
+    std::printf("%s\n", closing_of(scene, result));
 }
 
 }  // namespace

@@ -369,6 +369,12 @@ void add_replay(CLI::App* bwrt, const bool* json) {
         ->capture_default_str();
     app->add_flag("--sample", options->sample, "Compare three words of each 4 KiB, not all");
     app->add_flag("--no-plan", options->no_plan, "Loads are ordinary waves");
+    app->add_option("--mode", options->mode,
+                    "real, or model: the same runtime on a modelled disk and clock")
+        ->check(CLI::IsMember({"real", "model"}))
+        ->capture_default_str();
+    app->add_option("--calibration", options->calibration,
+                    "The modelled disk, as `bwrt calibrate` measured a real one");
 }
 
 void add_place(CLI::App* app, StoreOptions* options) {

@@ -157,6 +157,8 @@ struct ReplayOptions {
     bool sample = false;
     bool no_plan = false;
     std::string folder = ".";
+    std::string mode = "real";
+    std::string calibration;  // empty: the model's defaults
 };
 
 void run_caps(const CapsOptions& options, bool json);

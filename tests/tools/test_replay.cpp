@@ -13,6 +13,7 @@
 #include "tests/support/random.h"
 #include "tools/replay/content.h"
 #include "tools/replay/figures.h"
+#include "tools/replay/machine.h"
 #include "tools/replay/prefill.h"
 #include "tools/replay/replay.h"
 
@@ -116,7 +117,9 @@ class ScriptedCache final : public Cache {
         kept.insert(blocks.begin(), blocks.end());
     }
     void settle() override { ++settled; }
-    CacheFigures figures() override { return {.disk_read_bytes = 8'192, .disk_read_count = 1}; }
+    CacheFigures figures() override {
+        return {.disk_read_bytes = 8'192, .disk_read_count = 1, .disk_piece_count = 3};
+    }
 
     std::set<std::uint32_t> kept;
     std::vector<std::uint64_t> deadlines;
@@ -266,13 +269,32 @@ void figures_are_those_of_the_requests(void**) {
     assert_string_equal(figure(figures, "hit_disk_percent").text.c_str(), "20.00 %");
     assert_string_equal(figure(figures, "hit_percent").text.c_str(), "50.00 %");
     assert_string_equal(figure(figures, "past_deadline_percent").text.c_str(), "66.67 %");
-    assert_string_equal(figure(figures, "disk_blocks_per_operation").text.c_str(), "2.00");
+    assert_string_equal(figure(figures, "disk_blocks_per_operation").text.c_str(), "3.00");
     assert_true(figure(figures, "ttft_p99_ms_of_other").value >= 500);
     const auto without = figures_of(replay(trace, rule_of(), cache, nullptr), trace, 4'096);
     assert_true(std::none_of(without.begin(), without.end(), [](const Figure& one) {
         return one.key == "past_deadline_percent" || one.key == "prefetch_bytes";
     }));
     assert_true(figure(figures, "ttft_p99_ms").value >= 1'500);
+}
+
+void a_disk_is_modelled_by_what_was_measured_of_it(void**) {
+    constexpr std::uint64_t kKiB = 1'024;
+    const bwrt_model_machine none = machine_of({});
+    assert_int_equal(none.read_bytes_per_s + none.write_bytes_per_s + none.read_latency_ns, 0);
+    // 64 KiB, eight in flight, take 262 us at 2 GB/s; on the bus each takes 16.4.
+    const bwrt_model_machine disk = machine_of({{64 * kKiB, 8, 2e9},
+                                                {64 * kKiB, 64, 3.9e9},
+                                                {1'024 * kKiB, 64, 4e9},
+                                                {16 * kKiB, 64, 2e9}});
+    assert_int_equal(disk.read_bytes_per_s, 4'000'000'000);
+    assert_int_equal(disk.write_bytes_per_s, 3'500'000'000);  // the default
+    assert_in_range(disk.read_latency_ns, 245'000, 246'000);
+    assert_int_equal(disk.requests_per_s, 2'000'000'000 / (16 * kKiB));
+    // One that is as fast with everything shows neither; it writes no faster than it reads.
+    const bwrt_model_machine plain = machine_of({{64 * kKiB, 8, 1.45e9}, {256 * kKiB, 8, 1.5e9}});
+    assert_int_equal(plain.write_bytes_per_s, 1'500'000'000);
+    assert_int_equal(plain.read_latency_ns + plain.requests_per_s, 0);
 }
 
 void quantiles_are_values_at_their_ranks(void**) {
@@ -311,6 +333,7 @@ int main() {
         cmocka_unit_test(an_interrupt_ends_the_replay_while_an_arrival_is_waited_for),
         cmocka_unit_test(times_beyond_the_clocks_are_never),
         cmocka_unit_test(figures_are_those_of_the_requests),
+        cmocka_unit_test(a_disk_is_modelled_by_what_was_measured_of_it),
         cmocka_unit_test(quantiles_are_values_at_their_ranks),
         cmocka_unit_test(a_table_has_a_column_for_each_run),
     };

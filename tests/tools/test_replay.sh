@@ -120,6 +120,56 @@ a_table_is_for_people() {
     grep -q 'blocks of 64.00 KiB' said || fail "$(cat said)"
 }
 
+# But for processor time, wall time and memory, the figures are the same each time.
+a_modelled_replay_moves_nothing_and_is_the_same_each_time() {
+    local options=(--mode model --generate chat --seconds 600 --block-bytes 64k --dram 64m --disk 1g)
+    for run in first second; do
+        "$bwrt" --json replay --folder place "${options[@]}" --speed 1 >said
+        is_empty
+        grep -vE '"(cpu_s|wall_s|memory_peak_bytes)"' said >"$run"
+    done
+    cmp first second
+    holds 'it["mode"] == "model" and it["modelled_s"] > 500 and it["hit_disk_percent"] > 0'
+    holds 'it["disk_read_bytes"] > 0 and "process_read_bytes" not in it'
+    "$bwrt" replay --folder place "${options[@]}" >said
+    grep -q '^a modelled world: no byte was moved, and none compared$' said || fail "$(cat said)"
+}
+
+# Of the same disk four times as slow, loads take about four times as long.
+a_calibrated_disk_is_modelled() {
+    local rate load
+    for rate in 4 1; do
+        cat >table.json <<JSON
+{"bwrt_calibration": 1, "machine": "another", "devices": [{"device": "0:0", "measured": [
+ {"what": "depth", "block_bytes": 65536, "depth": 8, "gb_per_s": $rate}]}]}
+JSON
+        replay --mode model --generate agent --seconds 30 --dram 8m --disk 512m \
+            --calibration table.json --no-plan
+        load=$(python3 -c 'import json; print(json.load(open("said"))["disk_gb_per_s"])')
+        [ "$rate" = 4 ] && echo "$load" >fast
+    done
+    python3 -c "import sys; sys.exit(not 2 < $(cat fast) / $load < 5)" || fail "$(cat fast), $load"
+    echo '{"bwrt_calibration": 2}' >table.json
+    refused 'is not a calibration table' "$bwrt" replay --folder place --mode model \
+        --generate chat --calibration table.json
+    echo '{"bwrt_calibration": 1, "devices": [{"device": "0:0"}, {"device": "0:1"}]}' >table.json
+    refused 'several devices' "$bwrt" replay --folder place --mode model --generate chat \
+        --calibration table.json
+    echo '{"bwrt_calibration": 1, "devices": [{"device": "0:0", "measured": [{}]}]}' >table.json
+    refused 'nothing was measured' "$bwrt" replay --folder place --mode model --generate chat \
+        --calibration table.json
+}
+
+# Beside the library that is loaded, and nowhere else.
+a_library_that_models_is_asked_for_by_name() {
+    local status=0
+    LD_LIBRARY_PATH=$faults "$bwrt" replay --folder place --generate chat --seconds 5 \
+        --mode model >said 2>&1 || status=$?
+    [ "$status" -eq 1 ] || fail "status $status: $(cat said)"
+    grep -q -- '--mode model: .*libbwrt_model.so.0' said || fail "$(cat said)"
+    is_empty
+}
+
 a_wrong_replay_command_line_is_refused() {
     local replay=("$bwrt" replay --folder place)
     refused 'either a trace in a file or --generate' "${replay[@]}"
@@ -130,6 +180,9 @@ a_wrong_replay_command_line_is_refused() {
     refused 'no tier' "${replay[@]}" --generate chat --dram-percent 0 --disk-percent 0
     refused '--prefetch-percent: plans' "${replay[@]}" --generate chat --prefetch-percent 10 --no-plan
     refused '--speed' "${replay[@]}" --generate chat --speed -1
+    refused '--mode' "${replay[@]}" --generate chat --mode dream
+    refused '--calibration: of a modelled disk' "${replay[@]}" --generate chat --seconds 2 \
+        --calibration cut.jsonl
     refused '--speed: Value nan' "${replay[@]}" --generate chat --seconds 2 --speed nan
     refused '--dram-percent: Value nan' "${replay[@]}" --generate chat --dram-percent nan
     printf '{"timestamp": 0, "input_length": 512, "output_length": 1, "hash_ids": [1]}\n{"timest' \

@@ -35,6 +35,7 @@ struct Loaded {
 
 // What moved below, as the library and the kernel count it.
 struct CacheFigures {
+    bool is_modelled = false;  // what the kernel counts is not of this, then
     std::uint64_t host_hit_count = 0, disk_hit_count = 0, miss_count = 0;  // blocks that GETs found
     std::uint64_t stored_count = 0, refused_count = 0, corrupt_count = 0;
     std::uint64_t host_evicted_count = 0, disk_evicted_count = 0;
@@ -42,8 +43,7 @@ struct CacheFigures {
     std::uint64_t disk_read_count = 0, disk_written_count = 0;        // requests, after merging
     std::uint64_t disk_piece_count = 0;                               // read, before it
     std::uint64_t process_read_bytes = 0, process_written_bytes = 0;  // /proc/self/io
-    std::uint64_t plan_count = 0, plan_late_count = 0;
-    bool foretells = false;  // where it does:
+    bool foretells = false;                                           // where it does:
     // What was read before it was asked for, and what of it was right or in vain.
     std::uint64_t prefetch_bytes = 0, prefetch_right_bytes = 0, prefetch_wasted_bytes = 0;
 };
@@ -63,6 +63,12 @@ class Cache {
     // Waits for what is still being written.
     virtual void settle() = 0;
     [[nodiscard]] virtual CacheFigures figures() = 0;
+
+    // The clock that all of this takes its time on: the wall's, unless its world is modelled.
+    [[nodiscard]] virtual std::uint64_t now_ns() const;
+    virtual void sleep_until(std::uint64_t due_ns);
+    // Of it what is slept at a time, so that who wants to end it is heard soon.
+    [[nodiscard]] virtual std::uint64_t slice_ns() const { return 100'000'000; }
 };
 
 }  // namespace bwrt::replay

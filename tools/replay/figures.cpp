@@ -61,12 +61,13 @@ Sums sums_of(const ReplayResult& result, std::uint64_t block_bytes) {
     return sums;
 }
 
-void add_hits(FigureList& list, const Sums& sums) {
+void add_hits(FigureList& list, const Sums& sums, bool is_modelled) {
     list.count("block_count", "blocks asked for", sums.blocks);
     list.percent("hit_host_percent", "prefix hits in memory", sums.host, sums.blocks);
     list.percent("hit_disk_percent", "prefix hits on disk", sums.disk, sums.blocks);
     list.percent("hit_percent", "prefix hits together", sums.host + sums.disk, sums.blocks);
-    list.percent("delivered_percent", "delivered and compared", sums.delivered, sums.blocks);
+    list.percent("delivered_percent", is_modelled ? "delivered" : "delivered and compared",
+                 sums.delivered, sums.blocks);
 }
 
 void add_times(FigureList& list, const ReplayResult& result, Sums& sums) {
@@ -95,9 +96,11 @@ void add_moved(FigureList& list, const ReplayResult& result, const Sums& sums) {
     list.bytes("disk_read_bytes", "read from disk", cache.disk_read_bytes);
     list.bytes("disk_written_bytes", "written to disk", cache.disk_written_bytes);
     list.add("disk_blocks_per_operation", "blocks a disk operation",
-             ratio(static_cast<double>(sums.disk), static_cast<double>(cache.disk_read_count)),
+             ratio(static_cast<double>(cache.disk_piece_count),
+                   static_cast<double>(cache.disk_read_count)),
              "%.2f");
     list.count("disk_read_count", "disk reads, after merging", cache.disk_read_count);
+    list.count("disk_written_count", "disk writes, after merging", cache.disk_written_count);
     list.add("disk_gb_per_s", "from disk, while a request waits",
              ratio(static_cast<double>(sums.disk_bytes), static_cast<double>(result.disk_load_ns)),
              "%.2f GB/s");
@@ -105,9 +108,20 @@ void add_moved(FigureList& list, const ReplayResult& result, const Sums& sums) {
              ratio(static_cast<double>(cache.disk_written_bytes),
                    static_cast<double>(cache.disk_read_bytes)),
              "%.2f");
+    if (cache.is_modelled) return;
     list.bytes("process_read_bytes", "read, as the kernel counts", cache.process_read_bytes);
     list.bytes("process_written_bytes", "written, as the kernel counts",
                cache.process_written_bytes);
+}
+
+void add_counted(FigureList& list, const CacheFigures& cache) {
+    list.count("got_host_count", "blocks got from memory", cache.host_hit_count);
+    list.count("got_disk_count", "blocks got from disk", cache.disk_hit_count);
+    list.count("got_nowhere_count", "blocks that were gone", cache.miss_count);
+    list.count("put_count", "blocks put", cache.stored_count);
+    list.count("refused_count", "refusals, of a tier or of all", cache.refused_count);
+    list.count("host_evicted_count", "blocks that left memory", cache.host_evicted_count);
+    list.count("disk_evicted_count", "blocks that left the disk", cache.disk_evicted_count);
 }
 
 void add_prefetched(FigureList& list, const CacheFigures& cache) {
@@ -157,14 +171,19 @@ std::vector<Figure> figures_of(const ReplayResult& result, const Trace& trace,
     FigureList list;
     Sums sums = sums_of(result, block_bytes);
     list.count("request_count", "requests", result.served.size());
-    add_hits(list, sums);
+    add_hits(list, sums, result.cache.is_modelled);
     add_times(list, result, sums);
     add_tenants(list, result, trace);
+    add_counted(list, result.cache);
     add_moved(list, result, sums);
     add_prefetched(list, result.cache);
     add_trouble(list, result);
     list.add("cpu_s", "processor time", static_cast<double>(result.cpu_ns) / 1e9, "%.2f s");
     list.add("wall_s", "time", static_cast<double>(result.wall_ns) / 1e9, "%.2f s");
+    if (result.cache.is_modelled) {
+        list.add("modelled_s", "time in the modelled world",
+                 static_cast<double>(result.cache_ns) / 1e9, "%.2f s");
+    }
     list.bytes("memory_peak_bytes", "memory, at most", result.memory_peak_bytes);
     return list.take();
 }

@@ -12,23 +12,13 @@
 namespace bwrt::replay {
 namespace {
 
-constexpr std::uint64_t kSliceNs = 100'000'000;
-constexpr double kWallNsMax = 9e18;  // never; it can be added to a time
+constexpr double kCacheNsMax = 9e18;  // never; it can be added to a time
 
 std::uint64_t time_of(clockid_t clock) {
     timespec now;
     clock_gettime(clock, &now);
     return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
            static_cast<std::uint64_t>(now.tv_nsec);
-}
-
-std::uint64_t now_ns() { return time_of(CLOCK_MONOTONIC); }
-
-void sleep_until(std::uint64_t due_ns) {
-    timespec until = {};
-    until.tv_sec = static_cast<time_t>(due_ns / 1'000'000'000u);
-    until.tv_nsec = static_cast<long>(due_ns % 1'000'000'000u);
-    static_cast<void>(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr));
 }
 
 class Replay {
@@ -42,15 +32,18 @@ class Replay {
 
     ReplayResult run(const ReplayProgress& progress) {
         const std::uint64_t cpu_ns = time_of(CLOCK_PROCESS_CPUTIME_ID);
-        begun_ns_ = now_ns();
+        const std::uint64_t wall_ns = time_of(CLOCK_MONOTONIC);
+        begun_ns_ = cache_.now_ns();
         for (std::size_t i = 0; i < trace_.request_count(); ++i) {
             if (!await_arrival(i, progress)) {
                 result_.is_interrupted = true;
                 break;
             }
+            if (rule_.settles) cache_.settle();
             serve(i);
         }
-        result_.wall_ns = now_ns() - begun_ns_;
+        result_.cache_ns = cache_.now_ns() - begun_ns_;
+        result_.wall_ns = time_of(CLOCK_MONOTONIC) - wall_ns;
         cache_.settle();
         result_.cpu_ns = time_of(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns;
         rusage usage = {};
@@ -66,25 +59,25 @@ class Replay {
     [[nodiscard]] std::uint64_t arrival_ns(std::size_t request) const {
         return trace_.request(request).arrival_us * 1'000;
     }
-    [[nodiscard]] std::uint64_t to_trace(std::uint64_t wall_ns) const {
+    [[nodiscard]] std::uint64_t to_trace(std::uint64_t cache_ns) const {
         const double factor = rule_.speed > 0 ? rule_.speed : 1;
-        return static_cast<std::uint64_t>(static_cast<double>(wall_ns) * factor);
+        return static_cast<std::uint64_t>(static_cast<double>(cache_ns) * factor);
     }
-    [[nodiscard]] std::uint64_t to_wall(std::uint64_t trace_ns) const {
+    [[nodiscard]] std::uint64_t to_cache(std::uint64_t trace_ns) const {
         return static_cast<std::uint64_t>(
-            std::min(static_cast<double>(trace_ns) / rule_.speed, kWallNsMax));
+            std::min(static_cast<double>(trace_ns) / rule_.speed, kCacheNsMax));
     }
 
     // In slices, since a signal may come to another thread, or just before this one sleeps.  False
     // when the replay is to end.
     [[nodiscard]] bool await_arrival(std::size_t request, const ReplayProgress& progress) const {
         const std::uint64_t due_ns =
-            rule_.speed > 0 ? begun_ns_ + to_wall(arrival_ns(request)) : begun_ns_;
+            rule_.speed > 0 ? begun_ns_ + to_cache(arrival_ns(request)) : begun_ns_;
         for (;;) {
             if (progress && !progress(result_)) return false;
-            const std::uint64_t now = now_ns();
+            const std::uint64_t now = cache_.now_ns();
             if (now >= due_ns) return true;
-            sleep_until(std::min(due_ns, now + kSliceNs));
+            cache_.sleep_until(std::min(due_ns, now + cache_.slice_ns()));
         }
     }
 
@@ -93,7 +86,7 @@ class Replay {
     [[nodiscard]] std::uint64_t begin_ns(std::size_t request) const {
         const std::uint64_t arrival = arrival_ns(request);
         if (rule_.speed <= 0) return std::max(arrival, loaded_ns_);
-        return std::max(arrival, to_trace(now_ns() - begun_ns_));
+        return std::max(arrival, to_trace(cache_.now_ns() - begun_ns_));
     }
 
     void serve(std::size_t request) {
@@ -131,12 +124,12 @@ class Replay {
         if (served.disk_count != 0) result_.disk_load_ns += loaded.took_ns;
     }
 
-    // Until the deadline of a request that begins now, by the wall's clock; 0: it has none.
+    // Until the deadline of a request that begins now, by the cache's clock; 0: it has none.
     [[nodiscard]] std::uint64_t left_ns(const Served& served) const {
         if (rule_.deadline_ns == 0) return 0;
         const std::uint64_t due = served.arrival_ns + rule_.deadline_ns;
         const std::uint64_t left = due > served.loaded_ns ? due - served.loaded_ns : 0;
-        return std::max<std::uint64_t>(rule_.speed > 0 ? to_wall(left) : left, 1);
+        return std::max<std::uint64_t>(rule_.speed > 0 ? to_cache(left) : left, 1);
     }
 
     [[nodiscard]] std::uint32_t tokens_left(std::size_t request, std::uint32_t delivered) const {
@@ -150,7 +143,7 @@ class Replay {
     Cache& cache_;
     Prefill prefill_;
     ReplayResult result_;
-    std::uint64_t begun_ns_ = 0;   // on the wall's clock
+    std::uint64_t begun_ns_ = 0;   // on the cache's clock
     std::uint64_t loaded_ns_ = 0;  // the last request's blocks, on the trace's clock
 };
 

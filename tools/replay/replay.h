@@ -6,11 +6,12 @@
 //   arrival ─▶ look up the prompt's blocks ─▶ load the leading ones, by the deadline ─▶ compare
 //           ─▶ compute the rest (prefill.h) ─▶ first token ─▶ store the new blocks
 //
-// Two clocks.  The trace's runs `speed` times as fast as the wall's: a request is begun when its
-// time has come, or, when those before it took longer, as soon as they are done.  Loads take the
-// time that they take and count `speed` times as much on the trace's clock: so blocks that are
-// `speed` times too small on a disk like the real one cost what real ones would.  What is
-// computed takes no time but on the trace's clock.  Storing is not waited for by a first token.
+// Two clocks.  The trace's runs `speed` times as fast as the cache's, which is the wall's or that
+// of a modelled world: a request is begun when its time has come, or, when those before it took
+// longer, as soon as they are done.  Loads take the time that they take and count `speed` times as
+// much on the trace's clock: so blocks that are `speed` times too small on a disk like the real one
+// cost what real ones would.  What is computed takes no time but on the trace's clock.  Storing is
+// not waited for by a first token.
 
 #pragma once
 
@@ -28,6 +29,7 @@ struct ReplayRule {
     double speed = 1;               // trace seconds in a second; 0: nobody waits for an arrival
     std::uint64_t deadline_ns = 0;  // from arrival to first token, on the trace's clock; 0: none
     PrefillRule prefill;
+    bool settles = false;  // what is still being written is waited for before each request
 };
 
 // Of one request; times on the trace's clock.
@@ -53,7 +55,8 @@ struct ReplayResult {
     std::uint64_t load_ns = 0;       // wall time that requests waited for loads
     std::uint64_t disk_load_ns = 0;  // of it, for those with blocks from the disk
     std::uint64_t wall_ns = 0;
-    std::uint64_t cpu_ns = 0;  // of the process
+    std::uint64_t cache_ns = 0;  // the same on the cache's clock
+    std::uint64_t cpu_ns = 0;    // of the process
     std::uint64_t memory_peak_bytes = 0;
     std::uint64_t prefill_busy_ns = 0, prefill_end_ns = 0;
     std::uint32_t stream_count = 1;

@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <filesystem>
 
 #include "tools/output.h"
@@ -18,7 +17,8 @@ using tools::must;
 
 constexpr std::uint64_t kHalfBytes = std::uint64_t{32} << 20;
 constexpr std::uint32_t kHalfBlocksMax = 1'024;
-constexpr std::uint64_t kMinute = 60'000'000'000;
+constexpr std::uint64_t kMinuteNs = 60'000'000'000;
+constexpr std::uint64_t kPauseNs = 1'000'000;
 
 }  // namespace
 
@@ -33,11 +33,14 @@ TemporaryFolder::~TemporaryFolder() {
 }
 
 RuntimeCache::RuntimeCache(const RuntimeCacheOptions& options, const Trace& trace)
-    : options_(options), trace_(trace), folder_(options.folder) {
+    : options_(options),
+      trace_(trace),
+      folder_(options.folder),
+      library_(options.is_modelled ? model_library() : real_library()) {
     half_block_count_ = static_cast<std::uint32_t>(
         std::clamp<std::uint64_t>(kHalfBytes / options_.block_bytes, 1, kHalfBlocksMax));
-    open();
     try {
+        open();
         bwrt_error error = {};
         bwrt_region region = {};
         bwrt_region_info info = {};
@@ -45,19 +48,23 @@ RuntimeCache::RuntimeCache(const RuntimeCacheOptions& options, const Trace& trac
         region.kind = BWRT_REGION_ALLOCATED;
         region.length_bytes = 2 * half_block_count_ * options_.block_bytes;
         info.struct_size = sizeof info;
-        must(bwrt_region_add(runtime_, &region, &window_, &info, &error), error);
+        must(library_.region_add(runtime_, &region, &window_, &info, &error), error);
         window_bytes_ = static_cast<std::byte*>(info.address);
         set_tenants();
     } catch (...) {
-        bwrt_shutdown(runtime_, BWRT_SHUTDOWN_CANCEL, -1, nullptr);
-        bwrt_close(runtime_, nullptr);
+        close();
         throw;
     }
 }
 
-RuntimeCache::~RuntimeCache() {
-    bwrt_shutdown(runtime_, BWRT_SHUTDOWN_CANCEL, -1, nullptr);
-    bwrt_close(runtime_, nullptr);
+RuntimeCache::~RuntimeCache() { close(); }
+
+void RuntimeCache::close() {
+    if (runtime_ != nullptr) {
+        library_.shutdown(runtime_, BWRT_SHUTDOWN_CANCEL, -1, nullptr);
+        library_.close(runtime_, nullptr);
+    }
+    if (model_ != nullptr) library_.model_destroy(model_);
 }
 
 void RuntimeCache::open() {
@@ -81,15 +88,39 @@ void RuntimeCache::open() {
     store.write_touch_count = options_.write_touch_count;
     bwrt_planner planner = {};
     planner.struct_size = sizeof planner;
-    planner.window_ns = 1'000'000;  // one request at a time: nobody is waited for
+    planner.window_ns = 100'000;  // the least: one request at a time, and nobody is waited for
     planner.prefetch_bytes_max = options_.prefetch_bytes;
     planner.prefetch_horizon_ns = options_.prefetch_horizon_ns;
     bwrt_config config = {};
     config.struct_size = sizeof config;
     config.store = &store;
     config.planner = options_.is_planned ? &planner : nullptr;
+    open(config);
+}
+
+void RuntimeCache::open(const bwrt_config& given) {
     bwrt_error error = {};
-    must(bwrt_open(&config, &runtime_, &error), error);
+    if (!options_.is_modelled) {
+        must(library_.open(&given, &runtime_, &error), error);
+        return;
+    }
+    bwrt_config config = given;
+    config.progress = BWRT_PROGRESS_CALLER;
+    options_.machine.struct_size = sizeof options_.machine;
+    must(library_.model_create(&options_.machine, &model_, &error), error);
+    must(library_.model_open(model_, &config, &runtime_, &error), error);
+}
+
+std::uint64_t RuntimeCache::now_ns() const {
+    return model_ != nullptr ? library_.model_now_ns(model_) : Cache::now_ns();
+}
+
+void RuntimeCache::sleep_until(std::uint64_t due_ns) {
+    if (model_ == nullptr) {
+        Cache::sleep_until(due_ns);
+    } else {
+        library_.model_pass(model_, due_ns);
+    }
 }
 
 void RuntimeCache::set_tenants() {
@@ -106,13 +137,18 @@ void RuntimeCache::set_tenants() {
         tenant.host_quota_bytes = share(options_.host_bytes);
         tenant.disk_quota_bytes = share(options_.disk_bytes);
         bwrt_error error = {};
-        must(bwrt_tenant_set(runtime_, &tenant, &error), error);
+        must(library_.tenant_set(runtime_, &tenant, &error), error);
     }
 }
 
 std::byte* RuntimeCache::bytes_of(std::uint32_t half, std::uint32_t index) const {
     const std::uint64_t place = std::uint64_t{half} * half_block_count_ + index;
     return window_bytes_ + place * options_.block_bytes;
+}
+
+// An hour of a modelled world passes in a moment.
+std::uint64_t RuntimeCache::slice_ns() const {
+    return model_ != nullptr ? 60 * kMinuteNs : Cache::slice_ns();
 }
 
 Located RuntimeCache::look_up(std::span<const std::uint32_t> blocks, const Asker& asker) {
@@ -131,7 +167,7 @@ Located RuntimeCache::look_up(std::span<const std::uint32_t> blocks, const Asker
     query.identities = identities_.data();
     query.identity_count = static_cast<std::uint32_t>(blocks.size());
     bwrt_error error = {};
-    must(bwrt_lookup(runtime_, &query, answers_.data(), &located.block_count, nullptr, &error),
+    must(library_.lookup(runtime_, &query, answers_.data(), &located.block_count, nullptr, &error),
          error);
     for (std::uint32_t i = 0; i < located.block_count; ++i) {
         ++(answers_[i].tier == BWRT_TIER_DISK ? located.disk_count : located.host_count);
@@ -187,7 +223,7 @@ bool RuntimeCache::submit(std::uint32_t kind, std::span<const std::uint32_t> blo
         }
     }
     bwrt_error error = {};
-    const bwrt_status status = bwrt_submit_wave(runtime_, &wave, &part_out.wave, &error);
+    const bwrt_status status = library_.submit_wave(runtime_, &wave, &part_out.wave, &error);
     if (status == BWRT_E_AGAIN || status == BWRT_E_LATE) {
         ++refused_wave_count_;
         return false;
@@ -200,28 +236,27 @@ bool RuntimeCache::submit(std::uint32_t kind, std::span<const std::uint32_t> blo
 bwrt_completion RuntimeCache::finish(Part& part) {
     bwrt_completion completion = {};
     bwrt_error error = {};
-    const bwrt_status status = bwrt_wait(runtime_, part.wave, -1, &completion, &error);
+    const bwrt_status status = library_.wait(runtime_, part.wave, -1, &completion, &error);
     part.wave = 0;
     must(status, error);
     return completion;
 }
 
 void RuntimeCache::compare(const Part& part, std::uint32_t count, Loaded& loaded) const {
+    loaded.block_count += count;
+    if (options_.is_modelled) return;
     for (std::uint32_t i = 0; i < count; ++i) {
         const std::span<const std::byte> bytes(bytes_of(part.half, i), options_.block_bytes);
         loaded.wrong_count +=
             first_wrong(trace_.id(part.blocks[i]), bytes, options_.checked) != bytes.size();
     }
-    loaded.block_count += count;
 }
 
 Loaded RuntimeCache::load(std::span<const std::uint32_t> blocks, const Asker& asker,
                           std::uint64_t deadline_ns) {
     Loaded loaded;
-    const double start = tools::seconds_now();
-    const auto took_ns = [&] {
-        return static_cast<std::uint64_t>((tools::seconds_now() - start) * 1e9);
-    };
+    const std::uint64_t start_ns = now_ns();
+    const auto took_ns = [&] { return now_ns() - start_ns; };
     const auto left_ns = [&]() -> std::uint64_t {
         const std::uint64_t gone = took_ns();
         return deadline_ns == 0 ? 0 : gone >= deadline_ns ? 1 : deadline_ns - gone;
@@ -241,7 +276,7 @@ Loaded RuntimeCache::load(std::span<const std::uint32_t> blocks, const Asker& as
         before = now;
     }
     // What lies behind a block that is not there is of no use.
-    bwrt_cancel(runtime_, before.wave, nullptr);
+    library_.cancel(runtime_, before.wave, nullptr);
     static_cast<void>(finish(before));
     return loaded;
 }
@@ -260,7 +295,7 @@ void RuntimeCache::store(std::span<const std::uint32_t> blocks, std::uint32_t fi
         now = {0, {}, before.half ^ 1u};
         const auto count =
             std::min(half_block_count_, static_cast<std::uint32_t>(blocks.size()) - done);
-        for (std::uint32_t i = 0; i < count; ++i) {
+        for (std::uint32_t i = 0; i < count && !options_.is_modelled; ++i) {
             fill_block(trace_.id(blocks[done + i]), {bytes_of(now.half, i), options_.block_bytes});
         }
         // Children of what there was no room for would be of no use.
@@ -274,15 +309,14 @@ void RuntimeCache::store(std::span<const std::uint32_t> blocks, std::uint32_t fi
 }
 
 void RuntimeCache::settle() {
-    const double end = tools::seconds_now() + static_cast<double>(kMinute) / 1e9;
+    const std::uint64_t end_ns = now_ns() + kMinuteNs;
     for (bwrt_store_counters counters = {};;) {
         counters = {};
         counters.struct_size = sizeof counters;
         bwrt_error error = {};
-        must(bwrt_sample_store(runtime_, &counters, &error), error);
-        if (counters.flight_count == 0 || tools::seconds_now() > end) return;
-        const timespec pause = {0, 1'000'000};
-        nanosleep(&pause, nullptr);
+        must(library_.sample_store(runtime_, &counters, &error), error);
+        if (counters.flight_count == 0 || now_ns() > end_ns) return;
+        sleep_until(now_ns() + kPauseNs);
     }
 }
 

@@ -8,6 +8,9 @@
 //   store   bytes made of ids ─▶ one half ─▶ PUT waves, while the other half is being made
 //
 // The store lies in a folder of its own, which is made and removed again.
+//
+// In a modelled world all of it happens likewise but that no block has bytes: none are made and
+// none compared.
 
 #pragma once
 
@@ -21,6 +24,7 @@
 
 #include "tools/replay/cache.h"
 #include "tools/replay/content.h"
+#include "tools/replay/library.h"
 #include "tools/replay/trace.h"
 
 namespace bwrt::replay {
@@ -36,6 +40,8 @@ struct RuntimeCacheOptions {
     bool is_planned = true;
     std::uint64_t prefetch_bytes = 0;  // of the host tier, for what nobody has asked for yet
     std::uint64_t prefetch_horizon_ns = 0;
+    bool is_modelled = false;  // on this machine, in a folder of files that take no room
+    bwrt_model_machine machine = {};
 };
 
 // Removed with all that is in it, whatever happens.
@@ -67,6 +73,9 @@ class RuntimeCache final : public Cache {
                const Asker& asker) override;
     void settle() override;
     CacheFigures figures() override;
+    [[nodiscard]] std::uint64_t now_ns() const override;
+    void sleep_until(std::uint64_t due_ns) override;
+    [[nodiscard]] std::uint64_t slice_ns() const override;
 
     [[nodiscard]] std::uint32_t window_block_count() const { return half_block_count_; }
 
@@ -79,6 +88,8 @@ class RuntimeCache final : public Cache {
     };
 
     void open();
+    void open(const bwrt_config& config);
+    void close();
     void set_tenants();
     [[nodiscard]] bool submit(std::uint32_t kind, std::span<const std::uint32_t> blocks,
                               std::uint32_t first, const Asker& asker, std::uint64_t deadline_ns,
@@ -93,6 +104,8 @@ class RuntimeCache final : public Cache {
     RuntimeCacheOptions options_;
     const Trace& trace_;
     TemporaryFolder folder_;
+    const Library& library_;
+    bwrt_model* model_ = nullptr;  // the world, where it is modelled
     bwrt_runtime* runtime_ = nullptr;
     bwrt_handle window_ = 0;
     std::byte* window_bytes_ = nullptr;

@@ -32,16 +32,17 @@ CacheFigures RuntimeCache::figures() {
     bwrt_error error = {};
     bwrt_store_counters store = {};
     store.struct_size = sizeof store;
-    tools::must(bwrt_sample_store(runtime_, &store, &error), error);
+    tools::must(library_.sample_store(runtime_, &store, &error), error);
     bwrt_route routes[8] = {};
     bwrt_counters counters = {};
     counters.struct_size = sizeof counters;
     counters.routes = routes;
     counters.route_capacity = 8;
     counters.route_bytes = sizeof(bwrt_route);
-    tools::must(bwrt_sample(runtime_, &counters, &error), error);
+    tools::must(library_.sample(runtime_, &counters, &error), error);
 
     CacheFigures figures;
+    figures.is_modelled = options_.is_modelled;
     figures.host_hit_count = store.host.hit_count;
     figures.disk_hit_count = store.disk.hit_count;
     figures.miss_count = store.miss_count;
@@ -50,8 +51,6 @@ CacheFigures RuntimeCache::figures() {
     figures.corrupt_count = store.corrupt_count;
     figures.host_evicted_count = store.host.evicted_count;
     figures.disk_evicted_count = store.disk.evicted_count;
-    figures.plan_count = counters.plan_count;
-    figures.plan_late_count = counters.plan_late_count;
     figures.foretells = options_.prefetch_bytes != 0;
     figures.prefetch_bytes = counters.prefetch_bytes;
     figures.prefetch_right_bytes = counters.prefetch_right_bytes;
@@ -67,6 +66,7 @@ CacheFigures RuntimeCache::figures() {
             figures.disk_written_count = route.request_count;
         }
     }
+    if (options_.is_modelled) return figures;
     figures.process_read_bytes = number_in_file("/proc/self/io", "read_bytes: ");
     figures.process_written_bytes = number_in_file("/proc/self/io", "write_bytes: ");
     return figures;
