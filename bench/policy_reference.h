@@ -4,15 +4,14 @@
 //
 //   FIFO, LRU      one list of blocks that knows nothing of prefixes; a request's blocks are
 //                  touched root first, so a parent goes before its children
-//   leaf-LRU       the least recently used block without a resident child, found by search in an
-//                  ordered set: what PrefixLru has to equal
+//   leaf-LRU       what PrefixLru has to equal
 //   ARC, S3-FIFO, W-TinyLFU, GDSF      each as published (their files name the paper), tail first:
 //                  policy_replay.h; leaf-GDSF has leaves alone as victims
 //   lookahead      leaf-LRU that sees what is asked for within so many seconds
-//   optimum        Belady with bypass: of what is resident and what is asked for, those stay that
-//                  are needed soonest, of one request the ones nearest to the root.  A parent is
-//                  needed no later than its children, so this is closed under prefixes and no
-//                  policy that is can be better.
+//   optimum        what no policy that is closed under prefixes can be better than
+//
+// Those without a file of that name here are in tools/replay/policies, for `bwrt compare` has them,
+// too.
 //
 // Hits are counted when a request arrives: its resident blocks, and the leading run of those, which
 // is what a prefix cache can use.
@@ -20,7 +19,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "bench/policy_trace.h"
 
@@ -41,8 +39,6 @@ struct Hits {
 [[nodiscard]] Hits replay_leaf_gdsf(const replay::Trace& trace, std::uint32_t capacity);
 [[nodiscard]] Hits replay_lookahead(const replay::Trace& trace, std::uint32_t capacity,
                                     std::uint64_t horizon_ns);
-// For each reference the next request that has its block, or 0xFFFFFFFF.
-[[nodiscard]] std::vector<std::uint32_t> next_requests(const replay::Trace& trace);
 [[nodiscard]] Hits replay_optimum(const replay::Trace& trace, std::uint32_t capacity);
 
 }  // namespace bwrt::bench

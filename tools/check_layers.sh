@@ -81,8 +81,8 @@ verdict "OpenSSL is known to sha256.cpp only" \
         grep -E ':<openssl/[^>]*>' | grep -vE '^runtime/store/sha256\.cpp:')"
 never "nothing we ship includes a test" runtime 'tests/[^>"]*'
 ours_only "tests of the promise include bwrt.h only" tests/abi 'bwrt\.h|bindings/layout\.def|tests/(abi|support)/[^"]*'
-ours_only "bench includes bwrt.h, its own files, ringbuf, planner and traces only" bench \
-    'bwrt\.h|(bench|ringbuf|planner)/[^"]*|tools/replay/trace[^"/]*|runtime/store/(index|log|root|tenant)\.h'
+ours_only "bench includes bwrt.h, its own files, ringbuf, planner, traces and policies only" bench \
+    'bwrt\.h|(bench|ringbuf|planner)/[^"]*|tools/replay/(trace[^"/]*|policies/[^"]*)|runtime/store/(index|log|root|tenant)\.h'
 verdict "of bench only the index's benchmark knows the block index" \
     "$(includes bench | grep -E ':["<]runtime/store/index\.h' | grep -vE '^bench/index\.cpp:')"
 verdict "of bench only that of a killed store writes a log" \

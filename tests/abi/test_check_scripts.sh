@@ -56,7 +56,7 @@ plant_layers() {
     printf '#include <bwrt.h>\n#include "trace.h"\n' >tree/examples/hello.c
     printf '#include <bwrt.h>\n#include "bench/measure.h"\n' >tree/bench/io.cpp
     echo '#include "ringbuf/command.h"' >tree/bench/ring_own.cpp
-    printf '#include "planner/predict.h"\n#include "tools/replay/trace.h"\n' >tree/bench/policy.cpp
+    printf '#include "planner/predict.h"\n#include "tools/replay/trace.h"\n#include "tools/replay/policies/optimum.h"\n' >tree/bench/policy.cpp
     printf '#include "bench/measure.h"\n#include "tools/output.h"\n' >tree/tools/bwrt.cpp
     echo '#include <CLI/CLI.hpp>' >tree/tools/command_line.cpp
     echo '#include "planner/predict.h"' | tee tree/tools/cmd_plan.cpp >tree/tools/plan_window.h
@@ -102,12 +102,12 @@ breaks_layers "liburing is known to backends only" runtime/submit.cpp '#include 
 breaks_layers "OpenSSL is known to sha256.cpp only" runtime/submit.cpp '#include <openssl/sha.h>'
 breaks_layers "nothing we ship includes a test" runtime/submit.cpp '#include "tests/support/seed.h"'
 breaks_layers "tests of the promise include bwrt.h only" tests/abi/test_status.c '#include "runtime/status.h"'
-breaks_layers "bench includes bwrt.h, its own files, ringbuf, planner and traces only" bench/io.cpp '#include "runtime/status.h"'
-breaks_layers "bench includes bwrt.h, its own files, ringbuf, planner and traces only" bench/ring_own.cpp '#include "tools/output.h"'
+breaks_layers "bench includes bwrt.h, its own files, ringbuf, planner, traces and policies only" bench/io.cpp '#include "runtime/status.h"'
+breaks_layers "bench includes bwrt.h, its own files, ringbuf, planner, traces and policies only" bench/ring_own.cpp '#include "tools/output.h"'
 breaks_layers "of bench only the index's benchmark knows the block index" \
     bench/io.cpp '#include "runtime/store/index.h"'
 breaks_layers "of bench only that of a killed store writes a log" bench/io.cpp '#include "runtime/store/log.h"'
-breaks_layers "bench includes bwrt.h, its own files, ringbuf, planner and traces only" \
+breaks_layers "bench includes bwrt.h, its own files, ringbuf, planner, traces and policies only" \
     bench/policy.cpp '#include "tools/replay/statistics.h"'
 breaks_layers "of bench only the policy's benchmark knows traces" bench/io.cpp '#include "tools/replay/trace.h"'
 breaks_layers "of bench only the ring's benchmark knows ringbuf" bench/io.cpp '#include "ringbuf/command.h"'
