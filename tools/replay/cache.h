@@ -39,9 +39,11 @@ struct CacheFigures {
     std::uint64_t host_hit_count = 0, disk_hit_count = 0, miss_count = 0;  // blocks that GETs found
     std::uint64_t stored_count = 0, refused_count = 0, corrupt_count = 0;
     std::uint64_t host_evicted_count = 0, disk_evicted_count = 0;
-    std::uint64_t disk_read_bytes = 0, disk_written_bytes = 0;        // by the library's requests
-    std::uint64_t disk_read_count = 0, disk_written_count = 0;        // requests, after merging
-    std::uint64_t disk_piece_count = 0;                               // read, before it
+    std::uint64_t disk_read_bytes = 0, disk_written_bytes = 0;  // by the library's requests
+    std::uint64_t disk_read_count = 0, disk_written_count = 0;  // requests, after merging
+    std::uint64_t disk_piece_count = 0;                         // read, before it
+    std::uint64_t disk_written_piece_count = 0;
+    std::uint64_t host_read_bytes = 0, host_written_bytes = 0;        // of blocks, by the tier
     std::uint64_t process_read_bytes = 0, process_written_bytes = 0;  // /proc/self/io
     bool foretells = false;                                           // where it does:
     // What was read before it was asked for, and what of it was right or in vain.

@@ -51,6 +51,8 @@ CacheFigures RuntimeCache::figures() {
     figures.corrupt_count = store.corrupt_count;
     figures.host_evicted_count = store.host.evicted_count;
     figures.disk_evicted_count = store.disk.evicted_count;
+    figures.host_read_bytes = store.host.hit_bytes;
+    figures.host_written_bytes = store.host.stored_bytes;
     figures.foretells = options_.prefetch_bytes != 0;
     figures.prefetch_bytes = counters.prefetch_bytes;
     figures.prefetch_right_bytes = counters.prefetch_right_bytes;
@@ -64,6 +66,7 @@ CacheFigures RuntimeCache::figures() {
         } else if (route.source_tier == BWRT_TIER_HOST && route.target_tier == BWRT_TIER_DISK) {
             figures.disk_written_bytes = route.bytes;
             figures.disk_written_count = route.request_count;
+            figures.disk_written_piece_count = route.piece_count;
         }
     }
     if (options_.is_modelled) return figures;
