@@ -183,7 +183,7 @@ void print_json(const Scene& scene, const ReplayResult& result,
     object.add("speed", scene.rule.speed);
     object.add("mode", scene.cache.is_modelled ? "model" : "real");
     object.add("interrupted", result.is_interrupted);
-    for (const Figure& figure : figures) object.add(figure.key.c_str(), figure.value);
+    add_figures(object, figures);
     object.print();
 }
 

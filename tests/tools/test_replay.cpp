@@ -5,6 +5,7 @@
 // the figures.
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <set>
 #include <string>
@@ -270,7 +271,10 @@ void figures_are_those_of_the_requests(void**) {
     assert_string_equal(figure(figures, "hit_percent").text.c_str(), "50.00 %");
     assert_string_equal(figure(figures, "past_deadline_percent").text.c_str(), "66.67 %");
     assert_string_equal(figure(figures, "disk_blocks_per_operation").text.c_str(), "3.00");
-    assert_true(figure(figures, "ttft_p99_ms_of_other").value >= 500);
+    assert_true(figure(figures, "tenant_ttft_p99_ms").tenant == "");
+    assert_true(std::any_of(figures.begin(), figures.end(), [](const Figure& one) {
+        return one.tenant == "other" && one.key == "tenant_ttft_p99_ms" && one.value >= 500;
+    }));
     const auto without = figures_of(replay(trace, rule_of(), cache, nullptr), trace, 4'096);
     assert_true(std::none_of(without.begin(), without.end(), [](const Figure& one) {
         return one.key == "past_deadline_percent" || one.key == "prefetch_bytes";
@@ -311,10 +315,39 @@ void a_table_has_a_column_for_each_run(void**) {
     const std::vector<Figure> one = {{"a", "first", 1, "1 ms"}, {"b", "second one", 2, "2"}};
     const std::string text = table_of({{"bwrt", one}, {"a title that is long", one}});
     assert_string_equal(text.c_str(),
-                        "                      bwrt  a title that is long\n"
-                        "first                 1 ms                  1 ms\n"
-                        "second one               2                     2\n");
+                        "            bwrt  a title that is long\n"
+                        "first       1 ms                  1 ms\n"
+                        "second one     2                     2\n");
     assert_string_equal(table_of({}).c_str(), "");
+    assert_string_equal(table_of({{"x", {{"a", "\u00e9", 1, "1"}}}}).c_str(), "   x\n\u00e9  1\n");
+}
+
+void columns_have_the_same_rows_where_one_has_less(void**) {
+    const Figure a = {"a", "A", 1, "1"}, b = {"b", "B", 2, "2"}, c = {"c", "C", 3, "3"};
+    const Figure blue = {"t", "T", 4, "4", "blue"}, red = {"t", "T", 5, "5", "red"};
+    std::vector<FigureColumn> columns = {
+        {"one", {a, c}}, {"two", {a, b, blue, red}}, {"three", {}}};
+    align(columns);
+    // What only the second has stands behind what it follows there.
+    const char* const expected[] = {"1---3", "1245-", "-----"};
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        std::string texts;
+        for (const Figure& figure : columns[i].figures) texts += figure.text;
+        assert_string_equal(texts.c_str(), expected[i]);
+        assert_string_equal(columns[i].figures.back().key.c_str(), "c");
+    }
+}
+
+// A tenant may be called as it likes.
+void a_tenants_name_is_a_value_and_no_key(void**) {
+    bwrt::tools::JsonObject object;
+    add_figures(object, {{"a", "A", 1, "1"},
+                         {"b", "B", std::nan(""), "-"},
+                         {"tenant_ttft_p99_ms", "", 2, "2", "\"a\""},
+                         {"tenant_ttft_p99_ms", "", 3, "3", ""}});
+    assert_string_equal(object.line().c_str(),
+                        "{\"a\":1,\"tenants\":[{\"name\":\"\\\"a\\\"\",\"ttft_p99_ms\":2},"
+                        "{\"name\":\"\",\"ttft_p99_ms\":3}]}");
 }
 
 }  // namespace
@@ -336,6 +369,8 @@ int main() {
         cmocka_unit_test(a_disk_is_modelled_by_what_was_measured_of_it),
         cmocka_unit_test(quantiles_are_values_at_their_ranks),
         cmocka_unit_test(a_table_has_a_column_for_each_run),
+        cmocka_unit_test(columns_have_the_same_rows_where_one_has_less),
+        cmocka_unit_test(a_tenants_name_is_a_value_and_no_key),
     };
     return cmocka_run_group_tests_name("replay", tests, nullptr, nullptr);
 }

@@ -3,10 +3,9 @@
 #include "tools/replay/figures.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <utility>
-
-#include "tools/output.h"
 
 namespace bwrt::replay {
 namespace {
@@ -147,12 +146,46 @@ void add_tenants(FigureList& list, const ReplayResult& result, const Trace& trac
     for (std::size_t i = 0; i < waits.size(); ++i) {
         if (waits[i].empty()) continue;
         const std::string& name = trace.tenants()[i].name;
-        list.add(
-            ("ttft_p99_ms_of_" + name).c_str(),
-            ("time to first token, p99 of " + (name.empty() ? "nobody" : tools::shown_name(name)))
-                .c_str(),
-            static_cast<double>(quantile(waits[i], 0.99)) / 1e6, "%.1f ms");
+        const std::string shown = name.empty() ? "nobody" : tools::shown_name(name);
+        list.add("tenant_ttft_p99_ms", ("time to first token, p99 of " + shown).c_str(),
+                 static_cast<double>(quantile(waits[i], 0.99)) / 1e6, "%.1f ms");
+        list.all().back().tenant = name;
     }
+}
+
+bool is_same_row(const Figure& one, const Figure& other) {
+    return one.key == other.key && one.tenant == other.tenant;
+}
+
+// The row of each figure of any column; what only later columns have behind what it follows there.
+std::vector<Figure> rows_of(const std::vector<FigureColumn>& columns) {
+    std::vector<Figure> rows;
+    for (const FigureColumn& column : columns) {
+        auto behind = rows.begin();
+        for (const Figure& figure : column.figures) {
+            auto row = std::find_if(rows.begin(), rows.end(), [&](const Figure& known) {
+                return is_same_row(known, figure);
+            });
+            if (row == rows.end()) row = rows.insert(behind, figure);
+            behind = row + 1;
+        }
+    }
+    for (Figure& row : rows) {
+        row.value = std::nan("");
+        row.text = "-";
+    }
+    return rows;
+}
+
+// Of a column, the title among them.
+std::size_t width_of(const FigureColumn& column) {
+    std::size_t width = column.title.size();
+    for (const Figure& figure : column.figures) width = std::max(width, figure.text.size());
+    return width;
+}
+
+std::string on_the_right(const std::string& text, std::size_t width) {
+    return std::string(width - text.size(), ' ') + text;
 }
 
 }  // namespace
@@ -188,27 +221,50 @@ std::vector<Figure> figures_of(const ReplayResult& result, const Trace& trace,
     return list.take();
 }
 
+void add_figures(tools::JsonObject& object, const std::vector<Figure>& figures) {
+    std::vector<tools::JsonObject> tenants;
+    for (const Figure& figure : figures) {
+        if (std::isnan(figure.value)) continue;
+        if (!figure.tenant.has_value()) {
+            object.add(figure.key.c_str(), figure.value);
+            continue;
+        }
+        tools::JsonObject tenant;
+        tenant.add("name", *figure.tenant);
+        tenant.add("ttft_p99_ms", figure.value);
+        tenants.push_back(std::move(tenant));
+    }
+    if (!tenants.empty()) object.add("tenants", std::move(tenants));
+}
+
+void align(std::vector<FigureColumn>& columns) {
+    const std::vector<Figure> rows = rows_of(columns);
+    for (FigureColumn& column : columns) {
+        std::vector<Figure> figures = rows;
+        for (const Figure& figure : column.figures) {
+            *std::find_if(figures.begin(), figures.end(),
+                          [&](const Figure& row) { return is_same_row(row, figure); }) = figure;
+        }
+        column.figures = std::move(figures);
+    }
+}
+
 std::string table_of(const std::vector<FigureColumn>& columns) {
     if (columns.empty()) return {};
     std::size_t label_width = 0;
     for (const Figure& figure : columns.front().figures) {
-        label_width = std::max(label_width, figure.label.size());
+        label_width = std::max(label_width, tools::columns_of(figure.label));
     }
     std::string text(label_width, ' ');
     for (const FigureColumn& column : columns) {
-        text +=
-            "  " +
-            std::string(std::max<std::size_t>(14, column.title.size()) - column.title.size(), ' ') +
-            column.title;
+        text += "  " + on_the_right(column.title, width_of(column));
     }
     text += '\n';
     for (std::size_t row = 0; row < columns.front().figures.size(); ++row) {
         const std::string& label = columns.front().figures[row].label;
-        text += label + std::string(label_width - label.size(), ' ');
+        text += label + std::string(label_width - tools::columns_of(label), ' ');
         for (const FigureColumn& column : columns) {
-            const std::string& value = column.figures[row].text;
-            const std::size_t width = std::max<std::size_t>(14, column.title.size());
-            text += "  " + std::string(width - std::min(width, value.size()), ' ') + value;
+            text += "  " + on_the_right(column.figures[row].text, width_of(column));
         }
         text += '\n';
     }

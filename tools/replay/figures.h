@@ -10,29 +10,39 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "tools/output.h"
 #include "tools/replay/replay.h"
 #include "tools/replay/trace.h"
 
 namespace bwrt::replay {
 
 struct Figure {
-    std::string key;    // "hit_host_percent"
-    std::string label;  // "prefix hits in memory"
-    double value = 0;
-    std::string text;  // with its unit: "27.89 %"
+    std::string key;                         // "hit_host_percent"
+    std::string label;                       // "prefix hits in memory"
+    double value = 0;                        // NaN: there is none
+    std::string text;                        // with its unit: "27.89 %"
+    std::optional<std::string> tenant = {};  // whose; none: everybody's
 };
 
 [[nodiscard]] std::vector<Figure> figures_of(const ReplayResult& result, const Trace& trace,
                                              std::uint64_t block_bytes);
+
+// By their keys, those of tenants in a list beside their names, and those that there are not left
+// out: {"hit_percent": 36, "tenants": [{"name": "blue", "ttft_p99_ms": 1200}]}.
+void add_figures(tools::JsonObject& object, const std::vector<Figure>& figures);
 
 // Rows of labels, a column for each run.
 struct FigureColumn {
     std::string title;
     std::vector<Figure> figures;  // of all columns the same keys in the same order
 };
+
+// Makes it so: what a column does not have is "-" there.
+void align(std::vector<FigureColumn>& columns);
 [[nodiscard]] std::string table_of(const std::vector<FigureColumn>& columns);
 
 // The value at that rank; 0 of none.  Sorts what it is given.
