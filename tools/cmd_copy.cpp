@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -27,6 +26,7 @@
 #include "tools/commands.h"
 #include "tools/copy_window.h"
 #include "tools/output.h"
+#include "tools/signals.h"
 
 namespace bwrt::tools {
 namespace {
@@ -41,18 +41,6 @@ struct CopyResult {
     bool verify_direct = false;
     std::string storage;
 };
-
-volatile std::sig_atomic_t interrupted = 0;
-
-void interrupt(int) { interrupted = 1; }
-
-void catch_signals() {
-    struct sigaction action {};
-    action.sa_handler = interrupt;
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
-    action.sa_handler = SIG_IGN;
-    sigaction(SIGXFSZ, &action, nullptr);  // a size limit is an error to report, not to die of
-}
 
 class OwnedFd {
  public:
@@ -201,7 +189,7 @@ CopyResult copy_file(const CopyOptions& options) {
 
     CopyResult result;
     TemporaryFile copy(target);
-    CopyWindow window(options.chunk_bytes, options.depth, &interrupted);
+    CopyWindow window(options.chunk_bytes, options.depth);
     result.storage = window.storage();
     const double start = seconds_now();
     double copied = start;
@@ -215,7 +203,7 @@ CopyResult copy_file(const CopyOptions& options) {
         if (read_back(copy, &window, options, &result) != result.hash)
             throw Failure("E_CORRUPT", options.target + ": does not read back as it was written");
     }
-    if (interrupted != 0) throw Failure("interrupted", "interrupted", 130);
+    if (is_interrupted()) throw Failure("interrupted", "interrupted", 130);
     copy.rename_to_target(mode);
     result.copy_seconds = copied - start;
     result.verify_seconds = seconds_now() - copied;

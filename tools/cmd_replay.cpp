@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <string>
 
@@ -23,6 +22,7 @@
 #include "tools/replay/machine.h"
 #include "tools/replay/replay.h"
 #include "tools/replay/runtime_cache.h"
+#include "tools/signals.h"
 #include "tools/trace_source.h"
 
 namespace bwrt::tools {
@@ -35,18 +35,6 @@ constexpr std::uint64_t kHostBytesMin = 2 * kMiB, kDiskBytesMin = 128 * kMiB;
 constexpr double kHorizonNs = 20e9;  // the library's own
 constexpr std::uint64_t kHorizonNsMin = 100'000'000;
 constexpr double kRedrawSeconds = 0.1;
-
-volatile std::sig_atomic_t interrupted = 0;
-
-void interrupt(int) { interrupted = 1; }
-
-void catch_signals() {
-    struct sigaction action {};
-    action.sa_handler = interrupt;
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
-    action.sa_handler = SIG_IGN;
-    sigaction(SIGXFSZ, &action, nullptr);  // a size limit is an error to report, not to die of
-}
 
 // What is moved, in which sizes, through how much room.
 struct Scene {
@@ -225,7 +213,7 @@ void run_replay(const ReplayOptions& options, bool json) {
         ReplayLine line(scene.trace);
         result = replay::replay(scene.trace, scene.rule, cache, [&](const ReplayResult& so_far) {
             line.draw(so_far);
-            return interrupted == 0;
+            return !is_interrupted();
         });
     }
     const std::vector<Figure> figures = figures_of(result, scene.trace, scene.cache.block_bytes);

@@ -26,6 +26,7 @@
 #include "tools/replay/statistics.h"
 #include "tools/replay/trace.h"
 #include "tools/replay/trace_write.h"
+#include "tools/signals.h"
 #include "tools/trace_source.h"
 
 namespace bwrt::tools {
@@ -243,12 +244,15 @@ void print_json(const std::string& name, const Trace& trace, const TraceStatisti
     all.print();
 }
 
+// All of it or nothing, also when it is interrupted.
 void write_trace(const Trace& trace, const std::string& path) {
+    catch_signals();
     DraftFile file(path);
     std::string text;
     for (std::size_t i = 0; i < trace.request_count(); ++i) {
         append_line(trace, i, text);
         if (text.size() < kWrittenBytes && i + 1 < trace.request_count()) continue;
+        if (is_interrupted()) throw Failure("interrupted", "interrupted", 130);
         file.append(text);
         text.clear();
     }
@@ -261,8 +265,8 @@ void run_trace(const TraceOptions& options, bool json) {
     const TraceSource& source = options.source;
     const std::string name = name_of(source);
     const Trace trace = trace_of(source);
-    if (!options.output.empty()) write_trace(trace, options.output);
     const TraceStatistics statistics = count_statistics(trace);
+    if (!options.output.empty()) write_trace(trace, options.output);
     const PublishedTrace* const published =
         source.kind.has_value()
             ? replay::published_trace(static_cast<replay::TraceKind>(*source.kind))

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <memory>
 
+#include "tools/signals.h"
+
 namespace bwrt::tools {
 namespace {
 
@@ -34,9 +36,8 @@ constexpr std::int64_t kLookAgainNs = 100'000'000;  // for Ctrl-C while a disk i
 
 }  // namespace
 
-CopyWindow::CopyWindow(std::uint64_t chunk_bytes, std::uint32_t depth,
-                       const volatile std::sig_atomic_t* interrupted)
-    : chunk_bytes_(chunk_bytes), waves_(depth, 0), interrupted_(interrupted) {
+CopyWindow::CopyWindow(std::uint64_t chunk_bytes, std::uint32_t depth)
+    : chunk_bytes_(chunk_bytes), waves_(depth, 0) {
     bwrt_error error{};
     bwrt_region memory{};
     bwrt_region_info info{};
@@ -116,7 +117,7 @@ bool CopyWindow::wait(bwrt_handle wave, bool look_only, const std::string& doing
     bwrt_completion completion{};
     bwrt_status status = BWRT_E_TIMEOUT;
     while (status == BWRT_E_TIMEOUT) {
-        if (*interrupted_ != 0) throw Failure("interrupted", "interrupted", 130);
+        if (is_interrupted()) throw Failure("interrupted", "interrupted", 130);
         status = bwrt_wait(runtime_, wave, look_only ? 0 : kLookAgainNs, &completion, &error);
         if (status == BWRT_E_TIMEOUT && look_only) return false;
     }

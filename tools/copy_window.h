@@ -14,7 +14,6 @@
 
 #include <bwrt.h>
 
-#include <csignal>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -35,9 +34,8 @@ struct FileInfo {
 // A runtime and its buffers.  Leaving cancels what still runs.
 class CopyWindow {
  public:
-    // `interrupted` is set by a signal handler and looked at between chunks.
-    CopyWindow(std::uint64_t chunk_bytes, std::uint32_t depth,
-               const volatile std::sig_atomic_t* interrupted);
+    // Looks between chunks whether it is interrupted (signals.h).
+    CopyWindow(std::uint64_t chunk_bytes, std::uint32_t depth);
     ~CopyWindow();
     CopyWindow(const CopyWindow&) = delete;
     CopyWindow& operator=(const CopyWindow&) = delete;
@@ -67,7 +65,6 @@ class CopyWindow {
     const char* bytes_ = nullptr;
     std::uint64_t chunk_bytes_;
     std::vector<bwrt_handle> waves_;  // by buffer
-    const volatile std::sig_atomic_t* interrupted_;
 };
 
 }  // namespace bwrt::tools

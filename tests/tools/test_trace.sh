@@ -166,6 +166,19 @@ an_output_that_cannot_be_written_leaves_what_was_there() {
     [ "$(ls)" = "$(printf 'out.jsonl\nsaid')" ]
 }
 
+an_interrupted_write_leaves_nothing_behind() {
+    local status=0 trace
+    "$bwrt" trace --generate agent --seconds 2400 --block-tokens 64 --write out.jsonl >said 2>&1 &
+    trace=$!
+    until compgen -G '*out.jsonl*' >/dev/null; do
+        kill -0 "$trace" || fail "it ended by itself: $(cat said)"
+    done
+    kill -INT "$trace"
+    wait "$trace" || status=$?
+    [ "$status" -eq 130 ] || fail "status $status: $(cat said)"
+    [ "$(ls -A)" = said ] || fail "left behind: $(ls -A)"
+}
+
 names_in_a_trace_cannot_write_on_the_terminal() {
     echo '{"timestamp": 0, "input_length": 1, "output_length": 1, "hash_ids": [1], "tenant": "a\u001b[31m\nb"}' \
         >names.jsonl
