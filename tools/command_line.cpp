@@ -285,7 +285,8 @@ void add_trace_source(CLI::App* app, TraceSource* source) {
     }
     CLI::Option* const generate =
         app->add_option("--generate", source->kind, "Draw one: chat, agent, rollout, eval, tenants")
-            ->transform(CLI::CheckedTransformer(kinds))
+            ->transform(CLI::CheckedTransformer(kinds).description(""))
+            ->type_name("KIND")
             ->excludes(file);
     app->add_option("--seed", source->seed, "Of a drawn one")
         ->needs(generate)

@@ -198,7 +198,10 @@ a_wrong_trace_command_line_is_refused() {
     refused 2 '--rate: Value nan' "$bwrt" trace --generate chat --seconds 2 --rate nan
     refused 2 '--seconds' "$bwrt" trace --generate chat --seconds 0
     refused 2 '--block-tokens' "$bwrt" trace small.jsonl --block-tokens 0
-    refused 0 '--generate' "$bwrt" trace --help
+    refused 2 '--rate: 100000 requests a second are more than 16777216 in 600 s and the 7200 s' \
+        "$bwrt" trace --generate agent --rate 100000
+    refused 0 '--generate KIND' "$bwrt" trace --help
+    refused 2 'rollout' "$bwrt" trace --generate dance
 }
 
 "$test_case"

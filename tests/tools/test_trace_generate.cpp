@@ -216,6 +216,21 @@ void a_trace_beyond_its_limits_is_not_drawn(void**) {
     assert_int_equal(trace.request_count(), count);
 }
 
+// Before the first request is drawn, those that go before the trace among them.
+void a_rate_that_no_memory_holds_is_refused_at_once(void**) {
+    Trace trace;
+    const TraceError agents = generate_trace(
+        {.kind = TraceKind::kAgent, .seconds = 1, .rate_milli = 100'000'000}, {}, trace);
+    assert_string_equal(agents.text().c_str(),
+                        "--rate: 100000 requests a second are more than 16777216 in 1 s and the "
+                        "7200 s before them");
+    const TraceError eval = generate_trace(
+        {.kind = TraceKind::kEval, .seconds = 200, .rate_milli = 100'000'000}, {}, trace);
+    assert_string_equal(eval.text().c_str(),
+                        "--rate: 100000 requests a second are more than 16777216 in 200 s");
+    assert_int_equal(trace.request_count(), 0);
+}
+
 void times_between_events_are_exponential(void**) {
     Draw draw(1);
     constexpr int kCount = 200'000;
@@ -260,6 +275,7 @@ int main() {
         cmocka_unit_test(an_evaluation_has_its_subjects_examples_before_each_question),
         cmocka_unit_test(tenants_ask_at_skewed_rates_share_nothing_and_have_quotas),
         cmocka_unit_test(a_trace_beyond_its_limits_is_not_drawn),
+        cmocka_unit_test(a_rate_that_no_memory_holds_is_refused_at_once),
         cmocka_unit_test(times_between_events_are_exponential),
         cmocka_unit_test(a_table_of_quantiles_is_drawn_from_as_it_says),
     };

@@ -2,6 +2,8 @@
 
 #include "tools/replay/generate.h"
 
+#include <string>
+
 #include "tools/replay/traffic.h"
 
 namespace bwrt::replay {
@@ -27,6 +29,21 @@ void add_tenants(TraceBuilder& builder) {
     }
 }
 
+// Of all that is drawn, what goes before the trace among it: that has no other limit, and what
+// lives at such a rate takes gigabytes.
+TraceError too_many(const Kind& kind, const TrafficSettings& settings, std::uint64_t seconds,
+                    const TraceLimits& limits) {
+    const std::uint64_t count = settings.rate_milli * (kind.before_seconds + seconds) / 1'000;
+    if (count <= limits.request_count_max) return {};
+    std::string sentence =
+        std::to_string(settings.rate_milli / 1'000) + " requests a second are more than " +
+        std::to_string(limits.request_count_max) + " in " + std::to_string(seconds) + " s";
+    if (kind.before_seconds != 0) {
+        sentence += " and the " + std::to_string(kind.before_seconds) + " s before them";
+    }
+    return {0, "--rate", sentence};
+}
+
 }  // namespace
 
 TraceError generate_trace(const GenerateOptions& options, const TraceLimits& limits,
@@ -35,6 +52,8 @@ TraceError generate_trace(const GenerateOptions& options, const TraceLimits& lim
     TrafficSettings settings{options.seed, kind.rate_milli, kind.block_tokens};
     if (options.rate_milli != 0) settings.rate_milli = options.rate_milli;
     if (options.block_tokens != 0) settings.block_tokens = options.block_tokens;
+
+    if (TraceError error = too_many(kind, settings, options.seconds, limits)) return error;
 
     BlockIds ids;
     const std::unique_ptr<Traffic> traffic = kind.traffic(settings, ids);
