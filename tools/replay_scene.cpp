@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tools/replay_scene.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "tools/output.h"
+#include "tools/replay/machine.h"
+#include "tools/trace_source.h"
+
+namespace bwrt::tools {
+namespace {
+
+using namespace bwrt::replay;
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+constexpr std::uint64_t kHostBytesMin = 2 * kMiB, kDiskBytesMin = 128 * kMiB;
+constexpr double kHorizonNs = 20e9;  // the library's own
+constexpr std::uint64_t kHorizonNsMin = 100'000'000;
+constexpr double kRedrawSeconds = 0.1;
+
+std::uint64_t kv_bytes_of_token(const std::string& model) {
+    // 2 (K and V) x layers x key-value heads x head size x 2 bytes
+    if (model == "llama3-70b") return 2ull * 80 * 8 * 128 * 2;
+    if (model == "llama3-8b") return 2ull * 32 * 8 * 128 * 2;
+    throw Failure("E_INVAL", "--model: no model '" + model + "'", 2);
+}
+
+std::uint64_t block_bytes_of(const ReplayOptions& options, const Trace& trace) {
+    std::uint64_t bytes = options.block_bytes;
+    if (!options.model.empty()) {
+        const double whole =
+            static_cast<double>(kv_bytes_of_token(options.model) * trace.block_tokens());
+        bytes = static_cast<std::uint64_t>(whole / options.scale) / 4'096 * 4'096;
+    }
+    if (bytes < 4'096 || bytes > 256 * kMiB || bytes % 8 != 0) {
+        throw Failure("E_RANGE",
+                      "a block of " + std::to_string(bytes) +
+                          " bytes: 4 KiB to 256 MiB, in whole words of 8, can be replayed",
+                      2);
+    }
+    return bytes;
+}
+
+// Bytes if they are given, else a share of the trace's blocks; none of a share of 0.
+std::uint64_t capacity_of(std::uint64_t bytes, double percent, std::uint64_t least,
+                          std::uint64_t block_bytes, const Trace& trace) {
+    if (bytes == 0 && percent <= 0) return 0;
+    if (bytes == 0) {
+        bytes = static_cast<std::uint64_t>(trace.block_count() * percent / 100) * block_bytes;
+    }
+    return std::max(bytes, least);
+}
+
+}  // namespace
+
+Scene scene_of(const ReplayOptions& options) {
+    Scene scene;
+    scene.name = name_of(options.source);
+    scene.trace = trace_of(options.source);
+    RuntimeCacheOptions& cache = scene.cache;
+    cache.folder = options.folder;
+    cache.block_bytes = block_bytes_of(options, scene.trace);
+    cache.host_bytes =
+        capacity_of(options.host_bytes, options.host_percent,
+                    std::max(kHostBytesMin, 8 * cache.block_bytes), cache.block_bytes, scene.trace);
+    cache.disk_bytes = capacity_of(options.disk_bytes, options.disk_percent, kDiskBytesMin,
+                                   cache.block_bytes, scene.trace);
+    if (cache.host_bytes + cache.disk_bytes == 0) {
+        throw Failure("E_INVAL", "no tier: --dram or --disk must be more than 0", 2);
+    }
+    cache.is_planned = !options.no_plan;
+    cache.prefetch_bytes = static_cast<std::uint64_t>(static_cast<double>(cache.host_bytes) *
+                                                      options.prefetch_percent / 100);
+    // What is learnt is learnt on the wall's clock, where all is `speed` times as soon.
+    if (options.speed > 1) {
+        cache.prefetch_horizon_ns =
+            std::max(kHorizonNsMin, static_cast<std::uint64_t>(kHorizonNs / options.speed));
+    }
+    if (cache.prefetch_bytes != 0 && (options.no_plan || cache.disk_bytes == 0)) {
+        throw Failure("E_INVAL", "--prefetch-percent: plans and a tier on disk are needed", 2);
+    }
+    cache.write_touch_count = options.write_touch_count;
+    cache.checked = options.sample ? Checked::kSample : Checked::kAll;
+    cache.salt = options.source.seed;
+    cache.is_modelled = options.mode == "model";
+    if (!cache.is_modelled && !options.calibration.empty()) {
+        throw Failure("E_INVAL", "--calibration: of a modelled disk, with --mode model", 2);
+    }
+    if (!options.calibration.empty()) {
+        cache.machine = read_machine(options.calibration, options.folder);
+    }
+    scene.rule.speed = options.speed;
+    scene.rule.deadline_ns = static_cast<std::uint64_t>(options.deadline_ms * 1e6);
+    scene.rule.prefill = {options.streams, options.prefill_rate};
+    return scene;
+}
+
+ReplayLine::ReplayLine(const Trace& trace, std::string title)
+    : trace_(trace),
+      title_(std::move(title)),
+      start_(seconds_now()),
+      is_terminal_(isatty(STDERR_FILENO) == 1) {}
+
+ReplayLine::~ReplayLine() {
+    if (is_terminal_) std::fputs("\r\x1b[K", stderr);
+}
+
+void ReplayLine::draw(const ReplayResult& so_far) {
+    for (; counted_ < so_far.served.size(); ++counted_) {
+        blocks_ += so_far.served[counted_].block_count;
+        host_ += so_far.served[counted_].host_count;
+        disk_ += so_far.served[counted_].disk_count;
+    }
+    const double now = seconds_now();
+    if (!is_terminal_ || now - drawn_ < kRedrawSeconds || counted_ == 0) return;
+    drawn_ = now;
+    const auto done = static_cast<double>(counted_);
+    const auto all = static_cast<double>(trace_.request_count());
+    const auto blocks = static_cast<double>(std::max<std::uint64_t>(blocks_, 1));
+    const double elapsed = std::max(now - start_, 1e-3);
+    std::fprintf(stderr,
+                 "\r%s%3.0f %%  %.0f of %.0f requests, %.0f/s  hits %.1f %% memory, %.1f %% "
+                 "disk  %.0f s left\x1b[K",
+                 title_.c_str(), 100 * done / all, done, all, done / elapsed,
+                 100 * static_cast<double>(host_) / blocks,
+                 100 * static_cast<double>(disk_) / blocks, elapsed / done * (all - done));
+}
+
+}  // namespace bwrt::tools
