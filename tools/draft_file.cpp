@@ -27,6 +27,8 @@ int write_all(int fd, const std::string& bytes) {
 DraftFile::DraftFile(const std::string& path) : path_(path), target_(path) {
     struct stat stat = {};
     if (::stat(path.c_str(), &stat) == 0) {
+        // A device or a pipe would be gone, and a file in its place.
+        if (!S_ISREG(stat.st_mode)) throw Failure("E_INVAL", path + " is not a regular file");
         target_ = std::filesystem::canonical(path);
     } else if (lstat(path.c_str(), &stat) == 0) {
         throw Failure("E_INVAL", path + " is a symbolic link to nothing");

@@ -163,7 +163,11 @@ an_output_that_cannot_be_written_leaves_what_was_there() {
     (ulimit -f 4 && trap '' XFSZ &&
         refused 1 'out.jsonl: File too large' "$bwrt" trace --generate agent --seconds 60 --write out.jsonl)
     [ "$(cat out.jsonl)" = old ]
-    [ "$(ls)" = "$(printf 'out.jsonl\nsaid')" ]
+    mkfifo pipe
+    refused 1 'pipe is not a regular file' \
+        "$bwrt" trace --generate chat --seconds 5 --write pipe
+    [ -p pipe ]
+    [ "$(ls)" = "$(printf 'out.jsonl\npipe\nsaid')" ]
 }
 
 an_interrupted_write_leaves_nothing_behind() {
