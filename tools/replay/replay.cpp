@@ -28,6 +28,7 @@ class Replay {
         result_.served.reserve(trace.request_count());
         result_.stream_count = static_cast<std::uint32_t>(prefill_.stream_count());
         result_.has_deadline = rule.deadline_ns != 0;
+        result_.part_ns = rule.part_ns;
     }
 
     ReplayResult run(const ReplayProgress& progress) {
@@ -40,11 +41,13 @@ class Replay {
                 break;
             }
             if (rule_.settles) cache_.settle();
+            if (begins_part(i)) sample(arrival_ns(i) / rule_.part_ns);
             serve(i);
         }
         result_.cache_ns = cache_.now_ns() - begun_ns_;
         result_.wall_ns = time_of(CLOCK_MONOTONIC) - wall_ns;
         cache_.settle();
+        if (!result_.samples.empty()) sample(result_.samples.back().part + 1);
         result_.cpu_ns = time_of(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns;
         rusage usage = {};
         getrusage(RUSAGE_SELF, &usage);
@@ -89,18 +92,28 @@ class Replay {
         return std::max(arrival, to_trace(cache_.now_ns() - begun_ns_));
     }
 
+    [[nodiscard]] bool begins_part(std::size_t request) const {
+        if (rule_.part_ns == 0) return false;
+        const std::vector<ReplaySample>& samples = result_.samples;
+        return samples.empty() || arrival_ns(request) / rule_.part_ns != samples.back().part;
+    }
+
+    void sample(std::uint64_t part) {
+        result_.samples.push_back({part, cache_.now_ns() - begun_ns_, cache_.figures()});
+    }
+
     void serve(std::size_t request) {
         const std::span<const std::uint32_t> blocks = trace_.blocks_of(request);
         Served served;
         served.arrival_ns = arrival_ns(request);
         served.tenant = trace_.request(request).tenant;
         served.block_count = static_cast<std::uint32_t>(blocks.size());
-        const std::uint64_t begin = begin_ns(request);
+        served.begun_ns = begin_ns(request);
         const Asker asker = {served.tenant, trace_.request(request).session};
         const Located located = cache_.look_up(blocks, asker);
         served.host_count = located.host_count;
         served.disk_count = located.disk_count;
-        served.loaded_ns = begin;
+        served.loaded_ns = served.begun_ns;
         if (located.block_count != 0) load(blocks.first(located.block_count), asker, served);
         loaded_ns_ = served.loaded_ns;
 

@@ -28,13 +28,15 @@ namespace bwrt::replay {
 struct ReplayRule {
     double speed = 1;               // trace seconds in a second; 0: nobody waits for an arrival
     std::uint64_t deadline_ns = 0;  // from arrival to first token, on the trace's clock; 0: none
-    PrefillRule prefill;
-    bool settles = false;  // what is still being written is waited for before each request
+    PrefillRule prefill = {};
+    std::uint64_t part_ns = 0;  // of the trace: what moved is counted in parts of it; 0: at the end
+    bool settles = false;       // what is still being written is waited for before each request
 };
 
 // Of one request; times on the trace's clock.
 struct Served {
     std::uint64_t arrival_ns = 0;
+    std::uint64_t begun_ns = 0;   // those before it were done with
     std::uint64_t loaded_ns = 0;  // all that was to be had from the cache
     std::uint64_t first_token_ns = 0;
     std::uint32_t tenant = 0;
@@ -48,8 +50,17 @@ struct Served {
     [[nodiscard]] std::uint64_t wait_ns() const { return first_token_ns - arrival_ns; }
 };
 
+// What had moved when the first request of a part came, or, the last one of them, at the end.
+struct ReplaySample {
+    std::uint64_t part = 0;  // its number
+    std::uint64_t wall_ns = 0;
+    CacheFigures cache;
+};
+
 struct ReplayResult {
     std::vector<Served> served;  // as far as it came
+    std::uint64_t part_ns = 0;
+    std::vector<ReplaySample> samples;  // none where part_ns is 0
     std::uint64_t wrong_block_count = 0;
     std::uint64_t late_load_count = 0, failed_load_count = 0;
     std::uint64_t load_ns = 0;       // wall time that requests waited for loads
