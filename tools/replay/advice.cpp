@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tools/replay/advice.h"
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+
+#include "tools/output.h"
+
+namespace bwrt::replay {
+namespace {
+
+using tools::format_bytes;
+
+constexpr double kPoint = 1.0;            // of hits: what makes a tier short
+constexpr double kWrittenPerRead = 4;     // from here on writing is worth a word
+constexpr double kBusyPercentShort = 90;  // of processors
+constexpr double kTurnPercentLong = 50;   // of the time to first token, for one's turn
+
+[[gnu::format(printf, 1, 2)]] std::string said(const char* format, ...) {
+    char text[512];
+    va_list values;
+    va_start(values, format);
+    std::vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    return text;
+}
+
+double percent(std::uint64_t part, std::uint64_t whole) {
+    return whole == 0 ? 0 : 100 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+struct Sums {
+    std::uint64_t blocks = 0, host = 0, disk = 0;
+    std::uint64_t wait_ns = 0, turn_ns = 0, load_ns = 0;
+};
+
+Sums sums_of(const ReplayResult& result) {
+    Sums sums;
+    for (const Served& served : result.served) {
+        sums.blocks += served.block_count;
+        sums.host += served.host_count;
+        sums.disk += served.disk_count;
+        sums.wait_ns += served.wait_ns();
+        sums.turn_ns += served.begun_ns - served.arrival_ns;
+        sums.load_ns += served.loaded_ns - served.begun_ns;
+    }
+    return sums;
+}
+
+// A tier, what blocks took of it, and twice of that, by leaf-LRU.
+struct Step {
+    Step(const char* tier_name, const MissCurve& curve, std::uint64_t tier_bytes,
+         std::uint64_t taken_bytes, std::uint64_t block_bytes)
+        : name(tier_name),
+          size_bytes(tier_bytes),
+          room_bytes(taken_bytes),
+          percent_now(curve.hit_percent(taken_bytes / block_bytes)),
+          percent_twice(curve.hit_percent(2 * (taken_bytes / block_bytes))) {}
+    [[nodiscard]] double gain() const { return percent_twice - percent_now; }
+
+    const char* name;
+    std::uint64_t size_bytes, room_bytes;
+    double percent_now, percent_twice;
+};
+
+std::string short_of(const Step& step, const char* where) {
+    return said(
+        "%s is short: with twice the room, %s, leaf-LRU finds %.1f %% of the blocks asked for %s "
+        "instead of %.1f %%, %.1f points more.",
+        step.name, format_bytes(2 * step.room_bytes).c_str(), step.percent_twice, where,
+        step.percent_now, step.gain());
+}
+
+std::string verdict_of(const Step& memory, const Step& disk, double found_percent) {
+    const Step& reach = disk.room_bytes > memory.room_bytes ? disk : memory;
+    if (reach.percent_now - found_percent >= kPoint) {
+        return said(
+            "Less was found than there is room for: %.1f %% of the blocks asked for, where "
+            "leaf-LRU "
+            "finds %.1f %% in the %s that blocks took at most.",
+            found_percent, reach.percent_now, format_bytes(reach.room_bytes).c_str());
+    }
+    if (reach.gain() >= kPoint) return short_of(reach, "in some tier");
+    if (memory.gain() >= kPoint) return short_of(memory, "in it and not on disk alone");
+    if (disk.size_bytes == 0 || memory.size_bytes == 0) {
+        return said("The tier is not short: twice the room gives %.1f points more.", reach.gain());
+    }
+    return said(
+        "No tier is short: by leaf-LRU, twice the memory finds %.1f points more of the blocks, "
+        "twice the larger tier %.1f points more.",
+        memory.gain(), reach.gain());
+}
+
+void tell_hits(const Sums& sums, const MissCurve& curve, std::vector<std::string>& out) {
+    out.push_back(
+        said("Measured: of %llu blocks asked for, %.1f %% were in memory and %.1f %% on disk. "
+             "Without bounds it would have been %.1f %%: all others were asked for the first time.",
+             static_cast<unsigned long long>(sums.blocks), percent(sums.host, sums.blocks),
+             percent(sums.disk, sums.blocks), curve.hit_percent(curve.block_count())));
+}
+
+void tell_size(const Step& step, const Measured& measured, const MissCurve& curve,
+               std::vector<std::string>& out) {
+    if (step.size_bytes == 0) return;
+    out.push_back(said(
+        "%s of %s: blocks took %s of it at most, room for %.1f %% of the different ones. By "
+        "leaf-LRU that has %.1f %% of what is asked for, and twice the room %.1f %%.",
+        step.name, format_bytes(step.size_bytes).c_str(), format_bytes(step.room_bytes).c_str(),
+        percent(step.room_bytes / measured.block_bytes, curve.block_count()), step.percent_now,
+        step.percent_twice));
+}
+
+void tell_enough(const Measured& measured, const MissCurve& curve, std::vector<std::string>& out) {
+    const std::uint64_t all = curve.hit_count(curve.block_count());
+    const std::uint64_t point = curve.reference_count() / 100;
+    if (all <= point) return;
+    const std::uint64_t blocks = curve.capacity_for(all - point);
+    out.push_back(said(
+        "To come within a point of all that can be had takes %s, room for %.1f %% "
+        "of the different blocks.",
+        format_bytes(blocks * measured.block_bytes).c_str(), percent(blocks, curve.block_count())));
+}
+
+void tell_writes(const Measured& measured, const MissCurve& curve, std::vector<std::string>& out) {
+    const CacheFigures& cache = measured.result->cache;
+    const auto written = static_cast<double>(cache.disk_written_bytes);
+    if (written < kWrittenPerRead * static_cast<double>(cache.disk_read_bytes)) return;
+    if (written == 0 || measured.write_touch_count > 1) return;
+    out.push_back(said(
+        "%s were written to disk for %s read back, and %.0f %% of the different "
+        "blocks were never asked for again: --write-touches 2 writes those alone "
+        "that are.",
+        format_bytes(cache.disk_written_bytes).c_str(), format_bytes(cache.disk_read_bytes).c_str(),
+        percent(curve.single_count(), curve.block_count())));
+}
+
+void tell_time(const ReplayResult& result, const Sums& sums, std::vector<std::string>& out) {
+    const double busy =
+        percent(result.prefill_busy_ns / result.stream_count, result.prefill_end_ns);
+    const double turns = percent(sums.turn_ns, sums.wait_ns);
+    const double loads = percent(sums.load_ns, sums.wait_ns);
+    const char* most = "";
+    if (busy >= kBusyPercentShort) {
+        most = ": more of them would shorten it before any tier does";
+    } else if (turns >= kTurnPercentLong) {
+        most = ". The replay did not keep up with its --speed: a lower one tells more";
+    }
+    out.push_back(
+        said("Of all the time to first tokens, %.0f %% passed until those before were loaded and "
+             "stored, %.0f %% in loading, and %.0f %% in line for processors and in computing. The "
+             "processors were busy %.0f %% of the time%s.",
+             turns, loads, 100 - turns - loads, busy, most));
+}
+
+void tell_trouble(const ReplayResult& result, std::vector<std::string>& out) {
+    const auto tell = [&](std::uint64_t count, const char* what) {
+        if (count != 0)
+            out.push_back(said("%llu %s.", static_cast<unsigned long long>(count), what));
+    };
+    tell(result.wrong_block_count, "BLOCKS WERE DELIVERED WRONG: that is a fault of bwrt's");
+    tell(result.cache.corrupt_count,
+         "blocks did not verify and were computed anew: look after the disk");
+    tell(result.late_load_count,
+         "loads were cut off by their deadline: the disk is slow, or the "
+         "deadline near");
+}
+
+}  // namespace
+
+Room room_of(const Measured& measured) {
+    if (measured.result->samples.empty()) return {measured.host_bytes, measured.disk_bytes};
+    Room room;
+    for (const ReplaySample& sample : measured.result->samples) {
+        room.host_bytes = std::max(room.host_bytes, sample.cache.host_used_bytes);
+        room.disk_bytes = std::max(room.disk_bytes, sample.cache.disk_used_bytes);
+    }
+    return room;
+}
+
+Advice advice_of(const Measured& measured, const MissCurve& curve) {
+    const ReplayResult& result = *measured.result;
+    if (result.served.empty() || curve.reference_count() == 0) {
+        return {"Nothing was asked for, so nothing can be said.", {}};
+    }
+    const Sums sums = sums_of(result);
+    const Room room = room_of(measured);
+    const Step memory("Memory", curve, measured.host_bytes, room.host_bytes, measured.block_bytes);
+    const Step disk("Disk", curve, measured.disk_bytes, room.disk_bytes, measured.block_bytes);
+    Advice advice;
+    advice.verdict = verdict_of(memory, disk, percent(sums.host + sums.disk, sums.blocks));
+    tell_trouble(result, advice.reasons);
+    tell_hits(sums, curve, advice.reasons);
+    tell_size(memory, measured, curve, advice.reasons);
+    tell_size(disk, measured, curve, advice.reasons);
+    tell_enough(measured, curve, advice.reasons);
+    tell_writes(measured, curve, advice.reasons);
+    tell_time(result, sums, advice.reasons);
+    return advice;
+}
+
+}  // namespace bwrt::replay
