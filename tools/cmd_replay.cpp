@@ -11,6 +11,7 @@
 // compared with what the block's id says that it has to be: a wrong one is status 1.
 
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "tools/replay/replay.h"
 #include "tools/replay/runtime_cache.h"
 #include "tools/replay_scene.h"
+#include "tools/report_replay.h"
 #include "tools/signals.h"
 
 namespace bwrt::tools {
@@ -74,6 +76,8 @@ void print_text(const Scene& scene, const ReplayResult& result,
 void run_replay(const ReplayOptions& options, bool json) {
     const Scene scene = scene_of(options);
     catch_signals();
+    std::optional<Report> report;
+    if (!options.report.empty()) report.emplace(options.report);
     ReplayResult result;
     {
         RuntimeCache cache(scene.cache, scene.trace);
@@ -85,6 +89,10 @@ void run_replay(const ReplayOptions& options, bool json) {
     }
     const std::vector<Figure> figures = figures_of(result, scene.trace, scene.cache.block_bytes);
     (json ? print_json : print_text)(scene, result, figures);
+    if (report.has_value()) {
+        report->write_at_end(
+            report_of_replay(scene.name, scene.trace, scene.cache, scene.rule, result, figures));
+    }
     if (result.wrong_block_count != 0) throw Ended{1};
     if (result.is_interrupted) throw Ended{130};
 }

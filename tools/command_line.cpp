@@ -368,6 +368,7 @@ void add_replay(CLI::App* bwrt, const bool* json) {
         ->capture_default_str();
     app->add_option("--folder", options->folder, "The store's folder is made in it, and removed")
         ->capture_default_str();
+    app->add_option("--report", options->report, "Charts and tables of it, as one HTML file");
     app->add_flag("--sample", options->sample, "Compare three words of each 4 KiB, not all");
     app->add_flag("--no-plan", options->no_plan, "Loads are ordinary waves");
     app->add_option("--mode", options->mode,

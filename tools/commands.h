@@ -159,6 +159,7 @@ struct ReplayOptions {
     std::string folder = ".";
     std::string mode = "real";
     std::string calibration;  // empty: the model's defaults
+    std::string report;  // an HTML file; empty: none
 };
 
 void run_caps(const CapsOptions& options, bool json);

@@ -79,6 +79,17 @@ class JsonObject {
             cJSON_AddItemToArray(array, cJSON_CreateNumber(number));
     }
 
+    // What is no number becomes null.
+    void add(const char* name, const std::vector<double>& numbers) {
+        cJSON* const array = cJSON_AddArrayToObject(object_.get(), name);
+        for (const double number : numbers) cJSON_AddItemToArray(array, cJSON_CreateNumber(number));
+    }
+    void add(const char* name, const std::vector<std::string>& texts) {
+        cJSON* const array = cJSON_AddArrayToObject(object_.get(), name);
+        for (const std::string& text : texts)
+            cJSON_AddItemToArray(array, cJSON_CreateString(text.c_str()));
+    }
+
     // On standard output, with a newline.
     void print() const;
     // In one line, for lists that are too long to be held.

@@ -10,6 +10,7 @@
 
 #include "tools/output.h"
 #include "tools/replay/machine.h"
+#include "tools/replay/series.h"
 #include "tools/trace_source.h"
 
 namespace bwrt::tools {
@@ -97,6 +98,7 @@ Scene scene_of(const ReplayOptions& options) {
     scene.rule.speed = options.speed;
     scene.rule.deadline_ns = static_cast<std::uint64_t>(options.deadline_ms * 1e6);
     scene.rule.prefill = {options.streams, options.prefill_rate};
+    if (!options.report.empty()) scene.rule.part_ns = part_ns_of(scene.trace);
     return scene;
 }
 
