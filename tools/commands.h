@@ -159,7 +159,7 @@ struct ReplayOptions {
     std::string folder = ".";
     std::string mode = "real";
     std::string calibration;  // empty: the model's defaults
-    std::string report;  // an HTML file; empty: none
+    std::string report;       // an HTML file; empty: none
 };
 
 void run_caps(const CapsOptions& options, bool json);
