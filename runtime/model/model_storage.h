@@ -6,8 +6,8 @@
 //
 //   begins   when the disk works on fewer than `depth`, behind those of its kind before it
 //   bus      from then on: max(bytes / rate, 1 s / requests_per_s), and twice that while the other
-//            kind is on it, too: reads and writes share it evenly, so neither stands behind all that
-//            the other has queued
+//            kind is on it, too: reads and writes share it evenly, so neither stands behind all
+//            that the other has queued
 //   due      when it has left the bus, and the latency later
 //
 // A queue of one so has bytes / (bytes / rate + latency), a deep one the rate: what bench/ measures
@@ -87,7 +87,7 @@ class ModelStorage final : public StorageBackend {
     std::vector<std::uint64_t> last_due_;  // of the latest `depth` requests, a ring
     std::uint64_t request_count_ = 0;
     std::uint64_t bus_free_ns_[2] = {};  // of reads, of writes
-    std::uint64_t written_ns_ = 0;  // when the last write is there
+    std::uint64_t written_ns_ = 0;       // when the last write is there
     bool is_woken_ = false;
 };
 
