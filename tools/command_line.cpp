@@ -341,13 +341,8 @@ void add_tiers(CLI::App* app, ReplayOptions* options) {
         ->capture_default_str();
 }
 
-void add_replay(CLI::App* bwrt, const bool* json) {
-    const auto [app, options] =
-        add_command(bwrt, "replay",
-                    "Drive a runtime and its store with a trace of requests, comparing every byte",
-                    run_replay, json);
-    add_trace_source(app, &options->source);
-    add_tiers(app, options);
+// What stands around the cache.
+void add_engine(CLI::App* app, ReplayOptions* options, int streams_least, const char* streams) {
     app->add_option("--speed", options->speed,
                     "Seconds of the trace in one; 0: nobody waits for an arrival")
         ->check(real_range(0.0, 1e6))
@@ -356,27 +351,62 @@ void add_replay(CLI::App* bwrt, const bool* json) {
                     "From arrival to first token, on the trace's clock; 0: none")
         ->check(real_range(0.0, 1e9))
         ->capture_default_str();
-    app->add_option("--streams", options->streams, "Processors that compute what is missing")
-        ->check(CLI::Range(1, 4096))
+    app->add_option("--streams", options->streams, streams)
+        ->check(CLI::Range(streams_least, 4096))
         ->capture_default_str();
     app->add_option("--prefill-rate", options->prefill_rate, "Tokens a second of each")
         ->check(CLI::Range(1, 1'000'000'000))
         ->capture_default_str();
-    app->add_option("--prefetch-percent", options->prefetch_percent,
-                    "Of the memory, for blocks that are read before they are asked for; 0: none")
-        ->check(real_range(0.0, 50.0))
-        ->capture_default_str();
+}
+
+// What is below it.
+void add_world(CLI::App* app, ReplayOptions* options) {
     app->add_option("--folder", options->folder, "The store's folder is made in it, and removed")
         ->capture_default_str();
     app->add_option("--report", options->report, "Charts and tables of it, as one HTML file");
     app->add_flag("--sample", options->sample, "Compare three words of each 4 KiB, not all");
-    app->add_flag("--no-plan", options->no_plan, "Loads are ordinary waves");
     app->add_option("--mode", options->mode,
                     "real, or model: the same runtime on a modelled disk and clock")
         ->check(CLI::IsMember({"real", "model"}))
         ->capture_default_str();
     app->add_option("--calibration", options->calibration,
                     "The modelled disk, as `bwrt calibrate` measured a real one");
+}
+
+void add_replay(CLI::App* bwrt, const bool* json) {
+    const auto [app, options] =
+        add_command(bwrt, "replay",
+                    "Drive a runtime and its store with a trace of requests, comparing every byte",
+                    run_replay, json);
+    add_trace_source(app, &options->source);
+    add_tiers(app, options);
+    add_engine(app, options, 1, "Processors that compute what is missing");
+    app->add_option("--prefetch-percent", options->prefetch_percent,
+                    "Of the memory, for blocks that are read before they are asked for; 0: none")
+        ->check(real_range(0.0, 50.0))
+        ->capture_default_str();
+    add_world(app, options);
+    app->add_flag("--no-plan", options->no_plan, "Loads are ordinary waves");
+}
+
+void add_compare(CLI::App* bwrt, const bool* json) {
+    const auto [app, options] = add_command(
+        bwrt, "compare", "The same trace through bwrt and through other policies, in one table",
+        run_compare, json);
+    ReplayOptions* const replay = &options->replay;
+    replay->mode = "model";
+    replay->deadline_ms = 5'000;
+    replay->streams = 0;
+    add_trace_source(app, &replay->source);
+    add_tiers(app, replay);
+    add_engine(app, replay, 0,
+               "Processors that compute what is missing; 0: such that they are 80 % busy without "
+               "a cache");
+    app->add_option("--policies", options->policies,
+                    "Only these columns: none, fifo, lru, leaf-lru, ttl, bwrt, bwrt-foretelling, "
+                    "optimum")
+        ->delimiter(',');
+    add_world(app, replay);
 }
 
 void add_place(CLI::App* app, StoreOptions* options) {
@@ -498,6 +528,7 @@ int run_command_line(int argc, const char* const* argv, bool* json_out) {
     add_plan(&app, json_out);
     add_trace(&app, json_out);
     add_replay(&app, json_out);
+    add_compare(&app, json_out);
     add_store(&app, json_out);
 
     try {

@@ -162,6 +162,11 @@ struct ReplayOptions {
     std::string report;       // an HTML file; empty: none
 };
 
+struct CompareOptions {
+    ReplayOptions replay;               // 0 streams: as many as the trace needs without a cache
+    std::vector<std::string> policies;  // empty: all, and bwrt
+};
+
 void run_caps(const CapsOptions& options, bool json);
 void run_copy(const CopyOptions& options, bool json);
 void run_bench_io(const BenchIoOptions& options, bool json);
@@ -177,6 +182,9 @@ void run_trace(const TraceOptions& options, bool json);
 
 // Every delivered byte is compared; a wrong one is status 1, an interrupt 130.
 void run_replay(const ReplayOptions& options, bool json);
+
+// Likewise, for the columns of bwrt.
+void run_compare(const CompareOptions& options, bool json);
 
 // The first three take no lock and change nothing: the store may be at rest, or be written by a
 // process meanwhile.  What the library would refuse is refused in its words and left as it is.

@@ -92,13 +92,18 @@ void add_times(FigureList& list, const ReplayResult& result, Sums& sums) {
 
 void add_moved(FigureList& list, const ReplayResult& result, const Sums& sums) {
     const CacheFigures& cache = result.cache;
+    list.bytes("host_read_bytes", "read from memory", cache.host_read_bytes);
+    list.bytes("host_written_bytes", "written to memory", cache.host_written_bytes);
     list.bytes("disk_read_bytes", "read from disk", cache.disk_read_bytes);
     list.bytes("disk_written_bytes", "written to disk", cache.disk_written_bytes);
     list.add("disk_blocks_per_operation", "blocks a disk operation",
              ratio(static_cast<double>(cache.disk_piece_count),
                    static_cast<double>(cache.disk_read_count)),
              "%.2f");
+    list.count("disk_piece_count", "disk reads, before merging", cache.disk_piece_count);
     list.count("disk_read_count", "disk reads, after merging", cache.disk_read_count);
+    list.count("disk_written_piece_count", "disk writes, before merging",
+               cache.disk_written_piece_count);
     list.count("disk_written_count", "disk writes, after merging", cache.disk_written_count);
     list.add("disk_gb_per_s", "from disk, while a request waits",
              ratio(static_cast<double>(sums.disk_bytes), static_cast<double>(result.disk_load_ns)),

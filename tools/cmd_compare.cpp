@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// cmd_compare.cpp — `bwrt compare TRACE`, `bwrt compare --generate KIND`: the same requests through
+// bwrt and through policies that others have, and the figures of all in one table.
+//
+//   trace ──▶ for each column: cache_of() ──▶ replay (replay/replay.h) ──▶ figures
+//                  │
+//                  ├── a policy (replay/policies/policy.h) with a device's table
+//                  └── bwrt: replay/runtime_cache.h
+//
+// All have the same trace, the same room, the same rule and the same disk: a modelled one, or, with
+// --mode real, that of --folder, which is measured first for the policies.  A policy's column is
+// that of the policy, as it is described, and of nobody's product.  Ctrl-C ends the comparison, and
+// the columns that are whole are told.
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tools/commands.h"
+#include "tools/compare_column.h"
+#include "tools/measured_device.h"
+#include "tools/output.h"
+#include "tools/replay/figures.h"
+#include "tools/replay/policies/policy_cache.h"
+#include "tools/replay_scene.h"
+#include "tools/signals.h"
+
+namespace bwrt::tools {
+namespace {
+
+using namespace bwrt::replay;
+
+// Of processor time that requests without a cache take, what is planned for.
+constexpr double kBusyMost = 0.8;
+
+using MakePolicy = std::unique_ptr<Policy> (*)(const Trace&, const PolicyRoom&);
+
+struct Kind {
+    const char* name;
+    const char* title;
+    MakePolicy make;  // null: bwrt
+    bool merges;
+    bool foretells;
+    const char* what;
+};
+const Kind kKinds[] = {
+    {"none", "no cache", [](const Trace&, const PolicyRoom&) { return no_policy(); }, false, false,
+     "policy: nothing is kept"},
+    {"fifo", "FIFO", fifo_policy, false, false,
+     "policy: what came first goes first; an operation a block"},
+    {"lru", "LRU", lru_policy, false, false,
+     "policy: what was used longest ago goes first; an operation a block"},
+    {kGapFrom, "leaf-LRU", leaf_lru_policy, true, false,
+     "policy: likewise, no block before its children; what was written together is read together"},
+    {"ttl", "TTL", ttl_policy, false, false,
+     "policy: each use gives a time to live, memory is for a second use; an operation a block"},
+    {"bwrt", "bwrt", nullptr, true, false, "this library as it comes"},
+    {"bwrt-foretelling", "foretelling", nullptr, true, true,
+     "this library, which reads back what it expects: a quarter of memory is for that"},
+    {kGapTo, "optimum", optimum_policy, true, false,
+     "policy: knows the whole future; no cache has more hits"},
+};
+constexpr double kForetoldShare = 0.25;
+
+std::string names_of_kinds() {
+    std::string names;
+    for (const Kind& kind : kKinds) names += (names.empty() ? "" : ", ") + std::string(kind.name);
+    return names;
+}
+
+// In the order of the table, whichever they are named in; all where none is named.
+std::vector<const Kind*> kinds_of(const CompareOptions& options, const Scene& scene) {
+    for (const std::string& name : options.policies) {
+        if (std::none_of(std::begin(kKinds), std::end(kKinds),
+                         [&](const Kind& kind) { return name == kind.name; })) {
+            throw Failure("E_INVAL",
+                          "--policies: no '" + name + "'; there are: " + names_of_kinds(), 2);
+        }
+    }
+    std::vector<const Kind*> kinds;
+    for (const Kind& kind : kKinds) {
+        const bool is_named = std::find(options.policies.begin(), options.policies.end(),
+                                        kind.name) != options.policies.end();
+        if (!options.policies.empty() && !is_named) continue;
+        if (kind.foretells && (scene.cache.disk_bytes == 0 || scene.cache.host_bytes == 0)) {
+            if (is_named)
+                throw Failure("E_INVAL", std::string(kind.name) + ": needs both tiers", 2);
+            continue;
+        }
+        kinds.push_back(&kind);
+    }
+    return kinds;
+}
+
+// As few processors as can compute all of it without a cache, with some room.
+std::uint32_t streams_of(const Trace& trace, std::uint64_t tokens_per_s) {
+    double tokens = 0;
+    for (std::size_t i = 0; i < trace.request_count(); ++i) tokens += trace.request(i).input_tokens;
+    const double seconds = std::max(static_cast<double>(trace.duration_us()) / 1e6, 1e-3);
+    const double streams = tokens / seconds / static_cast<double>(tokens_per_s) / kBusyMost;
+    return static_cast<std::uint32_t>(std::clamp(std::ceil(streams), 1.0, 4'096.0));
+}
+
+std::uint64_t or_else(std::uint64_t value, std::uint64_t otherwise) {
+    return value != 0 ? value : otherwise;
+}
+
+// That of the modelled world, or of the folder, where it has one.
+DeviceTable device_of(const RuntimeCacheOptions& cache) {
+    if (!cache.is_modelled) return measured_device(cache.folder).value_or(DeviceTable());
+    DeviceTable device;
+    device.depth = or_else(cache.machine.depth, device.depth);
+    device.read_bytes_per_s = or_else(cache.machine.read_bytes_per_s, device.read_bytes_per_s);
+    device.read_latency_ns = or_else(cache.machine.read_latency_ns, device.read_latency_ns);
+    device.requests_per_s = or_else(cache.machine.requests_per_s, device.requests_per_s);
+    device.copy_bytes_per_s = or_else(cache.machine.copy_bytes_per_s, device.copy_bytes_per_s);
+    return device;
+}
+
+// The one place where it is said what a column runs on.
+std::unique_ptr<Cache> cache_of(const Kind& kind, const Scene& scene, const DeviceTable& device) {
+    if (kind.make == nullptr) {
+        RuntimeCacheOptions options = scene.cache;
+        if (kind.foretells) {
+            options.prefetch_bytes = static_cast<std::uint64_t>(
+                static_cast<double>(options.host_bytes) * kForetoldShare);
+        }
+        return std::make_unique<RuntimeCache>(options, scene.trace);
+    }
+    PolicyCacheOptions options;
+    options.block_bytes = scene.cache.block_bytes;
+    options.merges = kind.merges;
+    options.device = device;
+    const auto count = [&](std::uint64_t bytes) {
+        return static_cast<std::uint32_t>(
+            std::min<std::uint64_t>(bytes / scene.cache.block_bytes, scene.trace.block_count()));
+    };
+    const PolicyRoom room = {count(scene.cache.host_bytes), count(scene.cache.disk_bytes)};
+    return std::make_unique<PolicyCache>(scene.trace, kind.make(scene.trace, room), options);
+}
+
+// So that a column's peak is its own, where the kernel allows it.
+void forget_memory_peak() {
+    malloc_trim(0);
+    if (std::FILE* const file = std::fopen("/proc/self/clear_refs", "w")) {
+        std::fputs("5", file);
+        std::fclose(file);
+    }
+}
+
+ReplayResult run(const Kind& kind, const Scene& scene, const DeviceTable& device,
+                 const std::string& title) {
+    forget_memory_peak();
+    const std::unique_ptr<Cache> cache = cache_of(kind, scene, device);
+    ReplayLine line(scene.trace, title);
+    return replay::replay(scene.trace, scene.rule, *cache, [&](const ReplayResult& so_far) {
+        line.draw(so_far);
+        return !is_interrupted();
+    });
+}
+
+JsonObject json_of(const DeviceTable& device) {
+    JsonObject object;
+    object.add("read_bytes_per_s", device.read_bytes_per_s);
+    object.add("read_latency_ns", device.read_latency_ns);
+    object.add("requests_per_s", device.requests_per_s);
+    return object;
+}
+
+void print_json(const Scene& scene, const DeviceTable& device, const std::vector<Column>& columns,
+                bool is_interrupted) {
+    JsonObject object;
+    object.add("trace", scene.name);
+    object.add("mode", scene.cache.is_modelled ? "model" : "real");
+    object.add("disk", json_of(device));
+    object.add("block_bytes", scene.cache.block_bytes);
+    object.add("block_tokens", scene.trace.block_tokens());
+    object.add("host_bytes", scene.cache.host_bytes);
+    object.add("disk_bytes", scene.cache.disk_bytes);
+    object.add("streams", scene.rule.prefill.stream_count);
+    object.add("deadline_ms", static_cast<double>(scene.rule.deadline_ns) / 1e6);
+    object.add("interrupted", is_interrupted);
+    std::vector<JsonObject> all;
+    for (const Column& column : columns) {
+        JsonObject one;
+        one.add("name", column.name);
+        one.add("policy", column.is_policy);
+        one.add("what", column.what);
+        add_figures(one, column.figures);
+        all.push_back(std::move(one));
+    }
+    object.add("columns", std::move(all));
+    object.print();
+}
+
+void print_text(const Scene& scene, const DeviceTable& device, const std::vector<Column>& columns) {
+    const Trace& trace = scene.trace;
+    std::printf("%s: %zu requests in %.0f s, %u different blocks of %s\n", scene.name.c_str(),
+                trace.request_count(), static_cast<double>(trace.duration_us()) / 1e6,
+                trace.block_count(), format_bytes(scene.cache.block_bytes).c_str());
+    std::printf("memory %s, disk %s, %u processors\n\n",
+                format_bytes(scene.cache.host_bytes).c_str(),
+                format_bytes(scene.cache.disk_bytes).c_str(), scene.rule.prefill.stream_count);
+    std::vector<FigureColumn> table;
+    for (const Column& column : columns) table.push_back({column.title, column.figures});
+    align(table);
+    std::printf("%s\n", table_of(table).c_str());
+    for (const Column& column : columns) {
+        std::printf("%-12s %s\n", column.title.c_str(), column.what.c_str());
+    }
+    std::printf(
+        "\nA policy moves nothing: it is told of the same requests, and its loads take the time of "
+        "a disk of %.1f GB/s, %.0f us.\n%s\n",
+        static_cast<double>(device.read_bytes_per_s) / 1e9,
+        static_cast<double>(device.read_latency_ns) / 1e3,
+        scene.cache.is_modelled
+            ? "bwrt's figures are its own counters' in a modelled world with that disk: no byte is "
+              "compared."
+            : "bwrt's figures are its own counters' and the clock's, on --folder's disk.");
+}
+
+}  // namespace
+
+void run_compare(const CompareOptions& options, bool json) {
+    Scene scene = scene_of(options.replay);
+    if (options.replay.streams == 0) {
+        scene.rule.prefill.stream_count = streams_of(scene.trace, options.replay.prefill_rate);
+    }
+    // Where nobody waits, what is being written has no time of its own.
+    scene.rule.settles = options.replay.speed <= 0;
+    const std::vector<const Kind*> kinds = kinds_of(options, scene);
+    catch_signals();
+    const DeviceTable device = device_of(scene.cache);
+    std::vector<Column> columns;
+    for (const Kind* kind : kinds) {
+        const std::string title = std::to_string(columns.size() + 1) + " of " +
+                                  std::to_string(kinds.size()) + ", " + kind->title + ": ";
+        const ReplayResult result = run(*kind, scene, device, title);
+        if (result.is_interrupted) break;
+        columns.push_back({kind->name, kind->title, kind->what, kind->make != nullptr, {}});
+        measure(columns.back(), scene, device, result);
+    }
+    const bool is_whole = columns.size() == kinds.size();
+    add_gaps(columns);
+    if (json) {
+        print_json(scene, device, columns, !is_whole);
+    } else if (!columns.empty()) {
+        print_text(scene, device, columns);
+        if (!is_whole) std::printf("interrupted: %s is not whole\n", kinds[columns.size()]->title);
+    }
+    for (const Column& column : columns) {
+        if (column.wrong_count != 0) throw Ended{1};
+    }
+    if (!is_whole) throw Ended{130};
+}
+
+}  // namespace bwrt::tools
