@@ -36,7 +36,7 @@ Predictor::Predictor(const PredictionLimits& limits, const PredictionRule& rule)
       chain_count_max_(check_chains(limits.chain_count)),
       session_count_(limits.session_count),
       session_mask_(mask_of(limits.session_count)),
-      least_micro_(1000 * (1000 - std::int64_t{std::min(rule.wasted_milli_max, 1000u)})),
+      least_pico_(1'000'000'000 * (1000 - std::int64_t{std::min(rule.wasted_milli_max, 1000u)})),
       newest_(kNone),
       oldest_(kNone),
       chains_(chain_count_max_),

@@ -241,7 +241,7 @@ class Predictor {
         return link.number != 0 && chains_[link.entry].number == link.number;
     }
     [[nodiscard]] std::uint32_t least_milli() const noexcept {
-        return static_cast<std::uint32_t>(least_micro_ / 1000);
+        return static_cast<std::uint32_t>(least_pico_ / 1'000'000'000);
     }
     void adjust(bool was_wasted) noexcept;
     [[nodiscard]] Expected expect(const Chain& chain) const noexcept;
@@ -262,7 +262,7 @@ class Predictor {
     std::uint32_t number_ = 0;
     std::uint32_t used_count_ = 0;
     std::uint32_t expected_count_ = 0;
-    std::int64_t least_micro_;  // of the probability, where wasted_milli_max is kept
+    std::int64_t least_pico_;  // of the probability, where wasted_milli_max is kept
     std::uint32_t newest_;
     std::uint32_t oldest_;
     std::uint64_t now_ns_ = 0;  // the latest told

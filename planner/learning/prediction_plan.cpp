@@ -4,6 +4,7 @@
 // when it is looked at again, what is fetched in a window, and how a fetch has ended.
 
 #include <algorithm>
+#include <limits>
 
 #include "planner/learning/prediction.h"
 
@@ -13,10 +14,15 @@ namespace {
 __extension__ typedef unsigned __int128 Wide;
 
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
-constexpr std::int64_t kLeastStep = 8;  // millionths for each thousandth of the allowed share
+constexpr std::int64_t kLeastStepPico = 8'000'000;  // for each thousandth of the allowed share
 constexpr std::int64_t kOpenCountFew = 16;
 constexpr std::uint64_t kOpenCountMax = 1u << 24;
-constexpr std::int64_t kLeastMicroMin = 100'000;
+constexpr std::int64_t kMilliPico = 1'000'000'000;
+constexpr std::int64_t kLeastPicoMin = 100 * kMilliPico;
+
+// The longest step is a number, and a step of one thousandth with all fetches open is still one.
+static_assert(kLeastStepPico * kOpenCountFew <= std::numeric_limits<std::int64_t>::max() / 1000);
+static_assert(kLeastStepPico * kOpenCountFew / (kOpenCountFew + kOpenCountMax) > 0);
 
 std::uint32_t milli_of(std::uint64_t part, std::uint64_t whole) noexcept {
     return whole == 0 ? 0 : static_cast<std::uint32_t>(Wide{part} * 1000 / whole);
@@ -107,10 +113,10 @@ void Predictor::end_fetch(Chain& chain, PredictionSum& sum, Place place) noexcep
 void Predictor::adjust(bool was_wasted) noexcept {
     const std::int64_t wasted_milli = std::min(rule_.wasted_milli_max, 1000u);
     const auto open_count = static_cast<std::int64_t>(std::min(report_.open.count, kOpenCountMax));
-    least_micro_ += kLeastStep * kOpenCountFew / (kOpenCountFew + open_count) *
-                    (was_wasted ? 1000 - wasted_milli : -wasted_milli);
-    const std::int64_t most_micro = 1000 * (1000 - wasted_milli / 2);
-    least_micro_ = std::clamp(least_micro_, kLeastMicroMin, std::max(most_micro, kLeastMicroMin));
+    const std::int64_t share_milli = was_wasted ? 1000 - wasted_milli : -wasted_milli;
+    least_pico_ += kLeastStepPico * kOpenCountFew * share_milli / (kOpenCountFew + open_count);
+    const std::int64_t most_pico = kMilliPico * (1000 - wasted_milli / 2);
+    least_pico_ = std::clamp(least_pico_, kLeastPicoMin, std::max(most_pico, kLeastPicoMin));
 }
 
 // How many are let go.

@@ -478,6 +478,38 @@ void the_share_that_is_wasted_comes_near_the_one_that_the_rule_allows(void**) {
     }
 }
 
+// Chains that come back after ten seconds in three of five cases are worth their fetch, until it is
+// seen that these are not, whatever else is under way.
+void what_is_wasted_is_learnt_from_with_many_fetches_open(void**) {
+    Caller caller({.wasted_milli_max = 500});
+    caller.fetch_max = 256;
+    for (int i = 0; i < 200; ++i) {
+        caller.use(7);
+        caller.now_ns += (i % 5 < 3 ? 10 : 100) * kSecond;
+        (void)caller.plan();
+    }
+    for (std::uint64_t key = 1000; key < 1200; ++key) {
+        caller.use(key);
+        caller.predictor.evicted(key, caller.now_ns);
+    }
+    std::size_t fetch_count = caller.plan().fetches.size();
+    assert_int_equal(fetch_count, 200);
+    for (std::uint64_t key = 1000; key < 1200; ++key) caller.predictor.fetched(key, caller.now_ns);
+
+    int round_count = 0;
+    for (; fetch_count > 0 && round_count < 30; ++round_count) {
+        for (std::uint64_t key = 1000; key < 1050; ++key) {
+            caller.predictor.evicted(key, caller.now_ns);
+            assert_true(caller.predictor.report().open.count >= 150);
+        }
+        fetch_count = caller.plan().fetches.size();
+        for (std::uint64_t key = 1000; key < 1050; ++key) {
+            caller.predictor.fetched(key, caller.now_ns);
+        }
+    }
+    assert_in_range(round_count, 2, 29);
+}
+
 void too_many_chains_push_out_the_one_used_longest_ago(void**) {
     Caller caller({}, {.chain_count = 4, .session_count = 1});
     for (std::uint64_t key = 1; key <= 1000; ++key) caller.use(key, key);
@@ -663,6 +695,7 @@ int main() {
         cmocka_unit_test(a_chain_does_not_rest_before_its_use_has_ended),
         cmocka_unit_test(where_nothing_can_be_foretold_fetching_ends),
         cmocka_unit_test(the_share_that_is_wasted_comes_near_the_one_that_the_rule_allows),
+        cmocka_unit_test(what_is_wasted_is_learnt_from_with_many_fetches_open),
         cmocka_unit_test(too_many_chains_push_out_the_one_used_longest_ago),
         cmocka_unit_test(a_fetch_of_a_chain_that_was_forgotten_is_wasted),
         cmocka_unit_test(random_calls_give_the_same_twice_and_the_sums_of_a_ledger),
