@@ -1103,6 +1103,37 @@ typedef struct bwrt_lookup_answer {
     uint64_t ready_ns; /* PENDING: when it is predicted to be there; 0: not known */
 } bwrt_lookup_answer;
 
+enum {
+    BWRT_SPLIT_BY_LAYER = 1,     /* a layer is computed as soon as its own pages are there, layer by
+                                    layer; else nothing before all that is loaded is there */
+    BWRT_SPLIT_LEAST_COMPUTE = 2 /* the longest load that is in time, rather than the earliest end;
+                                    without a deadline the earliest end */
+};
+
+/* How many of the leading hits to load, and from where on to compute: the engine says how fast it
+ * computes, bwrt how fast it was of late and what is queued.  A prediction, that is of the moment
+ * of the call and moves nothing. */
+typedef struct bwrt_split {
+    uint32_t struct_size;
+    uint32_t flags;                /* BWRT_SPLIT_* */
+    uint32_t token_count;          /* of the whole prompt; 1 or more */
+    uint32_t block_tokens;         /* of a block; 1 or more */
+    uint64_t block_bytes;          /* of a block, all parts that are asked for; 1 or more */
+    uint64_t prefill_tokens_per_s; /* without attention; 1 or more */
+    uint64_t attention_ps;         /* that a token takes for one earlier token, over all layers */
+    uint64_t deadline_ns;          /* 0: none */
+    uint32_t layer_count;          /* of SPLIT_BY_LAYER, 1 or more; else 0 */
+    uint32_t reserved;
+    uint32_t load_count;           /* out: leading identities; 0: compute all */
+    uint32_t is_late;              /* out: 1: behind the deadline, wherever it is split */
+    uint64_t loaded_ns;            /* out: when these are there */
+    uint64_t finish_ns;            /* out: when all is computed */
+    uint64_t load_finish_ns;       /* out: the same, had all hits been loaded */
+    uint64_t compute_finish_ns;    /* out: the same, had none been */
+    uint64_t disk_bytes_per_s;     /* out: reckoned with; 0: it has not moved for 10 s or ever, and */
+    uint64_t host_bytes_per_s;     /* is reckoned to take no time, so that what is loaded measures */
+} bwrt_split;
+
 typedef struct bwrt_lookup_query {
     uint32_t struct_size;
     uint32_t flags;          /* none yet */
@@ -1114,6 +1145,7 @@ typedef struct bwrt_lookup_query {
                                 part 2^32 - 1; 0: one */
     uint32_t lease_ms;       /* 1 to 600,000: the leading hits stay for that long; 0: no lease */
     bwrt_handle layout;      /* a HIT must be of this layout; 0: of whatever layout */
+    bwrt_split* split;       /* answered from the answers, which must be there; NULL: not asked */
 } bwrt_lookup_query;
 
 /* Asks where blocks are.  *prefix_count_out is the count of leading identities that are hits and

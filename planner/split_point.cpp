@@ -102,7 +102,7 @@ SplitPoint find_split_point(const SplitQuestion& question) noexcept {
     best.compute_finish_ns = best.finish_ns = loading.done_ns(prefill_ns(question, 0));
     std::uint64_t done_ns = best.finish_ns;
     for (std::uint32_t count = 1; count <= block_count; ++count) {
-        loading.add(question.blocks[count - 1]);
+        loading.add(question.block_at(question.blocks, count - 1));
         done_ns = loading.done_ns(prefill_ns(question, count * block_tokens));
         const bool is_in_time =
             may_wait && question.deadline_ns != kNoDeadline && done_ns <= question.deadline_ns;

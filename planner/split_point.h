@@ -44,6 +44,10 @@ struct LoadableBlock {
     std::uint8_t tier = 0;  // that of the target: it is there already
 };
 
+[[nodiscard]] inline LoadableBlock in_array(const void* blocks, std::uint32_t index) noexcept {
+    return static_cast<const LoadableBlock*>(blocks)[index];
+}
+
 struct PrefillRate {
     std::uint64_t tokens_per_s = 0;  // without attention; 0: not known, and all is loaded
     std::uint64_t attention_ps = 0;  // of a token to one earlier token, over all layers
@@ -64,7 +68,8 @@ struct SplitQuestion {
     std::uint32_t block_tokens = 16;
     std::uint32_t layer_count = 1;
     std::uint32_t block_count = 0;  // that could be loaded; those beyond the tokens are not
-    const LoadableBlock* blocks = nullptr;
+    const void* blocks = nullptr;   // an array of LoadableBlock, or what block_at() knows it by
+    LoadableBlock (*block_at)(const void* blocks, std::uint32_t index) noexcept = in_array;
     PrefillRate prefill;
     SplitModel model = SplitModel::kInTurn;
     SplitAim aim = SplitAim::kEarliest;

@@ -32,6 +32,7 @@ namespace {
 constexpr std::size_t kCapsBytesMin = 744;
 constexpr std::size_t kLayoutBytesMin = 32;
 constexpr std::size_t kCountersBytesMin = 176;
+constexpr std::size_t kQueryBytesMin = 48;
 
 // Checks a struct the library writes to.
 template <typename Struct>
@@ -292,7 +293,8 @@ bwrt_status bwrt_lookup(bwrt_runtime* runtime, const bwrt_lookup_query* query,
     if (prefix_count_out == nullptr) return fail(sink, BWRT_E_INVAL, "prefix_count_out", "NULL");
     bwrt_lookup_query checked;
     BWRT_RETURN_IF(
-        copy_in(&checked, query, query->struct_size, sizeof checked, "query.struct_size", sink));
+        copy_in(&checked, query, query->struct_size, kQueryBytesMin, "query.struct_size", sink));
+    if (checked.split != nullptr) BWRT_RETURN_IF(need(checked.split, "query.split", error));
     const Call call(&runtime->runtime.calls());
     return guard(error, [&] {
         return runtime->runtime.look_up(checked, answers, prefix_count_out, leased_count_out, sink);

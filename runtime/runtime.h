@@ -112,6 +112,8 @@ class Runtime {
     [[nodiscard]] bool is_region_idle(std::uint32_t region_slot) noexcept;
     void log(std::int32_t level, const char* sentence) const noexcept;
     [[nodiscard]] std::uint64_t predict_pending_ns() const noexcept;
+    void tell_split(const bwrt_split& checked, const bwrt_lookup_answer* answers,
+                    std::uint32_t prefix_count, bwrt_split* split_out) const noexcept;
     void look_for_shards(const StoreView::Doubt& doubt) noexcept;
 
     // All blocks there were when a reader of events began, until he has had them.

@@ -8,6 +8,7 @@
 
 #include "planner/learning/predict.h"
 #include "runtime/boundary.h"
+#include "runtime/lookup_split.h"
 #include "runtime/runtime.h"
 #include "runtime/store/lookup.h"
 
@@ -109,10 +110,20 @@ void Runtime::look_for_shards(const StoreView::Doubt& doubt) noexcept {
     if (view_->is_due(doubt, clock_.now_ns())) progress_.start_look(view_->want_look());
 }
 
+void Runtime::tell_split(const bwrt_split& checked, const bwrt_lookup_answer* answers,
+                         std::uint32_t prefix_count, bwrt_split* split_out) const noexcept {
+    find_split(checked, tables_.load, clock_.now_ns(), answers, prefix_count, split_out);
+}
+
 bwrt_status Runtime::look_up(const bwrt_lookup_query& query, bwrt_lookup_answer* answers,
                              std::uint32_t* prefix_count_out, std::uint32_t* leased_count_out,
                              const ErrorSink& sink) {
     if (const bwrt_status status = check_query(query, sink)) return status;
+    bwrt_split split;
+    if (query.split != nullptr) {
+        const bwrt_status status = read_split(query.split, answers, &split, sink);
+        if (status != BWRT_OK) return status;
+    }
     if (view_ != nullptr && query.lease_ms != 0) {
         return fail(sink, BWRT_E_UNSUPPORTED, "query.lease_ms",
                     "leases are for the shards' writers: a reader's hit is a hint");
@@ -143,6 +154,7 @@ bwrt_status Runtime::look_up(const bwrt_lookup_query& query, bwrt_lookup_answer*
         StoreView::Doubt doubt;
         *prefix_count_out = view_->look_up(lookup, answers, &doubt);
         look_for_shards(doubt);
+        if (query.split != nullptr) tell_split(split, answers, *prefix_count_out, query.split);
         return BWRT_OK;
     }
     const std::uint32_t prefix_count = runtime::look_up(
@@ -157,6 +169,7 @@ bwrt_status Runtime::look_up(const bwrt_lookup_query& query, bwrt_lookup_answer*
     }
     *prefix_count_out = prefix_count;
     if (leased_count_out != nullptr) *leased_count_out = leased_count;
+    if (query.split != nullptr) tell_split(split, answers, prefix_count, query.split);
     return BWRT_OK;
 }
 

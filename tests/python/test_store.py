@@ -3,6 +3,7 @@
 runtime that stored them is closed."""
 
 import ctypes
+import dataclasses
 import hashlib
 import os
 import subprocess
@@ -372,6 +373,23 @@ class Asking(StoreTest):
         self.assertEqual(found.tiers, [Tier.HOST, Tier.HOST, Tier.NONE, Tier.HOST, Tier.NONE])
         self.assertEqual(self.runtime.lookup(b"".join(self.ids)).prefix_count, 2)
         self.assertEqual(self.runtime.lookup([]).prefix_count, 0)
+
+    def test_a_lookup_says_how_many_blocks_to_load(self):
+        self.put(self.ids[:3])
+        split = bwrt.Split(token_count=90, block_tokens=16, block_bytes=4096,
+                           prefill_tokens_per_s=1000, layer_count=4)
+        found = self.runtime.lookup(self.ids, split=split)
+
+        self.assertEqual(found.split.load_count, 3)
+        self.assertIs(found.split.is_late, False)
+        self.assertLess(found.split.finish_ns, found.split.compute_finish_ns)
+        self.assertIsNone(self.runtime.lookup(self.ids).split)
+        late = dataclasses.replace(split, deadline_ns=1, computes_least=True)
+        self.assertIs(self.runtime.lookup(self.ids, split=late).split.is_late, True)
+        with self.assertRaisesRegex(bwrt.CallerError, "split.block_tokens"):
+            self.runtime.lookup(self.ids, split=dataclasses.replace(split, block_tokens=0))
+        with self.assertRaisesRegex(ValueError, "token_count"):
+            self.runtime.lookup(self.ids, split=dataclasses.replace(split, token_count=-1))
 
     def test_a_block_is_there_when_all_its_parts_are(self):
         self.put([(self.ids[0], part) for part in range(3)], unrelated=True)

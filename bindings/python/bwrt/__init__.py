@@ -27,7 +27,7 @@ from .errors import (AgainError, BlockError, BusyError, CallerError, CancelledEr
                      WorldError)
 from .identity import MediaItem, block_ids, content_id
 from .layout import Layout, Plane
-from .lookup import Event, EventKind, Events, Found, Lookup, Reason
+from .lookup import Event, EventKind, Events, Found, Lookup, Reason, Split, SplitPoint
 from .memory import Region, RegionInfo
 from .operations import Operation, copy, flush, gemm, read, signal, write
 from .plan import Plan, PlanKind, PlanWaves
@@ -54,7 +54,7 @@ __all__ = [
     "MediaItem", "MissError", "MomentError", "NONE", "Operation", "PROCESS_MEMORY", "Plan", "PlanKind",
     "PlanWaves", "Plane", "PlannedWindow", "Planner",
     "Priority", "Progress", "Reason", "Region", "RegionInfo", "Request", "Result", "Route", "Runtime",
-    "Status", "Storage", "Store", "StoreCounters", "StoreFlag", "StoreInfo", "TenantCredit", "Tier", "TierBudget",
+    "Split", "SplitPoint", "Status", "Storage", "Store", "StoreCounters", "StoreFlag", "StoreInfo", "TenantCredit", "Tier", "TierBudget",
     "TierCounters", "TierRoute", "TimeoutError", "Transfer", "TruncatedError", "UnsupportedError", "Verdict", "Wave", "WaveError", "WindowError",
     "WorldError", "as_finished", "block_ids", "caps", "content_id", "copy", "drop", "flush", "gemm", "get", "move", "pin",
     "prefetch", "put", "read", "signal", "unpin", "wait_async", "write",

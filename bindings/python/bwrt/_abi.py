@@ -62,6 +62,7 @@ BWRT_BLOCK_STRICT, BWRT_BLOCK_UNRELATED, BWRT_BLOCK_CONTINUES, BWRT_BLOCK_DURABL
 BWRT_BLOCK_CONTENT = 16
 BWRT_CLOSURE_PREFIX, BWRT_CLOSURE_WINDOW, BWRT_CLOSURE_LAST_STATE = 0, 1, 2
 BWRT_LOOKUP_MISS, BWRT_LOOKUP_HIT, BWRT_LOOKUP_PENDING = 0, 1, 2
+BWRT_SPLIT_BY_LAYER, BWRT_SPLIT_LEAST_COMPUTE = 1, 2
 BWRT_EVENT_STORED, BWRT_EVENT_REMOVED, BWRT_EVENT_RESYNC = 1, 2, 3
 BWRT_REASON_NONE, BWRT_REASON_PUT, BWRT_REASON_PROMOTED, BWRT_REASON_EVICTED = 0, 1, 2, 3
 BWRT_REASON_EXPIRED, BWRT_REASON_DROPPED, BWRT_REASON_MOVED, BWRT_REASON_CORRUPT = 4, 5, 6, 7
@@ -301,10 +302,22 @@ class bwrt_lookup_answer(Structure):
     _fields_ = [("state", c_uint32), ("tier", c_uint32), ("ready_ns", c_uint64)]
 
 
+class bwrt_split(Structure):
+    _fields_ = [("struct_size", c_uint32), ("flags", c_uint32), ("token_count", c_uint32),
+                ("block_tokens", c_uint32), ("block_bytes", c_uint64),
+                ("prefill_tokens_per_s", c_uint64), ("attention_ps", c_uint64),
+                ("deadline_ns", c_uint64), ("layer_count", c_uint32), ("reserved", c_uint32),
+                ("load_count", c_uint32), ("is_late", c_uint32), ("loaded_ns", c_uint64),
+                ("finish_ns", c_uint64), ("load_finish_ns", c_uint64),
+                ("compute_finish_ns", c_uint64), ("disk_bytes_per_s", c_uint64),
+                ("host_bytes_per_s", c_uint64)]
+
+
 class bwrt_lookup_query(Structure):
     _fields_ = [("struct_size", c_uint32), ("flags", c_uint32), ("tenant", c_uint64),
                 ("identities", c_void_p), ("identity_count", c_uint32), ("part_first", c_uint32),
-                ("part_count", c_uint32), ("lease_ms", c_uint32), ("layout", c_uint64)]
+                ("part_count", c_uint32), ("lease_ms", c_uint32), ("layout", c_uint64),
+                ("split", POINTER(bwrt_split))]
 
 
 class bwrt_event(Structure):

@@ -2,7 +2,8 @@
 """Where blocks are, and what comes and goes."""
 
 import ctypes
-from ctypes import byref, c_uint32, c_uint64
+from ctypes import byref, c_uint32, c_uint64, pointer
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Iterator, List, NamedTuple, Optional, Tuple, Union
 
@@ -26,6 +27,57 @@ class Found(IntEnum):
     MISS, HIT, PENDING = 0, 1, 2
 
 
+@dataclass(frozen=True)
+class Split:
+    """What Runtime.lookup(split=Split(...)) has to know to say how much of a prompt to load.
+
+      token_count           of the whole prompt
+      block_tokens          of a block
+      block_bytes           of a block, all parts that are asked for
+      prefill_tokens_per_s  without attention
+      attention_ps          that a token takes for one earlier token, over all layers
+      deadline_ns           0: none
+      layer_count           a layer is computed as soon as its own pages are there, so many of
+                            them; 0: nothing before all that is loaded is there
+      computes_least        the longest load that is in time, rather than the earliest end
+    """
+
+    token_count: int
+    block_tokens: int
+    block_bytes: int
+    prefill_tokens_per_s: int
+    attention_ps: int = 0
+    deadline_ns: int = 0
+    layer_count: int = 0
+    computes_least: bool = False
+
+    def as_c(self) -> Any:
+        """The bwrt_split."""
+        struct = _abi.bwrt_split(ctypes.sizeof(_abi.bwrt_split))
+        for name in ("token_count", "block_tokens", "layer_count"):
+            setattr(struct, name, unsigned(getattr(self, name), 32, name))
+        for name in ("block_bytes", "prefill_tokens_per_s", "attention_ps", "deadline_ns"):
+            setattr(struct, name, unsigned(getattr(self, name), 64, name))
+        if self.layer_count:
+            struct.flags |= _abi.BWRT_SPLIT_BY_LAYER
+        if self.computes_least:
+            struct.flags |= _abi.BWRT_SPLIT_LEAST_COMPUTE
+        return struct
+
+
+class SplitPoint(NamedTuple):
+    """How many leading blocks to load, and what that is predicted to come to; see bwrt_split."""
+
+    load_count: int
+    is_late: bool
+    loaded_ns: int
+    finish_ns: int
+    load_finish_ns: int
+    compute_finish_ns: int
+    disk_bytes_per_s: int
+    host_bytes_per_s: int
+
+
 class Lookup:
     """What Runtime.lookup() found, as of then.
 
@@ -34,12 +86,15 @@ class Lookup:
     answers       an array with (state, tier, ready_ns) of each identity, in its order, as
                   bwrt_lookup_answer has them; numpy.ctypeslib.as_array(found.answers) shows it as
                   a structured array
+    split         a SplitPoint where it was asked for, else None
     """
 
-    def __init__(self, prefix_count: int, leased_count: int, answers: Any):
+    def __init__(self, prefix_count: int, leased_count: int, answers: Any,
+                 split: Optional[SplitPoint] = None):
         self.prefix_count = prefix_count
         self.leased_count = leased_count
         self.answers = answers
+        self.split = split
 
     def __len__(self) -> int:
         return len(self.answers)
@@ -67,8 +122,14 @@ def _parts_of(parts: Any) -> Tuple[int, int]:
     return 0, unsigned(parts, 32, "parts")
 
 
+def _split_point_of(struct: _abi.bwrt_split) -> SplitPoint:
+    values = {name: getattr(struct, name) for name in SplitPoint._fields}
+    values["is_late"] = bool(struct.is_late)
+    return SplitPoint(**values)
+
+
 def look_up(runtime: Core, identities: Any, parts: Union[int, range], tenant: int, lease_ms: int,
-            layout: Optional[Layout]) -> Lookup:
+            layout: Optional[Layout], split: Optional[Split] = None) -> Lookup:
     """See Runtime.lookup()."""
     content = identities_of(identities, "identities")
     query = _abi.bwrt_lookup_query(ctypes.sizeof(_abi.bwrt_lookup_query))
@@ -79,6 +140,9 @@ def look_up(runtime: Core, identities: Any, parts: Union[int, range], tenant: in
     query.lease_ms = unsigned(lease_ms, 32, "lease_ms")
     if layout is not None:
         query.layout = layout.handle
+    struct = split.as_c() if split is not None else None
+    if struct is not None:
+        query.split = pointer(struct)
     answers = (_abi.bwrt_lookup_answer * query.identity_count)()
     if not query.identity_count:
         return Lookup(0, 0, answers)
@@ -87,7 +151,8 @@ def look_up(runtime: Core, identities: Any, parts: Union[int, range], tenant: in
     functions = runtime._quick if is_short and not lease_ms else RELEASING
     runtime._call(functions.lookup, byref(query), answers, byref(prefix_count),
                   byref(leased_count))
-    return Lookup(prefix_count.value, leased_count.value, answers)
+    return Lookup(prefix_count.value, leased_count.value, answers,
+                  None if struct is None else _split_point_of(struct))
 
 
 # ---- events

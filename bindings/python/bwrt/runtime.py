@@ -18,7 +18,7 @@ from .counters import Caps, Counters
 from .counters import caps as caps_of
 from .counters import sample
 from .layout import Layout, Plane, layout_of_arrays
-from .lookup import Events, Lookup, look_up
+from .lookup import Events, Lookup, Split, look_up
 from .memory import Region, add_file, add_memory
 from .operations import Operation
 from .plan import Plan
@@ -266,7 +266,8 @@ class Runtime(Core):
                    credit_burst_bytes=credit_burst_bytes)
 
     def lookup(self, identities: Blocks, *, parts: Union[int, range] = 1, tenant: int = 0,
-               lease_ms: int = 0, layout: Optional[Layout] = None) -> Lookup:
+               lease_ms: int = 0, layout: Optional[Layout] = None,
+               split: Optional[Split] = None) -> Lookup:
         """Asks where blocks are; see Lookup.
 
         identities: in the order of their prefix, as bwrt.block_ids() returns them, or one after the
@@ -274,8 +275,10 @@ class Runtime(Core):
         parts: how many, from 0 on, or a range; a block is there when all of them are.
         lease_ms: the leading hits stay for that long; up to 600,000.
         layout: a hit must have been stored with one like it.
+        split: how fast the engine computes; Lookup.split then says how many blocks to load.  Without
+        identities it is not asked.
         """
-        return look_up(self, identities, parts, tenant, lease_ms, layout)
+        return look_up(self, identities, parts, tenant, lease_ms, layout, split)
 
     def events(self, cursor: int = 0) -> Events:
         """A reader of what comes to the store and goes; cursor 0 begins with all there is."""

@@ -413,6 +413,26 @@ structs! {
         tier: u32,
         ready_ns: u64,
     }
+    bwrt_split {
+        struct_size: u32,
+        flags: u32,
+        token_count: u32,
+        block_tokens: u32,
+        block_bytes: u64,
+        prefill_tokens_per_s: u64,
+        attention_ps: u64,
+        deadline_ns: u64,
+        layer_count: u32,
+        reserved: u32,
+        load_count: u32,
+        is_late: u32,
+        loaded_ns: u64,
+        finish_ns: u64,
+        load_finish_ns: u64,
+        compute_finish_ns: u64,
+        disk_bytes_per_s: u64,
+        host_bytes_per_s: u64,
+    }
     bwrt_lookup_query {
         struct_size: u32,
         flags: u32,
@@ -423,6 +443,7 @@ structs! {
         part_count: u32,
         lease_ms: u32,
         layout: bwrt_handle,
+        split: *mut bwrt_split,
     }
     bwrt_event {
         kind: u32,
