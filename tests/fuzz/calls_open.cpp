@@ -43,6 +43,25 @@ constexpr Field kStoreFields[] = {
     BWRT_FUZZ_FIELD(bwrt_store, reserved),
 };
 
+constexpr Field kPlannerFields[] = {
+    BWRT_FUZZ_FIELD(bwrt_planner, struct_size),
+    BWRT_FUZZ_FIELD(bwrt_planner, flags),
+    BWRT_FUZZ_FIELD(bwrt_planner, window_ns),
+    BWRT_FUZZ_FIELD(bwrt_planner, min_io_bytes),
+    BWRT_FUZZ_FIELD(bwrt_planner, caller_budget_bytes),
+    BWRT_FUZZ_FIELD(bwrt_planner, operation_count_max),
+    BWRT_FUZZ_FIELD(bwrt_planner, row_count_max),
+    BWRT_FUZZ_FIELD(bwrt_planner, alpha_milli),
+    BWRT_FUZZ_FIELD(bwrt_planner, pmin_milli),
+    BWRT_FUZZ_FIELD(bwrt_planner, umin_milli),
+    BWRT_FUZZ_FIELD(bwrt_planner, age_first),
+    BWRT_FUZZ_FIELD(bwrt_planner, age_max),
+    BWRT_FUZZ_FIELD(bwrt_planner, half_life_ns),
+    BWRT_FUZZ_FIELD(bwrt_planner, prefetch_bytes_max),
+    BWRT_FUZZ_FIELD(bwrt_planner, prefetch_horizon_ns),
+    BWRT_FUZZ_FIELD(bwrt_planner, prefetch_chain_count_max),
+};
+
 enum StoreForm : std::uint32_t { kNoStore, kBothTiers, kMemoryAlone, kDiskAlone, kReader };
 constexpr std::uint64_t kMemoryBytesMin = 2 << 20;
 
@@ -75,6 +94,18 @@ bool is_quick(const bwrt_store& store) {
            (store.block_count_max <= 65'536 || store.block_count_max > 1u << 27) &&
            (store.flight_count_max <= 1024 || store.flight_count_max > 65'536) &&
            (store.lease_count_max <= 65'536 || store.lease_count_max > 1u << 24);
+}
+
+// Waves may wait as long as their windows, and 255 of them.
+bool is_quick(const bwrt_planner& planner) {
+    const auto is_short = [](std::uint32_t age) { return age <= 16 || age > 255; };
+    return planner.struct_size <= sizeof planner &&
+           ((planner.window_ns != 0 && planner.window_ns <= 2'000'000) ||
+            planner.window_ns > 10'000'000'000) &&
+           (planner.row_count_max <= 8192 || planner.row_count_max > 1u << 20) &&
+           is_short(planner.age_first) && is_short(planner.age_max) &&
+           ((planner.prefetch_chain_count_max != 0 && planner.prefetch_chain_count_max <= 4096) ||
+            planner.prefetch_chain_count_max > 1u << 24);
 }
 
 }  // namespace
@@ -129,6 +160,25 @@ void Runner::draw_store(Bytecode* code, std::uint32_t form, StorePlan* plan) {
     if ((what & 0x80) != 0) break_field(&store, kStoreFields, code);
 }
 
+bwrt_planner Runner::draw_planner(Bytecode* code) {
+    const std::uint8_t how = code->byte();
+    const std::uint8_t limits = code->byte();
+    bwrt_planner planner = {};
+    planner.struct_size = sizeof planner;
+    planner.flags = how & 0x3F;
+    planner.window_ns = 100'000u * (1u + limits % 8u);
+    planner.row_count_max = 2048;
+    planner.prefetch_chain_count_max = 64;
+    if ((limits & 0x08) != 0) planner.min_io_bytes = 64 << 10;
+    if ((limits & 0x10) != 0) planner.caller_budget_bytes = std::uint64_t{code->byte()} << 10;
+    if ((limits & 0x20) != 0) planner.disk_budget_bytes = std::uint64_t{code->byte()} << 10;
+    if ((limits & 0x40) != 0) planner.operation_count_max = 1 + code->byte() % 4;
+    if ((limits & 0x80) != 0) planner.prefetch_bytes_max = 256 << 10;
+    if ((how & 0x40) != 0) planner.host_budget_bytes = std::uint64_t{code->byte()} << 10;
+    if ((how & 0x80) != 0) break_field(&planner, kPlannerFields, code);
+    return planner;
+}
+
 bwrt_config Runner::draw_config(Bytecode* code) {
     const std::uint8_t how = code->byte();
     const std::uint8_t size = code->byte();
@@ -157,7 +207,7 @@ bwrt_config Runner::draw_config(Bytecode* code) {
     return config;
 }
 
-void Runner::open(Bytecode* code, std::uint32_t session, std::uint32_t store_form) {
+void Runner::open(Bytecode* code, std::uint32_t session, std::uint32_t store_form, bool plans) {
     session_ = session;
     if (this->session().runtime != nullptr) return;
     bwrt_config config = draw_config(code);
@@ -167,10 +217,16 @@ void Runner::open(Bytecode* code, std::uint32_t session, std::uint32_t store_for
         config.store = &plan.store;
         config.operation_count_max += 24;
     }
+    bwrt_planner planner = {};
+    if (plans) {
+        planner = draw_planner(code);
+        config.planner = &planner;
+    }
     bwrt_runtime* const kUntouched = reinterpret_cast<bwrt_runtime*>(8);
     bwrt_runtime* runtime = kUntouched;
     for (int attempt = 0; attempt < 2; ++attempt) {
-        if (is_quick(config) && (config.store == nullptr || is_quick(plan.store))) {
+        if (is_quick(config) && (config.store == nullptr || is_quick(plan.store)) &&
+            (config.planner == nullptr || is_quick(planner))) {
             Answer answer(ask_error_);
             const bwrt_status status =
                 answer.check(bwrt_open(&config, &runtime, answer.place()), "bwrt_open");
@@ -184,6 +240,7 @@ void Runner::open(Bytecode* code, std::uint32_t session, std::uint32_t store_for
         config.progress = progress;
         config.storage = BWRT_STORAGE_AUTO;
         config.store = nullptr;
+        config.planner = nullptr;
         runtime = kUntouched;
     }
     if (runtime == kUntouched) found("a plain runtime cannot be opened");
@@ -199,6 +256,9 @@ void Runner::open(Bytecode* code, std::uint32_t session, std::uint32_t store_for
         const bool reads = (plan.store.flags & BWRT_STORE_READER) != 0;
         begin_store(reads ? kAnyShard : plan.number);
     }
+    const bool knows_planners =
+        config.struct_size >= offsetof(bwrt_config, planner) + sizeof config.planner;
+    this->session().has_planner = config.planner != nullptr && knows_planners;
     const auto in_force = [](std::uint32_t asked, std::uint32_t got) {
         return asked == 0 ? got != 0 : asked == got;
     };

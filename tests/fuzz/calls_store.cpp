@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 #include "tests/fuzz/machine.h"
@@ -17,12 +18,35 @@ constexpr Field kQueryFields[] = {
     BWRT_FUZZ_FIELD(bwrt_lookup_query, part_first), BWRT_FUZZ_FIELD(bwrt_lookup_query, part_count),
     BWRT_FUZZ_FIELD(bwrt_lookup_query, lease_ms),   BWRT_FUZZ_FIELD(bwrt_lookup_query, layout),
 };
+constexpr Field kSplitFields[] = {
+    BWRT_FUZZ_FIELD(bwrt_split, flags),        BWRT_FUZZ_FIELD(bwrt_split, token_count),
+    BWRT_FUZZ_FIELD(bwrt_split, block_tokens), BWRT_FUZZ_FIELD(bwrt_split, block_bytes),
+    BWRT_FUZZ_FIELD(bwrt_split, attention_ps), BWRT_FUZZ_FIELD(bwrt_split, prefill_tokens_per_s),
+    BWRT_FUZZ_FIELD(bwrt_split, deadline_ns),  BWRT_FUZZ_FIELD(bwrt_split, layer_count),
+    BWRT_FUZZ_FIELD(bwrt_split, reserved),     BWRT_FUZZ_FIELD(bwrt_split, load_count),
+};
 constexpr Field kTenantFields[] = {
     BWRT_FUZZ_FIELD(bwrt_tenant, flags),
     BWRT_FUZZ_FIELD(bwrt_tenant, number),
     BWRT_FUZZ_FIELD(bwrt_tenant, host_quota_bytes),
     BWRT_FUZZ_FIELD(bwrt_tenant, disk_quota_bytes),
+    BWRT_FUZZ_FIELD(bwrt_tenant, credit_bytes_per_s),
+    BWRT_FUZZ_FIELD(bwrt_tenant, credit_burst_bytes),
 };
+
+// It says no more blocks than there are, and is better than either end.
+void check_split(const bwrt_split& split, std::uint32_t prefix_count) {
+    if (split.load_count > prefix_count || split.is_late > 1 ||
+        (split.is_late != 0) != (split.deadline_ns != 0 && split.finish_ns > split.deadline_ns) ||
+        split.loaded_ns > split.finish_ns) {
+        found("a split: %u of %u blocks", split.load_count, prefix_count);
+    }
+    const bool is_least = (split.flags & BWRT_SPLIT_LEAST_COMPUTE) != 0;
+    if (!is_least &&
+        (split.finish_ns > split.load_finish_ns || split.finish_ns > split.compute_finish_ns)) {
+        found("a split that is no better than none");
+    }
+}
 }  // namespace
 
 // A runtime with a store has been opened.
@@ -74,6 +98,19 @@ void Runner::call_store(Bytecode* code) {
     }
 }
 
+void Runner::draw_split(Bytecode* code, bwrt_split* split) {
+    const std::uint8_t form = code->byte();
+    split->flags = form % 4;
+    split->layer_count = (form & BWRT_SPLIT_BY_LAYER) != 0 ? 1 + form / 16u : 0;
+    split->token_count = 1 + code->word();
+    split->block_tokens = 1 + code->byte();
+    split->block_bytes = 4096;
+    split->prefill_tokens_per_s = 100 + code->word();
+    if ((form & 0x04) != 0) split->deadline_ns = now_ns() + 1000u * code->word();
+    if ((form & 0x08) != 0) split->attention_ps = code->word();
+    if ((form & 0x10) != 0) break_field(split, kSplitFields, code);
+}
+
 void Runner::look_up(Bytecode* code) {
     const std::uint8_t form = code->byte();
     const std::uint8_t first = code->byte();
@@ -94,6 +131,11 @@ void Runner::look_up(Bytecode* code) {
         const Lock lock(machine_.mutex);
         if ((form & 0x20) != 0) query.layout = draw_handle(code);
         is_known = session().store.tenants.count(query.tenant) != 0;
+    }
+    Sized<bwrt_split> split((first & 0x20) != 0 ? code->byte() : 0);
+    if ((first & 0x40) != 0) {
+        draw_split(code, split.get());
+        query.split = split.get();
     }
     if (session().runtime == nullptr) return;
     auto answers = untouched<bwrt_lookup_answer>(count);
@@ -116,6 +158,8 @@ void Runner::look_up(Bytecode* code) {
         (query.lease_ms == 0 && leased_count != 0)) {
         found("a lookup: %u hits, %u leased of %u", prefix_count, leased_count, count);
     }
+    const bool knows_splits = sized.bytes >= offsetof(bwrt_lookup_query, split) + 8;
+    if (query.split != nullptr && knows_splits) check_split(*split.get(), prefix_count);
     if (!ask_answers) return;
     const Lock lock(machine_.mutex);
     for (std::uint32_t i = 0; i < count; ++i) {

@@ -63,6 +63,7 @@ void Runner::draw_header(Bytecode* code, WaveRecord* record) {
         wave.result_count = (arrays & 1) != 0 ? few : 0;
         wave.group_count = (arrays & 2) != 0 ? few : 0;
     }
+    if (session().has_planner && code->byte() % 2 == 1) wave.flags |= BWRT_WAVE_PLANNED;
     record->drafts.resize(1 + (shape >> 2 & 7u) % 6);
     for (Draft& draft : record->drafts) draw_operation(code, record, &draft);
     if (!record->blocks.empty()) {
@@ -134,7 +135,9 @@ bool Runner::expand_wave(WaveRecord* record, bool* must_refuse) {
                            is_far(piece.source, piece.source_first, piece.length_bytes) ||
                            is_far(piece.target, piece.target_first, piece.length_bytes);
     }
-    *must_refuse = *must_refuse || overlaps_itself(*record);
+    const bool cannot_plan =
+        (record->wave.flags & BWRT_WAVE_PLANNED) != 0 && !session().has_planner;
+    *must_refuse = *must_refuse || overlaps_itself(*record) || (cannot_plan && alone_);
     if (!record->blocks.empty() && alone_) {
         *must_refuse = *must_refuse || record->wave.block_count == 0 ||
                        record->wave.block_bytes != sizeof(bwrt_block) ||
@@ -161,7 +164,8 @@ bool Runner::overlaps_itself(const WaveRecord& record) {
         return record.operations[record.entry_operations[piece.entry]];
     };
     const auto is_flat = [&](const Piece& piece) {
-        return operation_of(piece).row_count <= 1 && operation_of(piece).slot_count == 0;
+        return operation_of(piece).row_count <= 1 && operation_of(piece).slot_count == 0 &&
+               !piece.in_gemm;
     };
     const auto meet = [](const Space* a, std::uint64_t x, std::uint64_t x_bytes, const Space* b,
                          std::uint64_t y, std::uint64_t y_bytes) {
@@ -176,6 +180,7 @@ bool Runner::overlaps_itself(const WaveRecord& record) {
         }
         for (std::size_t j = i + 1; j < record.pieces.size(); ++j) {
             const Piece& b = record.pieces[j];
+            if (a.in_gemm || b.in_gemm) continue;
             if (a.entry == b.entry || (!is_flat(a) && !is_flat(b)) ||
                 operation_of(a).slot_count != 0 || operation_of(b).slot_count != 0) {
                 continue;
@@ -263,6 +268,22 @@ void Runner::submit_blocks(WaveRecord* record) {
     }
 }
 
+// Its bytes are its own from now on.
+void Runner::submit_claimed(WaveRecord* record) {
+    record->state = WaveRecord::State::kSubmitting;
+    for (const Piece& piece : record->pieces) {
+        if (piece.target == nullptr || !piece.target->is_file) continue;
+        piece.target->is_dirty = true;
+        piece.target->length_bytes =
+            std::max(piece.target->length_bytes, piece.target_first + piece.length_bytes);
+    }
+    const std::uint64_t begin = record->wave.window_start;
+    const bool waits = (record->wave.window == BWRT_WINDOW_TIME && begin > now_ns() + 2'000'000) ||
+                       (record->wave.window == BWRT_WINDOW_TOKEN && begin > session().token);
+    session().has_distant_wave = session().has_distant_wave || waits;
+    submit_blocks(record);
+}
+
 void Runner::submit(Bytecode* code) {
     WaveRecord* record = nullptr;
     std::uint16_t id = 0;
@@ -292,17 +313,7 @@ void Runner::submit(Bytecode* code) {
             Tally::count("a wave whose bytes are not free, kept back", BWRT_OK);
             return;
         }
-        record->state = WaveRecord::State::kSubmitting;
-        for (const Piece& piece : record->pieces) {
-            if (piece.target == nullptr || !piece.target->is_file) continue;
-            piece.target->is_dirty = true;
-            piece.target->length_bytes =
-                std::max(piece.target->length_bytes, piece.target_first + piece.length_bytes);
-        }
-        const bool waits = record->wave.window == BWRT_WINDOW_TIME &&
-                           record->wave.window_start > now_ns() + 2'000'000;
-        session().has_distant_wave = session().has_distant_wave || waits;
-        submit_blocks(record);
+        submit_claimed(record);
     }
     submit_prepared(record, id, must_refuse, ask_error_);
 }

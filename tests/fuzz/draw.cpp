@@ -47,6 +47,15 @@ constexpr Field kBlockOperationFields[] = {
     BWRT_FUZZ_FIELD(bwrt_operation, reserved),
 };
 
+constexpr Field kGemmFields[] = {
+    BWRT_FUZZ_FIELD(bwrt_gemm, m),
+    BWRT_FUZZ_FIELD(bwrt_gemm, n),
+    BWRT_FUZZ_FIELD(bwrt_gemm, k),
+    BWRT_FUZZ_FIELD(bwrt_gemm, b),
+    BWRT_FUZZ_FIELD(bwrt_gemm, b_offset_bytes),
+    BWRT_FUZZ_FIELD(bwrt_gemm, b_stride_bytes),
+};
+
 std::uint64_t draw_length(Bytecode* code) {
     const std::uint8_t size = code->byte();
     if (size < 0xA0) return 1 + std::uint64_t{size} * 5;
@@ -132,8 +141,8 @@ void Runner::draw_side(Bytecode* code, bool in_file, bool is_target, std::uint64
 }
 
 void Runner::draw_operation(Bytecode* code, WaveRecord* record, Draft* draft) {
-    // READ, WRITE and COPY in each form; a sixteenth of anything at all.
-    constexpr std::uint8_t kKinds[] = {2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 4, 5, 5, 2};
+    // READ, WRITE and COPY in each form.
+    constexpr std::uint8_t kKinds[] = {2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 4, 5, 5, 13};
     constexpr std::uint8_t kBlockKinds[] = {6, 7, 8, 9, 10, 11, 12, 6, 7, 6, 7, 6, 7, 11, 9, 7};
     const std::uint8_t what = code->byte();
     bwrt_operation& operation = draft->operation;
@@ -142,6 +151,8 @@ void Runner::draw_operation(Bytecode* code, WaveRecord* record, Draft* draft) {
     if ((what & 0x20) != 0) operation.group = code->byte() % 8;
     if (is_block) {
         draw_blocks(code, record, draft);
+    } else if (operation.kind == BWRT_OP_GEMM) {
+        draw_gemm(code, draft);
     } else if (operation.kind >= BWRT_OP_FLUSH) {
         draw_flush_or_signal(code, &operation);
     } else if (what % 16 >= 6 && what % 16 < 12) {
@@ -253,7 +264,39 @@ void Runner::draw_flush_or_signal(Bytecode* code, bwrt_operation* operation) {
     if ((form & 4) != 0) operation->value_done |= std::uint64_t{1} << code->byte() % 64;
 }
 
-// Deadlines and windows: none, past, soon, in an hour.
+void Runner::draw_gemm(Bytecode* code, Draft* draft) {
+    const std::uint8_t sides = code->byte();
+    const std::uint8_t form = code->byte();
+    draft->gemm = std::make_unique<bwrt_gemm>();
+    bwrt_gemm& gemm = *draft->gemm;
+    gemm.struct_size = sizeof gemm;
+    gemm.m = 1 + sides % 4;
+    gemm.n = 1 + sides / 4 % 8;
+    gemm.k = 1 + sides / 32;
+    const std::uint64_t spans[3] = {gemm.m * gemm.k * 4u, gemm.k * gemm.n * 4u,
+                                    gemm.m * gemm.n * 4u};
+    bwrt_operation& operation = draft->operation;
+    bwrt_operation b = {};
+    draw_side(code, false, false, spans[0], &operation);
+    draw_side(code, false, false, spans[1], &b);
+    draw_side(code, false, true, spans[2], &operation);
+    gemm.b = b.source;
+    gemm.b_offset_bytes = b.source_offset_bytes;
+    if ((form & 0x01) == 0) {
+        operation.source_offset_bytes &= ~std::uint64_t{3};
+        operation.target_offset_bytes &= ~std::uint64_t{3};
+        gemm.b_offset_bytes &= ~std::uint64_t{3};
+    }
+    if ((form & 0x02) != 0) operation.source_stride_bytes = code->byte() % 32 * 4;
+    if ((form & 0x04) != 0) gemm.b_stride_bytes = code->byte() % 32 * 4;
+    if ((form & 0x08) != 0) operation.target_stride_bytes = code->byte() % 32 * 4;
+    if ((form & 0x10) != 0) gemm.b_stride_bytes = -gemm.b_stride_bytes;
+    if ((form & 0x20) != 0) gemm.struct_size = draw_bytes(code, sizeof gemm);
+    if ((form & 0x40) != 0) break_field(&gemm, kGemmFields, code);
+    operation.gemm = &gemm;
+}
+
+// Deadlines and windows: none, past, soon, in an hour; of time or of the engine's steps.
 void Runner::draw_times(Bytecode* code, bwrt_wave* wave) {
     constexpr std::uint64_t kHourNs = 3'600'000'000'000;
     const std::uint64_t now = now_ns();
@@ -267,6 +310,13 @@ void Runner::draw_times(Bytecode* code, bwrt_wave* wave) {
     }
     if (wave->deadline_ns != 0) wave->late = (deadline >> 4) % 3;
     const std::uint8_t window = code->byte();
+    if (window % 4 == 0 && window != 0) {
+        wave->window = BWRT_WINDOW_TOKEN;
+        wave->window_start = (window >> 2) % 8;
+        const std::uint8_t length = window >> 5;
+        if (length != 0) wave->window_end = wave->window_start + length;
+        if (length > 4) wave->flags |= BWRT_WAVE_WINDOW_ABORT;
+    }
     if (window % 4 == 0) return;
     wave->window = BWRT_WINDOW_TIME;
     wave->window_start = times[(window >> 2) % 8];

@@ -15,6 +15,8 @@ namespace {
 
 __extension__ typedef __int128 Wide;
 
+constexpr std::uint64_t kGemmSideMax = 64;  // or an input takes too long
+
 }  // namespace
 
 bool resolve(Machine* machine, Session* session, bwrt_handle handle, bool is_target, Side* side) {
@@ -72,6 +74,7 @@ class Expansion {
         if (op_.group >= session_.caps.group_count_max) return Verdict::kRefused;
         if (op_.kind == BWRT_OP_SIGNAL) return signal();
         if (op_.kind == BWRT_OP_FLUSH) return flush();
+        if (op_.kind == BWRT_OP_GEMM) return gemm();
         if (op_.kind < BWRT_OP_COPY || op_.kind > BWRT_OP_WRITE) return Verdict::kRefused;
         if (!resolve(&machine_, &session_, op_.source, false, &source_) ||
             !resolve(&machine_, &session_, op_.target, true, &target_) ||
@@ -89,6 +92,58 @@ class Expansion {
     }
 
  private:
+    // The rows of one of its matrices.
+    Verdict matrix(const Side& side, std::uint64_t offset, std::int64_t stride, std::uint64_t rows,
+                   std::uint64_t columns, bool is_made) {
+        if (side.is_file || side.layout != nullptr) return Verdict::kRefused;
+        const std::uint64_t length = columns * sizeof(float);
+        if (stride == 0) stride = static_cast<std::int64_t>(length);
+        const Verdict verdict = check_rows(machine_.world, side, offset, stride, rows, length);
+        if (verdict != Verdict::kLawful) return verdict;
+        if (rows > kGemmSideMax || columns > kGemmSideMax) return Verdict::kUnlawful;
+        for (std::uint64_t row = 0; row < rows; ++row) {
+            Piece piece;
+            const std::uint64_t first =
+                side.base + offset + row * static_cast<std::uint64_t>(stride);
+            (is_made ? piece.target : piece.source) = side.space;
+            (is_made ? piece.target_first : piece.source_first) = first;
+            piece.length_bytes = length;
+            piece.entry = entry_;
+            piece.group = op_.group;
+            piece.in_gemm = true;
+            pieces_.push_back(piece);
+        }
+        return Verdict::kLawful;
+    }
+
+    Verdict gemm() {
+        const bwrt_gemm* const shape = op_.gemm;
+        if (shape == nullptr || shape->struct_size < sizeof *shape) return Verdict::kRefused;
+        if (shape->struct_size > sizeof *shape) return Verdict::kUnlawful;  // it is not so long
+        for (const std::uint32_t side : {shape->m, shape->n, shape->k}) {
+            if (side == 0 || side > 1u << 20) return Verdict::kRefused;
+        }
+        Side b;
+        if (!resolve(&machine_, &session_, op_.source, false, &source_) ||
+            !resolve(&machine_, &session_, shape->b, false, &b) ||
+            !resolve(&machine_, &session_, op_.target, true, &target_)) {
+            return Verdict::kRefused;
+        }
+        const std::size_t before = pieces_.size();
+        const Verdict verdicts[] = {
+            matrix(source_, op_.source_offset_bytes, op_.source_stride_bytes, shape->m, shape->k,
+                   false),
+            matrix(b, shape->b_offset_bytes, shape->b_stride_bytes, shape->k, shape->n, false),
+            matrix(target_, op_.target_offset_bytes, op_.target_stride_bytes, shape->m, shape->n,
+                   true)};
+        for (const Verdict bad : {Verdict::kRefused, Verdict::kUnlawful}) {
+            if (std::count(std::begin(verdicts), std::end(verdicts), bad) == 0) continue;
+            pieces_.resize(before);
+            return bad;
+        }
+        return Verdict::kLawful;
+    }
+
     Verdict signal() {
         if (op_.length_bytes != 4 && op_.length_bytes != 8) return Verdict::kRefused;
         if (op_.value_done == op_.value_failed) return Verdict::kRefused;

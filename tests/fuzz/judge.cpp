@@ -16,11 +16,12 @@ unsigned long long ull(std::uint64_t value) { return value; }
 
 class Judge {
  public:
-    Judge(const WaveRecord& record, std::uint16_t id, const bwrt_completion& end)
-        : record_(record), id_(id), end_(end), ok_(end.status == BWRT_OK) {}
+    Judge(const WaveRecord& record, std::uint16_t id, const bwrt_completion& end,
+          const Session& session)
+        : record_(record), id_(id), end_(end), session_(session), ok_(end.status == BWRT_OK) {}
 
-    void judge(bool all_cancelled) {
-        check_status(all_cancelled);
+    void judge() {
+        check_status();
         check_completion();
         if (record_.results != nullptr) check_results();
         if (record_.groups != nullptr) check_groups();
@@ -55,22 +56,39 @@ class Judge {
                            });
     }
 
-    void check_status(bool all_cancelled) const {
+    // The window has begun, and is not over; as far as it was told before the call.
+    [[nodiscard]] bool may_begin() const {
         const bwrt_wave& wave = record_.wave;
+        if (wave.window == BWRT_WINDOW_TIME) return end_.finished_ns >= wave.window_start;
+        return wave.window != BWRT_WINDOW_TOKEN || session_.token >= wave.window_start;
+    }
+    [[nodiscard]] bool may_be_over() const {
+        const bwrt_wave& wave = record_.wave;
+        if (wave.window == BWRT_WINDOW_NONE || wave.window_end == 0) return false;
+        return wave.window == BWRT_WINDOW_TIME ? end_.finished_ns >= wave.window_end
+                                               : session_.token >= wave.window_end;
+    }
+
+    void check_status() const {
+        const bwrt_wave& wave = record_.wave;
+        const bool is_planned = (wave.flags & BWRT_WAVE_PLANNED) != 0;
         bool possible = false;
         switch (end_.status) {
             case BWRT_OK:
                 possible = true;
                 break;
             case BWRT_E_CANCELLED:
-                possible = record_.is_cancelled || all_cancelled;
+                possible = record_.is_cancelled || session_.all_cancelled;
                 break;
             case BWRT_E_LATE:
-                possible = wave.late != BWRT_LATE_FINISH && end_.finished_ns >= deadline_ns();
+                possible = wave.late != BWRT_LATE_FINISH &&
+                           (end_.finished_ns >= deadline_ns() || is_planned);
                 break;
             case BWRT_E_WINDOW:
-                possible = wave.window == BWRT_WINDOW_TIME && wave.window_end != 0 &&
-                           end_.finished_ns >= wave.window_end;
+                possible = may_be_over();
+                break;
+            case BWRT_E_AGAIN:  // it has waited in as many windows as anything may
+                possible = is_planned && end_.bytes == 0;
                 break;
             case BWRT_E_DEPENDENCY:
                 possible = std::any_of(wave.wait_for, wave.wait_for + 4,
@@ -99,8 +117,7 @@ class Judge {
                 break;
         }
         if (!possible) found("wave %u ended with %s", id_, bwrt_status_name(end_.status));
-        if (wave.window == BWRT_WINDOW_TIME && end_.bytes != 0 &&
-            end_.finished_ns < wave.window_start) {
+        if (end_.bytes != 0 && !may_begin()) {
             found("wave %u moved bytes before its window", id_);
         }
         const bool late = end_.finished_ns > deadline_ns();
@@ -112,7 +129,7 @@ class Judge {
     void check_completion() const {
         std::uint64_t total = 0;
         for (const Piece& piece : record_.pieces) {
-            if (!piece.is_signal()) total += piece.length_bytes;
+            total += piece.counted_bytes();
         }
         if (end_.bytes > total || (ok_ && end_.bytes != total)) {
             found("wave %u: %llu bytes of %llu", id_, ull(end_.bytes), ull(total));
@@ -171,7 +188,7 @@ class Judge {
             const bwrt_group_result one = group(i);
             std::uint64_t most = 0;
             for (const Piece& piece : record_.pieces) {
-                if (!piece.is_signal() && piece.group == i) most += piece.length_bytes;
+                if (piece.group == i) most += piece.counted_bytes();
             }
             bytes += one.bytes;
             if (one.bytes > most || (one.status == BWRT_OK && one.bytes != most) ||
@@ -197,7 +214,7 @@ class Judge {
 
     void judge_piece(const Piece& piece) const {
         if (piece.is_signal()) judge_signal(piece);
-        if (piece.is_signal() || piece.in_store) {
+        if (piece.is_signal() || piece.in_store || piece.in_gemm) {
             World::believe(piece);
             return;
         }
@@ -227,14 +244,15 @@ class Judge {
     const WaveRecord& record_;
     const std::uint16_t id_;
     const bwrt_completion& end_;
+    const Session& session_;
     const bool ok_;
 };
 
 }  // namespace
 
 void judge(const WaveRecord& record, std::uint16_t id, const bwrt_completion& completion,
-           bool all_cancelled) {
-    Judge(record, id, completion).judge(all_cancelled);
+           const Session& session) {
+    Judge(record, id, completion, session).judge();
 }
 
 void judge_detached(const WaveRecord& record) {

@@ -123,7 +123,7 @@ void Machine::deliver(const bwrt_completion& completion, std::uint32_t session, 
     }
     record.handle = completion.wave;
     Tally::count("a completion", completion.status);
-    judge(record, static_cast<std::uint16_t>(id), completion, sessions[session].all_cancelled);
+    judge(record, static_cast<std::uint16_t>(id), completion, sessions[session]);
     judge_blocks(this, record, static_cast<std::uint16_t>(id), completion);
     record.state = State::kDelivered;
     for (const Piece& piece : record.pieces) World::unclaim(piece);
@@ -178,7 +178,7 @@ void Machine::run(const std::uint8_t* bytes, std::size_t count) {
     Runner runner(this, true);
     const std::uint8_t shape = code.byte();
     const bool politely = shape % 2 == 0;
-    runner.open(&code, 0, shape / 2 % 4);
+    runner.open(&code, 0, shape / 2 % 4, (shape & 0x08) != 0);
     runner.execute(code);
     for (std::uint32_t i = 0; i < 2; ++i) {
         if (sessions[i].runtime != nullptr) runner.end(i, politely);
@@ -194,6 +194,13 @@ void Machine::run(const std::uint8_t* bytes, std::size_t count) {
     if (count_files() != files_before) found("a file was left open");
 }
 
+// The first session or the second, with a store of some kind or none.
+void Runner::open_any(Bytecode* code, std::uint8_t opcode) {
+    const std::uint8_t form = (opcode & 0x20) != 0 ? code->byte() : 0xFF;
+    open(code, (opcode & 0x40) != 0 ? 1 : 0, form == 0xFF ? 0 : 1 + form % 4u,
+         form != 0xFF && (form & 0x80) != 0);
+}
+
 void Runner::execute(Bytecode code) {
     for (int calls = 0; calls < 160 && !code.is_over(); ++calls) {
         const std::uint8_t opcode = code.byte();
@@ -202,6 +209,9 @@ void Runner::execute(Bytecode code) {
         switch (opcode % 32) {
             default:
                 submit(&code);
+                break;
+            case 9:
+                call_planner(&code);
                 break;
             case 10:
             case 11:
@@ -246,8 +256,7 @@ void Runner::execute(Bytecode code) {
                 break;
             case 27:
                 if (!alone_) break;
-                open(&code, (opcode & 0x40) != 0 ? 1 : 0,
-                     (opcode & 0x20) != 0 ? 1 + code.byte() % 4u : 0);
+                open_any(&code, opcode);
                 break;
             case 28:
                 if (alone_) duo(&code);

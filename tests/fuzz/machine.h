@@ -82,10 +82,20 @@ struct StoreState {
     std::set<std::pair<BlockKey, std::uint32_t>> told;  // with the tier
 };
 
+// Rows of an engine's windows that are in the next one, in their order.
+struct CarriedRow {
+    std::uint64_t id = 0;
+    std::uint32_t layer = 0;
+};
+
 struct Session {
     bwrt_runtime* runtime = nullptr;
     bwrt_caps caps = {};
     StoreState store;
+    bool has_planner = false;
+    std::vector<CarriedRow> carried;
+    bool is_carried_known = true;  // else a window was planned whose decisions were not asked for
+    std::uint64_t token = 0;       // that the engine has said to have come to
     std::vector<Thing> things;
     std::uint64_t accepted_count = 0;
     std::uint64_t refused_count = 0;
@@ -102,6 +112,7 @@ struct Draft {
     std::uint32_t slot_capacity = 0;
     std::unique_ptr<std::uint32_t[]> source_slots, target_slots;
     std::unique_ptr<std::byte[]> options;
+    std::unique_ptr<bwrt_gemm> gemm;
 };
 
 // A block that an entry of a wave is about.
@@ -163,7 +174,7 @@ class Machine {
 
 // Judges a completed wave against its record; the mutex is held.
 void judge(const WaveRecord& record, std::uint16_t id, const bwrt_completion& completion,
-           bool all_cancelled);
+           const Session& session);
 // Of a wave that nobody is told about.
 void judge_detached(const WaveRecord& record);
 // What its blocks were is what the oracle says, and what it has done is what the oracle learns.
@@ -211,7 +222,8 @@ class Runner {
     Runner(Machine* machine, bool alone) : machine_(*machine), alone_(alone) {}
 
     void execute(Bytecode code);
-    void open(Bytecode* code, std::uint32_t session, std::uint32_t store_form);
+    void open(Bytecode* code, std::uint32_t session, std::uint32_t store_form, bool plans);
+    void open_any(Bytecode* code, std::uint8_t opcode);
     void end(std::uint32_t session, bool politely);
 
  private:
@@ -221,6 +233,7 @@ class Runner {
     struct StorePlan;
     bwrt_config draw_config(Bytecode* code);
     void draw_store(Bytecode* code, std::uint32_t form, StorePlan* plan);
+    bwrt_planner draw_planner(Bytecode* code);
 
     // calls_life.cpp
     void shut_down(Bytecode* code);
@@ -231,9 +244,27 @@ class Runner {
     void pass_nothing(Bytecode* code);
     void duo(Bytecode* code);
 
+    // calls_window.cpp
+    void call_planner(Bytecode* code);
+    void advance(Bytecode* code);
+    struct WindowPlan;
+    void draw_window(Bytecode* code, WindowPlan* plan);
+    void draw_request(Bytecode* code, bwrt_request* request);
+    void plan_window(Bytecode* code);
+    void check_window(const WindowPlan& plan);
+    void print_plan(bwrt_handle handle);
+
+    // calls_plans.cpp
+    struct PlanText;
+    void draw_transfers(Bytecode* code, WaveRecord* record, PlanText* plan);
+    void draw_tile(Bytecode* code, WaveRecord* record, PlanText* plan);
+    bwrt_status run_plan(const PlanText& plan, const WaveRecord& record, bwrt_handle* waves_out);
+    void submit_plan(Bytecode* code);
+
     // calls_store.cpp
     void call_store(Bytecode* code);
     void look_up(Bytecode* code);
+    void draw_split(Bytecode* code, bwrt_split* split);
     void take_events(Bytecode* code);
     void set_tenant(Bytecode* code);
     void sample_store(Bytecode* code);
@@ -278,6 +309,7 @@ class Runner {
     void draw_rows(Bytecode* code, bwrt_operation* operation);
     void draw_indexed(Bytecode* code, Draft* draft);
     void draw_flush_or_signal(Bytecode* code, bwrt_operation* operation);
+    void draw_gemm(Bytecode* code, Draft* draft);
     void draw_times(Bytecode* code, bwrt_wave* wave);
 
     // draw_blocks.cpp
@@ -293,6 +325,7 @@ class Runner {
     static bool overlaps_itself(const WaveRecord& record);
     void submit_prepared(WaveRecord* record, std::uint16_t id, bool must_refuse, bool ask_error);
     void submit_blocks(WaveRecord* record);
+    void submit_claimed(WaveRecord* record);
     void check_refusal(bwrt_status status, const Answer& answer);
 
     // calls_wave.cpp

@@ -49,7 +49,8 @@ struct Space {
     [[nodiscard]] bool is_claimed() const;
 };
 
-// `length_bytes` of an entry in a group; a SIGNAL's has no source, a block's one side is the store.
+// `length_bytes` of an entry in a group; a SIGNAL's has no source, a block's one side is the store,
+// and a GEMM's are either read or made.
 struct Piece {
     Space* source = nullptr;
     std::uint64_t source_first = 0;
@@ -59,9 +60,14 @@ struct Piece {
     std::uint32_t entry = 0;
     std::uint32_t group = 0;
     bool in_store = false;
+    bool in_gemm = false;
     std::uint64_t image_first = 0;  // of a block's piece, in its block
 
-    [[nodiscard]] bool is_signal() const { return source == nullptr && !in_store; }
+    [[nodiscard]] bool is_signal() const { return source == nullptr && !in_store && !in_gemm; }
+    // That completions tell of.
+    [[nodiscard]] std::uint64_t counted_bytes() const {
+        return is_signal() || (in_gemm && target == nullptr) ? 0 : length_bytes;
+    }
 };
 
 class World {
