@@ -8,7 +8,10 @@
 
 #include "planner/coalesce.h"
 
+#include <algorithm>
+#include <compare>
 #include <cstring>
+#include <vector>
 
 #include "tests/planner/windows.h"
 #include "tests/support/oracle.h"
@@ -124,6 +127,66 @@ void every_recorded_edge_is_as_it_was_but_the_two_that_are_no_union(void**) {
     assert_int_equal(wrong_count, 0);
     assert_int_equal(nested, -2);
     assert_int_equal(inverted, -1);
+}
+
+// Block tables as vLLM has them, which BCache's adapter makes into requests: the runs of each
+// layer's blocks.  Here the blocks are asked for one by one, in another order.
+void single_blocks_become_the_runs_that_were_recorded_of_block_tables(void**) {
+    cJSON* record = bwrt::test::read_oracle("08_vllm_blocks.json");
+    if (record == nullptr) skip();
+    const auto number = [](const cJSON* of, const char* name) {
+        return static_cast<std::uint64_t>(cJSON_GetObjectItemCaseSensitive(of, name)->valuedouble);
+    };
+    const std::uint64_t block_bytes = number(record, "bytes_per_block");
+    const cJSON* const requests = cJSON_GetObjectItemCaseSensitive(record, "requests");
+    struct Run {
+        std::uint64_t layer, first, last;
+        auto operator<=>(const Run&) const = default;
+    };
+    std::vector<Run> expected, made;
+    Union all;
+    const cJSON* each = nullptr;
+    cJSON_ArrayForEach(each, requests) {
+        const Run run = {number(each, "layer"), number(each, "page_start"),
+                         number(each, "page_end")};
+        expected.push_back(run);
+        assert_int_equal(number(each, "page_bytes"), block_bytes);
+        for (std::uint64_t page = run.last + 1; page-- > run.first;) {
+            Request request = bwrt::test::request_of(0, page, 1, 10);
+            request.layer_first = static_cast<std::uint16_t>(run.layer);
+            request.page_bytes = block_bytes;
+            assert_null(all.window.append(request).field);
+        }
+    }
+    all.make();
+    for (const Operation& operation : all.operations) {
+        made.push_back({operation.layer, operation.page_first, operation.page_end - 1});
+        assert_int_equal(operation.bytes,
+                         (operation.page_end - operation.page_first) * block_bytes);
+    }
+    std::sort(expected.begin(), expected.end());
+    std::sort(made.begin(), made.end());
+    assert_true(made == expected && made.size() == 3);
+    cJSON_Delete(record);
+}
+
+// The same of blocks in no order.
+void blocks_in_any_order_become_the_runs_that_were_recorded(void**) {
+    cJSON* record = bwrt::test::read_oracle("08_vllm_blocks.json");
+    if (record == nullptr) skip();
+    Union all;
+    const std::uint64_t pages[] = {1, 3, 2, 5, 6};
+    for (const std::uint64_t page : pages) all.ask(page, 1);
+    all.make();
+    const cJSON* const runs = cJSON_GetObjectItemCaseSensitive(
+        cJSON_GetObjectItemCaseSensitive(record, "coalesce"), "[1,3,2,5,6]");
+    assert_int_equal(all.operations.size(), cJSON_GetArraySize(runs));
+    for (std::size_t i = 0; i < all.operations.size(); ++i) {
+        const cJSON* const run = cJSON_GetArrayItem(runs, static_cast<int>(i));
+        assert_int_equal(all.operations[i].page_first, number_at(run, 0));
+        assert_int_equal(all.operations[i].page_end - 1, number_at(run, 1));
+    }
+    cJSON_Delete(record);
 }
 
 void what_lies_within_an_earlier_row_is_part_of_its_run(void**) {
@@ -264,6 +327,8 @@ void a_run_too_large_for_its_largest_pages_is_not_whole(void**) {
 int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(every_recorded_edge_is_as_it_was_but_the_two_that_are_no_union),
+        cmocka_unit_test(single_blocks_become_the_runs_that_were_recorded_of_block_tables),
+        cmocka_unit_test(blocks_in_any_order_become_the_runs_that_were_recorded),
         cmocka_unit_test(what_lies_within_an_earlier_row_is_part_of_its_run),
         cmocka_unit_test(rows_that_meet_are_one_run_and_each_pays_for_its_own),
         cmocka_unit_test(a_page_that_two_ask_for_is_not_the_own_of_either),
