@@ -76,6 +76,9 @@ verdict "the modelled world is known to itself, to tests and, by its header, to 
 verdict "liburing is known to backends only" \
     "$(for folder in ringbuf planner runtime; do includes "$folder"; done |
         grep -E ':<liburing[^>]*>' | grep -vE '^runtime/backend/')"
+verdict "CUDA is known to its backend only" \
+    "$(for folder in ringbuf planner runtime bench tools include; do includes "$folder"; done |
+        grep -E ':(<cuda[^>]*>|["<]runtime/backend/cuda/)' | grep -vE '^runtime/backend/cuda/')"
 verdict "OpenSSL is known to sha256.cpp only" \
     "$(for folder in ringbuf planner runtime bench tools; do includes "$folder"; done |
         grep -E ':<openssl/[^>]*>' | grep -vE '^runtime/store/sha256\.cpp:')"

@@ -43,12 +43,13 @@ refuses() {
 
 plant_layers() {
     rm -rf tree
-    mkdir -p tree/{include,ringbuf,planner,runtime/{backend,faulty,model},tests/abi,bindings,examples,bench,tools/replay}
+    mkdir -p tree/{include,ringbuf,planner,runtime/{backend/cuda,faulty,model},tests/abi,bindings,examples,bench,tools/replay}
     echo '#include <stdint.h>' >tree/include/bwrt.h
     echo '#include "ringbuf/command.h"' >tree/ringbuf/ring.h
     echo '#include <cstdio>' >tree/planner/predict.cpp
     echo '#include "runtime/backend/backend.h"' >tree/runtime/backend/uring.cpp
     echo '#include <liburing.h>' >>tree/runtime/backend/uring.cpp
+    printf '#include <cuda.h>\n#include "runtime/backend/cuda/driver.h"\n' >tree/runtime/backend/cuda/driver.cpp
     echo '#include "runtime/faulty/plan.h"' >tree/runtime/faulty/seam.cpp
     echo '#include "planner/predict.h"' >tree/runtime/submit.cpp
     echo '#include "runtime/runtime.h"' >tree/runtime/model/model.cpp
@@ -99,6 +100,8 @@ breaks_layers "the modelled world is known to itself, to tests and, by its heade
 breaks_layers "the modelled world is known to itself, to tests and, by its header, to replays only" \
     tools/bwrt.cpp '#include "runtime/model/bwrt_model.h"'
 breaks_layers "liburing is known to backends only" runtime/submit.cpp '#include <liburing.h>'
+breaks_layers "CUDA is known to its backend only" runtime/backend/uring.cpp '#include <cudaTypedefs.h>'
+breaks_layers "CUDA is known to its backend only" runtime/submit.cpp '#include "runtime/backend/cuda/driver.h"'
 breaks_layers "OpenSSL is known to sha256.cpp only" runtime/submit.cpp '#include <openssl/sha.h>'
 breaks_layers "nothing we ship includes a test" runtime/submit.cpp '#include "tests/support/seed.h"'
 breaks_layers "tests of the promise include bwrt.h only" tests/abi/test_status.c '#include "runtime/status.h"'

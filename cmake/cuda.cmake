@@ -1,0 +1,42 @@
+# CUDA devices.  Of the toolkit the headers are needed, and nothing to link with: the driver is looked
+# for when a program runs (docs/cuda.md).  The headers have to be those of CUDA 13.0 or newer, for the
+# types of both batch copies; drivers may be older.
+set(BWRT_ENABLE_CUDA AUTO CACHE STRING
+    "Build for CUDA devices: AUTO (where the headers of CUDA 13.0 are), ON or OFF")
+set_property(CACHE BWRT_ENABLE_CUDA PROPERTY STRINGS AUTO ON OFF)
+set(BWRT_CUDA OFF)
+set(BWRT_CUDA_REASON "")
+
+if(BWRT_ENABLE_CUDA STREQUAL "OFF")
+    set(BWRT_CUDA_REASON "BWRT_ENABLE_CUDA is OFF")
+else()
+    find_program(BWRT_NVCC nvcc PATHS /usr/local/cuda/bin)
+    mark_as_advanced(BWRT_NVCC BWRT_CUDA_INCLUDE)
+    set(cuda_hints $ENV{CUDA_HOME} $ENV{CUDA_PATH})
+    if(BWRT_NVCC)
+        get_filename_component(nvcc_file ${BWRT_NVCC} REALPATH)
+        get_filename_component(nvcc_folder ${nvcc_file} DIRECTORY)
+        list(APPEND cuda_hints ${nvcc_folder}/..)
+    endif()
+    find_path(BWRT_CUDA_INCLUDE cudaTypedefs.h HINTS ${cuda_hints} PATHS /usr/local/cuda
+        PATH_SUFFIXES include)
+    if(NOT BWRT_CUDA_INCLUDE)
+        set(BWRT_CUDA_REASON "there is no cudaTypedefs.h")
+    else()
+        file(STRINGS ${BWRT_CUDA_INCLUDE}/cuda.h cuda_version REGEX "^#define CUDA_VERSION [0-9]+")
+        string(REGEX MATCH "[0-9]+" cuda_version "${cuda_version}")
+        if(cuda_version LESS 13000)
+            set(BWRT_CUDA_REASON "${BWRT_CUDA_INCLUDE}/cuda.h is of CUDA ${cuda_version}, not 13000 or newer")
+        else()
+            set(BWRT_CUDA ON)
+        endif()
+    endif()
+endif()
+
+if(BWRT_CUDA)
+    message(STATUS "CUDA: built in, with the headers of ${BWRT_CUDA_INCLUDE}")
+elseif(BWRT_ENABLE_CUDA STREQUAL "AUTO" OR BWRT_ENABLE_CUDA STREQUAL "OFF")
+    message(STATUS "CUDA: not built in, and not tested: ${BWRT_CUDA_REASON}")
+else()
+    message(FATAL_ERROR "BWRT_ENABLE_CUDA is ${BWRT_ENABLE_CUDA}: ${BWRT_CUDA_REASON}")
+endif()
