@@ -158,6 +158,15 @@ enum {
     BWRT_STORAGE_POOL = 2   /* threads with preadv and pwritev */
 };
 
+/* Whether bwrt_open() looks for devices, with the CUDA driver of the process (libcuda.so.1).  None is
+ * no refusal: caps say why.  No context is made by this. */
+enum {
+    BWRT_DEVICE_LATER = 0, /* not before it is needed */
+    BWRT_DEVICE_LOAD = 1,  /* loads the driver and asks for its version: some milliseconds */
+    BWRT_DEVICE_START = 2  /* also starts it and counts the devices: a second for each, on some
+                              machines, and a child of fork() can use none of them any more */
+};
+
 /* The block store of a runtime: a tier in host memory, a tier on disk, or both (Blocks, below;
  * since ABI 0.4).  What the disk holds outlives the process.
  *
@@ -318,6 +327,8 @@ typedef struct bwrt_config {
                                          not used, which caps say (since ABI 0.2) */
     const bwrt_store* store;          /* NULL: no block store (since ABI 0.4) */
     const bwrt_planner* planner;      /* NULL: no wave can be planned (since ABI 0.4) */
+    uint32_t device;                  /* BWRT_DEVICE_* (since ABI 0.4) */
+    uint32_t reserved2;
 } bwrt_config;
 
 /* The version of the library, comparable with BWRT_ABI_VERSION. */
@@ -1212,7 +1223,8 @@ enum {
     BWRT_FEATURE_FIXED_BUFFERS = 1u << 1, /* ALLOCATED regions are registered with it */
     BWRT_FEATURE_FIXED_FILES = 1u << 2,
     BWRT_FEATURE_HUGE_PAGES = 1u << 3,
-    BWRT_FEATURE_DIRECT = 1u << 4 /* statx() reports direct I/O alignment */
+    BWRT_FEATURE_DIRECT = 1u << 4, /* statx() reports direct I/O alignment */
+    BWRT_FEATURE_CUDA = 1u << 5   /* built for CUDA devices (since ABI 0.4) */
 };
 
 /* What was found, what was not, and why not. */
@@ -1242,6 +1254,12 @@ typedef struct bwrt_caps {
     char huge_pages_reason[128];
     char machine[128];            /* what a calibration table is bound to (since ABI 0.2) */
     char calibration_reason[256]; /* what the table chose, or why it is not in force; empty: none */
+    uint32_t driver_version; /* of the process's CUDA driver, 13000 is 13.0; 0: none was loaded, by
+                                this runtime or another (since ABI 0.4, as all that follows) */
+    uint32_t batch_copy_abi; /* by which it copies batches, 12080 or 13000; 0: it does not */
+    uint32_t device_count;   /* 0 before it was started */
+    uint32_t reserved2;
+    char device_reason[256]; /* why there is no driver, or why it could not be started; empty: neither */
 } bwrt_caps;
 
 /* Fills *caps up to its struct_size.  runtime NULL: what bwrt_open(NULL) would find. */

@@ -7,6 +7,7 @@
 
 #include <cstdio>
 
+#include "runtime/backend/device.h"
 #include "runtime/runtime.h"
 
 namespace bwrt::runtime {
@@ -60,6 +61,12 @@ void Runtime::caps(bwrt_caps* caps_out) {
     }
     set(caps.machine, sizeof caps.machine, machine_identity());
     set(caps.calibration_reason, sizeof caps.calibration_reason, tables_.calibration.reason);
+    const DeviceReport devices = known_devices();
+    if (devices.is_built) caps.features |= BWRT_FEATURE_CUDA;
+    caps.driver_version = devices.driver_version;
+    caps.batch_copy_abi = devices.batch_copy_abi;
+    caps.device_count = devices.device_count;
+    set(caps.device_reason, sizeof caps.device_reason, devices.reason);
     *caps_out = caps;
 }
 

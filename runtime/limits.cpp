@@ -60,8 +60,15 @@ bwrt_status check_config(const bwrt_config* config, bwrt_config* checked_out,
         return fail(sink, BWRT_E_INVAL, "config.storage", "storage %u is not a BWRT_STORAGE_*",
                     checked.storage);
     }
+    if (checked.device > BWRT_DEVICE_START) {
+        return fail(sink, BWRT_E_INVAL, "config.device", "device %u is not a BWRT_DEVICE_*",
+                    checked.device);
+    }
     if (checked.reserved != 0) {
         return fail(sink, BWRT_E_INVAL, "config.reserved", "reserved is not zero");
+    }
+    if (checked.reserved2 != 0) {
+        return fail(sink, BWRT_E_INVAL, "config.reserved2", "reserved2 is not zero");
     }
     for (const Limit& limit : kLimits) {
         std::uint32_t& value = checked.*limit.field;

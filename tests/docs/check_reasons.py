@@ -15,6 +15,8 @@ import sys
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 SPOKEN = ["runtime/backend/ladder.cpp", "runtime/backend/uring_setup.cpp", "runtime/memory.cpp",
           "runtime/region_file.cpp", "runtime/calibration.cpp",
+          "runtime/backend/cuda/driver.cpp", "runtime/backend/cuda/device.cpp",
+          "runtime/backend/no_device.cpp",
           "runtime/store/segment_file.cpp", "runtime/store/view_attach.cpp"]  # reasons, and errors' messages
 QUOTED = SPOKEN + ["runtime/faulty/seam.cpp", "runtime/store/losses.cpp",
                    "runtime/store/store_open.cpp", "tools/cmd_caps.cpp"]  # and other sentences

@@ -27,6 +27,7 @@ BWRT_NONE = 0xFFFFFFFF
 BWRT_LOG_ERROR, BWRT_LOG_WARNING, BWRT_LOG_INFO = 1, 2, 3
 BWRT_PROGRESS_THREAD, BWRT_PROGRESS_CALLER = 0, 1
 BWRT_STORAGE_AUTO, BWRT_STORAGE_URING, BWRT_STORAGE_POOL = 0, 1, 2
+BWRT_DEVICE_LATER, BWRT_DEVICE_LOAD, BWRT_DEVICE_START = 0, 1, 2
 BWRT_STORE_HUGE = 1
 BWRT_STORE_SHARED = 2
 BWRT_STORE_READER = 4
@@ -69,7 +70,7 @@ BWRT_REASON_EXPIRED, BWRT_REASON_DROPPED, BWRT_REASON_MOVED, BWRT_REASON_CORRUPT
 BWRT_REASON_SNAPSHOT = 8
 BWRT_BLOCK_ID_BYTES = 32
 BWRT_FEATURE_URING, BWRT_FEATURE_FIXED_BUFFERS, BWRT_FEATURE_FIXED_FILES = 1, 2, 4
-BWRT_FEATURE_HUGE_PAGES, BWRT_FEATURE_DIRECT = 8, 16
+BWRT_FEATURE_HUGE_PAGES, BWRT_FEATURE_DIRECT, BWRT_FEATURE_CUDA = 8, 16, 32
 BWRT_COUNTERS_TENANT = 1
 BWRT_LATENCY_BUCKET_COUNT = 592
 
@@ -113,7 +114,8 @@ class bwrt_config(Structure):
                 ("io_bytes_max", c_uint32), ("staging_count", c_uint32),
                 ("pool_thread_count", c_uint32), ("spin_ns", c_uint32), ("reserved", c_uint32),
                 ("log", bwrt_log_function), ("log_user", c_void_p), ("calibration", c_char_p),
-                ("store", POINTER(bwrt_store)), ("planner", POINTER(bwrt_planner))]
+                ("store", POINTER(bwrt_store)), ("planner", POINTER(bwrt_planner)),
+                ("device", c_uint32), ("reserved2", c_uint32)]
 
 
 class bwrt_region(Structure):
@@ -336,7 +338,10 @@ class bwrt_caps(Structure):
                 ("pool_thread_count", c_uint32), ("spin_ns", c_uint32), ("reserved", c_uint32),
                 ("storage_reason", c_char * 256), ("fixed_buffers_reason", c_char * 128),
                 ("fixed_files_reason", c_char * 128), ("huge_pages_reason", c_char * 128),
-                ("machine", c_char * 128), ("calibration_reason", c_char * 256)]
+                ("machine", c_char * 128), ("calibration_reason", c_char * 256),
+                ("driver_version", c_uint32), ("batch_copy_abi", c_uint32),
+                ("device_count", c_uint32), ("reserved2", c_uint32),
+                ("device_reason", c_char * 256)]
 
 
 class bwrt_route(Structure):

@@ -15,7 +15,7 @@ _ROUTE_CAPACITY = 16
 
 
 class Feature(IntFlag):
-    URING, FIXED_BUFFERS, FIXED_FILES, HUGE_PAGES, DIRECT = 1, 2, 4, 8, 16
+    URING, FIXED_BUFFERS, FIXED_FILES, HUGE_PAGES, DIRECT, CUDA = 1, 2, 4, 8, 16, 32
 
 
 class Tier(IntEnum):
@@ -49,6 +49,10 @@ class Caps:
     huge_pages_reason: str
     machine: str  # what a calibration table is bound to
     calibration_reason: str  # what the table chose, or why it is not in force
+    driver_version: int  # of CUDA: 13000; 0: none was loaded
+    batch_copy_abi: int
+    device_count: int
+    device_reason: str
 
 
 class Histogram:

@@ -35,6 +35,10 @@ class Progress(IntEnum):
     THREAD, CALLER = 0, 1
 
 
+class DeviceLook(IntEnum):
+    LATER, LOAD, START = 0, 1, 2
+
+
 class Storage(IntEnum):
     """How files are reached: io_uring where it works, io_uring or not at all, threads."""
 
@@ -61,6 +65,7 @@ class Runtime(Core):
       store                a Store, where blocks are kept; None: none
       planner              a Planner, of waves that are submitted with planned=True; None: none
       calibration          path of a table by `bwrt calibrate`; None: none
+      device               DeviceLook.LOAD or START: look for the CUDA driver, for caps()
       log                  called with (level, sentence), on any thread; must not use bwrt
 
     All methods may be called from any thread.  A child of fork() gets ForkedError.
@@ -73,14 +78,15 @@ class Runtime(Core):
                  staging_count: int = 0, pool_thread_count: int = 0, spin_ns: int = 0,
                  store: Optional[Store] = None, planner: Optional[Planner] = None,
                  calibration: Optional[Union[str, bytes, "os.PathLike[str]"]] = None,
-                 log: Optional[Callable[[int, str], Any]] = None):
+                 device: int = DeviceLook.LATER, log: Optional[Callable[[int, str], Any]] = None):
         limits = dict(wave_count_max=wave_count_max, operation_count_max=operation_count_max,
                       slot_count_max=slot_count_max, region_count_max=region_count_max,
                       layout_count_max=layout_count_max, plane_count_max=plane_count_max,
                       group_count_max=group_count_max, queue_depth=queue_depth,
                       io_bytes_max=io_bytes_max, staging_count=staging_count,
                       pool_thread_count=pool_thread_count, spin_ns=spin_ns)
-        config = _abi.bwrt_config(progress=Progress(progress), storage=Storage(storage), **{
+        config = _abi.bwrt_config(progress=Progress(progress), storage=Storage(storage),
+                                  device=DeviceLook(device), **{
             name: unsigned(value, 32, name) for name, value in limits.items()})
         if store is not None:
             config.store = store.as_c()

@@ -96,6 +96,8 @@ structs! {
         calibration: *const c_char,
         store: *const bwrt_store,
         planner: *const bwrt_planner,
+        device: u32,
+        reserved2: u32,
     }
     bwrt_region {
         struct_size: u32,
@@ -480,6 +482,11 @@ structs! {
         huge_pages_reason: [c_char; 128],
         machine: [c_char; 128],
         calibration_reason: [c_char; 256],
+        driver_version: u32,
+        batch_copy_abi: u32,
+        device_count: u32,
+        reserved2: u32,
+        device_reason: [c_char; 256],
     }
     bwrt_route {
         source_tier: u32,
