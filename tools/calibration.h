@@ -71,9 +71,9 @@ using Json = std::unique_ptr<cJSON, void (*)(cJSON*)>;
 // "254:0" for the device that the open file lies on.
 [[nodiscard]] std::string device_of(int fd);
 
-// What the library says of itself when it is opened with the table at this path; null: with none.
-// Throws when it refuses the table.
-[[nodiscard]] bwrt_caps caps_with(const char* table);
+// What the library says of itself when it is opened with the table at this path; null: with none;
+// and looks for devices as a BWRT_DEVICE_* says.  Throws when it refuses the table.
+[[nodiscard]] bwrt_caps caps_with(const char* table, std::uint32_t device = BWRT_DEVICE_LATER);
 
 // The table at `path` with this device's entry new or replaced; a new table when there is none, or
 // that of another machine.  Throws when what is there is no table.  An empty path has none.

@@ -125,10 +125,11 @@ std::string device_of(int fd) {
     return std::to_string(major(stat.st_dev)) + ":" + std::to_string(minor(stat.st_dev));
 }
 
-bwrt_caps caps_with(const char* table) {
+bwrt_caps caps_with(const char* table, std::uint32_t device) {
     bwrt_config config = {};
     config.struct_size = sizeof config;
     config.calibration = table;
+    config.device = device;
     bwrt_caps caps = {};
     caps.struct_size = sizeof caps;
     bwrt_runtime* runtime = nullptr;

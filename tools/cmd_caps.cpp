@@ -2,11 +2,13 @@
 //
 // cmd_caps.cpp — `bwrt caps`: what was found on this machine, what was not and why not,
 // and the limits in force.  It shows what bwrt_open() with all defaults would give, or with a
-// calibration table and otherwise all defaults.
+// calibration table and otherwise all defaults; and of the CUDA driver its version, for which it is
+// loaded and not started: that is for --device to say, since it takes as long as it takes.
 
 #include <cstdint>
 #include <cstdio>
 #include <iterator>
+#include <string>
 
 #include "tools/calibration.h"
 #include "tools/commands.h"
@@ -55,6 +57,9 @@ void print_json(const bwrt_caps& caps, const Feature* features, std::size_t feat
     object.add("progress", caps.progress == BWRT_PROGRESS_CALLER ? "caller" : "thread");
     object.add("machine", caps.machine);
     object.add("calibration_reason", caps.calibration_reason);
+    object.add("driver_version", caps.driver_version);
+    object.add("batch_copy_abi", caps.batch_copy_abi);
+    object.add("device_count", caps.device_count);
     JsonObject found;
     for (std::size_t i = 0; i < feature_count; i++) {
         JsonObject feature;
@@ -69,11 +74,27 @@ void print_json(const bwrt_caps& caps, const Feature* features, std::size_t feat
     object.print();
 }
 
+std::string version_text(std::uint32_t version) {
+    return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
+// What the driver is, or why there is none.
+std::string device_text(const bwrt_caps& caps, bool is_started) {
+    if (caps.device_reason[0] != '\0') return caps.device_reason;
+    std::string text = "of CUDA " + version_text(caps.driver_version);
+    text += caps.batch_copy_abi == 0 ? ", no batch copies"
+                                     : ", batch copies as of " + version_text(caps.batch_copy_abi);
+    if (is_started) text += "; devices: " + std::to_string(caps.device_count);
+    return text;
+}
+
 }  // namespace
 
 void run_caps(const CapsOptions& options, bool json) {
     const std::string& table = options.calibration;
-    const bwrt_caps caps = caps_with(table.empty() ? nullptr : table.c_str());
+    const bwrt_caps caps = caps_with(table.empty() ? nullptr : table.c_str(),
+                                     options.device ? BWRT_DEVICE_START : BWRT_DEVICE_LOAD);
+    const std::string devices = device_text(caps, options.device);
     const auto has = [&](std::uint32_t feature) { return (caps.features & feature) != 0; };
     const Feature features[] = {
         {"io_uring", "io_uring", has(BWRT_FEATURE_URING), caps.storage_reason},
@@ -83,6 +104,7 @@ void run_caps(const CapsOptions& options, bool json) {
         {"huge_pages", "huge pages", has(BWRT_FEATURE_HUGE_PAGES), caps.huge_pages_reason},
         {"direct_alignment", "direct I/O alignment", has(BWRT_FEATURE_DIRECT),
          has(BWRT_FEATURE_DIRECT) ? "" : "statx() does not report it"},
+        {"cuda", "CUDA driver", caps.device_reason[0] == '\0', devices.c_str()},
     };
     const Limit limits[] = {
         {"wave_count_max", caps.wave_count_max},

@@ -55,6 +55,7 @@ void add_caps(CLI::App* bwrt, const bool* json) {
         bwrt, "caps", "Show what was found on this machine, and the reason for what was not",
         run_caps, json);
     app->add_option("--calibration", options->calibration, "With this table by bwrt calibrate");
+    app->add_flag("--device", options->device, "Start the CUDA driver and count its devices, too");
 }
 
 void add_copy(CLI::App* bwrt, const bool* json) {

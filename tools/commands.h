@@ -20,6 +20,7 @@ namespace bwrt::tools {
 
 struct CapsOptions {
     std::string calibration;  // a table's path; empty: none
+    bool device = false;      // start the driver of devices, too
 };
 
 struct CopyOptions {
