@@ -12,7 +12,7 @@ __extension__ typedef unsigned __int128 Wide;
 constexpr std::uint64_t kMsNs = 1'000'000;
 
 // What fits into 64 bits, as it nearly always does, is divided there, which is much faster.
-Wide divided_up(Wide value, std::uint64_t by) noexcept {
+Wide wide_divided_up(Wide value, std::uint64_t by) noexcept {
     const Wide sum = value + by - 1;
     return sum >> 64 == 0 ? static_cast<std::uint64_t>(sum) / by : sum / by;
 }
@@ -27,7 +27,7 @@ std::uint8_t overlap_depth(const Route& route, const Bus& bus, std::uint64_t byt
     const std::uint64_t stream = route.stream_bytes_per_ms;
     const std::uint64_t rate = stream == 0 ? bus.bytes_per_ms : std::min(stream, bus.bytes_per_ms);
     // Rounding up to a nanosecond changes nothing: layers are whole nanoseconds.
-    const Wide copy_ns = divided_up(Wide{bytes} * kMsNs, rate) + route.latency_ns;
+    const Wide copy_ns = wide_divided_up(Wide{bytes} * kMsNs, rate) + route.latency_ns;
     const std::uint64_t layer = layer_ns == 0 ? rule.layer_ns : layer_ns;
     std::uint8_t depth = 1;
     for (Wide reach_ns = layer; depth < most && copy_ns > reach_ns; reach_ns += layer) ++depth;

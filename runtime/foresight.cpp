@@ -11,11 +11,11 @@
 namespace bwrt::runtime {
 namespace {
 
-planner::PredictionLimits limits_of(const bwrt_planner& options) {
+planner::PredictionLimits prediction_limits(const bwrt_planner& options) {
     return {.chain_count = options.prefetch_chain_count_max};
 }
 
-planner::PredictionRule rule_of(const bwrt_planner& options) {
+planner::PredictionRule prediction_rule(const bwrt_planner& options) {
     planner::PredictionRule rule;
     rule.wasted_milli_max = options.prefetch_wasted_milli;
     rule.horizon_ns = options.prefetch_horizon_ns;
@@ -48,7 +48,7 @@ Foresight::Foresight(Tables* tables, PlanLane* plans)
       plans_(*plans),
       window_ns_(tables->planner.window_ns),
       bytes_max_(tables->planner.prefetch_bytes_max),
-      predictor_(limits_of(tables->planner), rule_of(tables->planner)),
+      predictor_(prediction_limits(tables->planner), prediction_rule(tables->planner)),
       orders_(kOrderCount),
       blocks_(kBlockCount) {
     keys_.reserve(2 * kKeyCount);

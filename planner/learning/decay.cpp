@@ -11,7 +11,7 @@ namespace {
 
 __extension__ typedef unsigned __int128 Wide;
 
-constexpr std::uint64_t kOne = std::uint64_t{1} << 63;  // of the fixed point of powers
+constexpr std::uint64_t kOnePower = std::uint64_t{1} << 63;  // of the fixed point of powers
 
 // The largest whole number whose square is not above x: a bit at a time.
 constexpr std::uint64_t square_root(Wide x) noexcept {
@@ -30,18 +30,18 @@ constexpr std::uint64_t square_root(Wide x) noexcept {
 // are rounded up so that what is lost is not too much.
 constexpr Decay::Losses Decay::make_losses() noexcept {
     Losses losses{};
-    std::uint64_t root = kOne / 2;
+    std::uint64_t root = kOnePower / 2;
     for (std::size_t level = 0; level < losses.size(); ++level) {
         std::array<std::uint64_t, 256> powers{};
-        powers[0] = kOne;
+        powers[0] = kOnePower;
         for (std::size_t step = 128; step > 0; step /= 2) {
             root = square_root(Wide{root} << 63) + 1;
             for (std::size_t i = 0; i < 256; i += 2 * step) {
                 const Wide product = Wide{powers[i]} * root;
-                powers[i + step] = static_cast<std::uint64_t>((product + kOne - 1) >> 63);
+                powers[i + step] = static_cast<std::uint64_t>((product + kOnePower - 1) >> 63);
             }
         }
-        for (std::size_t i = 0; i < 256; ++i) losses[level][i] = (kOne - powers[i]) * 2;
+        for (std::size_t i = 0; i < 256; ++i) losses[level][i] = (kOnePower - powers[i]) * 2;
     }
     return losses;
 }

@@ -13,7 +13,6 @@ namespace {
 
 __extension__ typedef unsigned __int128 Wide;
 
-constexpr std::uint64_t kNever = ~std::uint64_t{0};
 constexpr std::int64_t kLeastStepPico = 8'000'000;  // for each thousandth of the allowed share
 constexpr std::int64_t kOpenCountFew = 16;
 constexpr std::uint64_t kOpenCountMax = 1u << 24;

@@ -15,7 +15,6 @@ __extension__ typedef unsigned __int128 Wide;
 constexpr std::uint64_t kOne = std::uint64_t{1} << 32;
 constexpr std::uint32_t kMsShift = 20;     // ages are looked at in units of 1.05 ms
 constexpr std::uint32_t kFirstOctave = 6;  // the first bin ends at 2^6 of them
-constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
 constexpr std::uint32_t kWorkRows = 1;
 constexpr std::uint32_t kPaceRows = kWorkRows + RestClass::kWorkCount;

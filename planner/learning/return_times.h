@@ -33,6 +33,7 @@
 namespace bwrt::planner {
 
 constexpr std::uint32_t kRestBinCount = 72;
+constexpr std::uint64_t kNever = ~std::uint64_t{0};  // a time that does not come
 
 // The bin of an age.
 [[nodiscard]] std::uint32_t rest_bin(std::uint64_t age_ns) noexcept;

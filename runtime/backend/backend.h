@@ -32,6 +32,11 @@
 
 namespace bwrt::runtime {
 
+constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+
+// At most so many requests are in flight: twice that is the limit of an io_uring's queue.
+constexpr std::uint32_t kInFlightMax = 1u << 14;
+
 enum class IoKind : std::uint8_t { kRead, kWrite, kFlush };
 
 struct IoRequest {

@@ -42,9 +42,7 @@
 namespace bwrt::runtime {
 namespace {
 
-constexpr std::uint32_t kInFlightMax = 1u << 14;  // as io_uring's
 constexpr std::uint32_t kWorkerMax = 256;
-constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 
 void futex_wait(std::atomic<std::uint32_t>* word, std::uint32_t value, std::int64_t timeout_ns) {
     const timespec timeout{timeout_ns / kNsPerSecond, timeout_ns % kNsPerSecond};

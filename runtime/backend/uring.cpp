@@ -53,7 +53,6 @@ namespace {
 // user_data: generation << 32 | index << 2 | kind.
 constexpr std::size_t kTransferBytesMax = 0x7ffff000;  // the kernel cuts here, and so do we
 constexpr std::size_t kSignalSetBytes = _NSIG / 8;
-constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 constexpr std::int64_t kBackOffNs = 100'000;      // the kernel is short of memory
 constexpr std::int64_t kLossyWaitNs = 1'000'000;  // no wake read is armed then
 

@@ -32,16 +32,14 @@ namespace bwrt::runtime {
 namespace {
 
 constexpr std::uint32_t kQueueEntriesMin = 8;       // room for wake and cancels at depth 1
-constexpr std::uint32_t kInFlightMax = 1u << 14;    // twice that is the kernel's queue limit
 constexpr std::uint32_t kFixedFilesMax = 1u << 15;  // the kernel's limits
 constexpr std::uint32_t kFixedBuffersMax = 1u << 14;
-constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 constexpr std::int64_t kDrainNsMax = 10 * kNsPerSecond;
 constexpr std::int64_t kDrainStepNs = kNsPerSecond / 10;
 constexpr unsigned kFeaturesNeeded =
     IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_SUBMIT_STABLE;
 
-std::int64_t now_ns() {
+std::int64_t drain_time_ns() {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * kNsPerSecond + now.tv_nsec;
@@ -210,8 +208,8 @@ void Uring::detach_buffer(std::int32_t buffer) noexcept {
 // enter_error_ never took one.
 bool Uring::drain() noexcept {
     if (enter_error_ != 0) return true;
-    const std::int64_t deadline_ns = now_ns() + kDrainNsMax;
-    while (in_flight_count_ != 0 && now_ns() < deadline_ns) {
+    const std::int64_t deadline_ns = drain_time_ns() + kDrainNsMax;
+    while (in_flight_count_ != 0 && drain_time_ns() < deadline_ns) {
         for (std::uint32_t i = 0; i < slot_count_; ++i) want_cancel(i);
         wait(kDrainStepNs);
         IoResult results[64];

@@ -20,16 +20,13 @@
 namespace bwrt::runtime {
 namespace {
 
-constexpr std::uint32_t kInFlightMax = 1u << 14;  // as the other backends'
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::uint64_t kRoomNs = 100'000;  // after a refusal, start() is worth another try
 constexpr std::uint64_t kTransferBytesMax = 0x7ffff000;  // the kernel cuts here
 
 std::uint64_t now_ns() noexcept {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * kNsPerSecond +
-           static_cast<std::uint64_t>(now.tv_nsec);
+    return static_cast<std::uint64_t>(now.tv_sec * kNsPerSecond + now.tv_nsec);
 }
 
 std::uint64_t bytes_of(const IoRequest& request) noexcept {

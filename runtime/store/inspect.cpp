@@ -20,14 +20,7 @@
 namespace bwrt::runtime {
 namespace {
 
-constexpr const char* kField = "store.directories";
 constexpr const char* kShardsName = "shards";
-
-bwrt_status fail_io(const char* name, const ErrorSink& sink) {
-    const int os_code = errno;
-    return fail_os(sink, status_of_io_errno(os_code), os_code, kField, "%s: %s", name,
-                   errno_name(os_code));
-}
 
 // Whether /proc/locks has an flock of the file; its owner then.
 bool find_flock(const struct stat& file, long* pid_out) {
@@ -64,8 +57,8 @@ bwrt_status open_store(const std::vector<std::string>& paths, StoreDirectories* 
                        const ErrorSink& sink) {
     StoreDirectories store;
     if (paths.empty() || paths.size() > Segments::kDirectoryCountMax) {
-        return fail(sink, BWRT_E_INVAL, kField, "%zu directories, not 1 to %u", paths.size(),
-                    Segments::kDirectoryCountMax);
+        return fail(sink, BWRT_E_INVAL, kDirectoriesField, "%zu directories, not 1 to %u",
+                    paths.size(), Segments::kDirectoryCountMax);
     }
     for (const std::string& path : paths) {
         const auto number = static_cast<std::uint32_t>(store.roots.size());
@@ -199,8 +192,8 @@ bwrt_status ShardContents::read_with_room(const StoreDirectories& store, const S
         return status;
     }
     if (segment_bytes % kUnitBytes != 0 || segment_bytes > std::uint64_t{1} << 32) {
-        return fail(sink, BWRT_E_FORMAT, kField, "a log says that segments have %llu bytes",
-                    ull(segment_bytes));
+        return fail(sink, BWRT_E_FORMAT, kDirectoriesField,
+                    "a log says that segments have %llu bytes", ull(segment_bytes));
     }
     if (!fill_random(&seed, sizeof seed)) return fail_io("getrandom", sink);
     const std::uint64_t counted_bytes = std::max<std::uint64_t>(segment_bytes, kUnitBytes);

@@ -15,7 +15,6 @@
 namespace bwrt::runtime {
 namespace {
 
-constexpr const char* kField = "store.directories";
 constexpr std::size_t kReadBytes = 1 << 20;
 
 struct LogName {
@@ -24,12 +23,6 @@ struct LogName {
         std::snprintf(text, sizeof text, "log.%016llx%s", ull(number), suffix);
     }
 };
-
-bwrt_status fail_io(const char* name, const ErrorSink& sink) {
-    const int os_code = errno;
-    return fail_os(sink, status_of_io_errno(os_code), os_code, kField, "%s: %s", name,
-                   errno_name(os_code));
-}
 
 // Newest first.  Nothing but what a writer named counts.
 bwrt_status list_logs(const Shard& shard, std::vector<std::uint64_t>* numbers_out,
@@ -97,7 +90,7 @@ bwrt_status open_log(const Shard& shard, const Superblock& store, std::uint64_t 
     if (got < 0) return fail_io(name.text, sink);
     const Sealed sealed = got == sizeof header ? check(header) : Sealed::kDamaged;
     if (sealed == Sealed::kNewer) {
-        return fail(sink, BWRT_E_FORMAT, kField,
+        return fail(sink, BWRT_E_FORMAT, kDirectoriesField,
                     "%s is of store format %u, this library knows up to %u", name.text,
                     header.version, kFormatVersion);
     }

@@ -14,7 +14,6 @@
 namespace bwrt::runtime {
 namespace {
 
-constexpr const char* kField = "store.directories";
 constexpr std::size_t kBatchCount = 4096;  // 1 MiB of records a call
 constexpr std::uint32_t kSegmentCount = Segments::kDirectoryCountMax * Segments::kCountMax;
 
@@ -22,12 +21,6 @@ constexpr std::uint32_t kSegmentCount = Segments::kDirectoryCountMax * Segments:
 // copied is not chased for ever.
 constexpr std::uint64_t kRestBytes = 1 << 20;
 constexpr int kRoundCount = 64;
-
-bwrt_status fail_io(const char* what, const ErrorSink& sink) {
-    const int os_code = errno;
-    return fail_os(sink, status_of_io_errno(os_code), os_code, kField, "%s: %s", what,
-                   errno_name(os_code));
-}
 
 Record removed(const BlockKey& key) {
     Record record = {};
@@ -100,7 +93,8 @@ void LogCompaction::run() noexcept {
         }
     } catch (const std::bad_alloc&) {
         // Once it counts and is on the disk, memory is only for finding older logs to remove.
-        if (!counts) status = fail(sink(), BWRT_E_NOMEM, kField, "a new log: out of memory");
+        if (!counts)
+            status = fail(sink(), BWRT_E_NOMEM, kDirectoriesField, "a new log: out of memory");
     }
     if (status == BWRT_OK) {
         state_ = is_first ? State::kCopied : State::kSwitched;
@@ -160,14 +154,14 @@ bwrt_status LogCompaction::copy_rest(bool* counts_out) {
 }
 
 bwrt_status LogCompaction::fail_cancelled() noexcept {
-    return fail(sink(), BWRT_E_CANCELLED, kField, "the new log was given up");
+    return fail(sink(), BWRT_E_CANCELLED, kDirectoriesField, "the new log was given up");
 }
 
 bwrt_status LogCompaction::begin_old(LogHeader* header_out) {
     const std::int64_t got = read_at(old_fd_, header_out, sizeof *header_out, 0);
     if (got < 0) return fail_io("the log", sink());
     if (got != sizeof *header_out || check(*header_out) != Sealed::kGood) {
-        return fail(sink(), BWRT_E_CORRUPT, kField, "the log's header is damaged");
+        return fail(sink(), BWRT_E_CORRUPT, kDirectoriesField, "the log's header is damaged");
     }
     old_ = {header_out->log_number, 0, first_life(*header_out)};
     static_cast<void>(posix_fadvise(old_fd_, 0, 0, POSIX_FADV_SEQUENTIAL));
@@ -186,15 +180,15 @@ bwrt_status LogCompaction::read_old(LogEnd* from, std::uint64_t until_bytes, Vis
         const std::int64_t got = read_at(old_fd_, buffers_->in.data(), bytes, from->offset_bytes());
         if (got < 0) return fail_io("the log", sink());
         if (got != static_cast<std::int64_t>(bytes)) {
-            return fail(sink(), BWRT_E_TRUNCATED, kField, "the log ends at %llu of %llu bytes",
-                        ull(from->offset_bytes() + static_cast<std::uint64_t>(got)),
-                        ull(until_bytes));
+            return fail(
+                sink(), BWRT_E_TRUNCATED, kDirectoriesField, "the log ends at %llu of %llu bytes",
+                ull(from->offset_bytes() + static_cast<std::uint64_t>(got)), ull(until_bytes));
         }
         const std::span<const Record> records(buffers_->in.data(), count);
         for (const Record& record : records) {
             if (from->pass(record)) continue;
-            return fail(sink(), BWRT_E_CORRUPT, kField, "record %llu of the log is damaged",
-                        ull(from->sequence));
+            return fail(sink(), BWRT_E_CORRUPT, kDirectoriesField,
+                        "record %llu of the log is damaged", ull(from->sequence));
         }
         if (const bwrt_status status = visit(records)) return status;
     }

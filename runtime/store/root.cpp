@@ -20,7 +20,6 @@ namespace {
 constexpr const char* kSuperblockName = "bwrt-store";
 constexpr const char* kShardsName = "shards";
 constexpr const char* kLockName = "lock";
-constexpr const char* kField = "store.directories";
 constexpr const char* kShardField = "store.shard";
 constexpr std::size_t kShardNameBytesMax = 64;
 constexpr mode_t kOthersWrite = 022;
@@ -33,13 +32,14 @@ std::string shown(const char* path, const char* name) {
 
 bwrt_status fail_io(const char* path, const char* name, const ErrorSink& sink) {
     const int os_code = errno;
-    return fail_os(sink, status_of_io_errno(os_code), os_code, kField, "%s: %s",
+    return fail_os(sink, status_of_io_errno(os_code), os_code, kDirectoriesField, "%s: %s",
                    shown(path, name).c_str(), errno_name(os_code));
 }
 
 bwrt_status fail_directory(const char* path, const ErrorSink& sink) {
     const int os_code = errno;
-    return fail_os(sink, status_of_io_errno(os_code), os_code, kField, "%s: %s (%s)", path,
+    return fail_os(sink, status_of_io_errno(os_code), os_code, kDirectoriesField, "%s: %s (%s)",
+                   path,
                    os_code == ENOENT ? "no such directory" : "no directory that can be opened",
                    errno_name(os_code));
 }
@@ -59,8 +59,9 @@ bwrt_status fail_make(const char* path, const ErrorSink& sink) {
     const int os_code = errno;
     const bool is_parent_missing = os_code == ENOENT;
     const std::string why = is_parent_missing ? parent_of(path) + " does not exist" : "";
-    return fail_os(sink, status_of_io_errno(os_code), os_code, kField, "%s cannot be made: %s",
-                   path, is_parent_missing ? why.c_str() : errno_name(os_code));
+    return fail_os(sink, status_of_io_errno(os_code), os_code, kDirectoriesField,
+                   "%s cannot be made: %s", path,
+                   is_parent_missing ? why.c_str() : errno_name(os_code));
 }
 
 // What a file system puts there itself, and drafts of superblocks: a process may be making one.
@@ -74,7 +75,7 @@ bwrt_status check_empty(const char* path, int directory_fd, const ErrorSink& sin
     if (std::all_of(names.begin(), names.end(), counts_as_nothing)) return BWRT_OK;
     // Another process may have made the store, and a shard in it, since we looked for one.
     if (faccessat(directory_fd, kSuperblockName, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return BWRT_OK;
-    return fail(sink, BWRT_E_FORMAT, kField,
+    return fail(sink, BWRT_E_FORMAT, kDirectoriesField,
                 "%s is not empty and no store: choose an empty directory", path);
 }
 
@@ -118,24 +119,26 @@ bwrt_status check_superblock(const char* path, const Superblock& block, std::uin
                              const StoreRoot* first, const ErrorSink& sink) {
     switch (check(block)) {
         case Sealed::kForeign:
-            return fail(sink, BWRT_E_FORMAT, kField, "%s/%s is not of a bwrt store of this kind",
-                        path, kSuperblockName);
+            return fail(sink, BWRT_E_FORMAT, kDirectoriesField,
+                        "%s/%s is not of a bwrt store of this kind", path, kSuperblockName);
         case Sealed::kNewer:
-            return fail(sink, BWRT_E_FORMAT, kField,
+            return fail(sink, BWRT_E_FORMAT, kDirectoriesField,
                         "%s is of store format %u, this library knows up to %u", path,
                         block.version, kFormatVersion);
         case Sealed::kDamaged:
-            return fail(sink, BWRT_E_FORMAT, kField, "%s/%s is damaged", path, kSuperblockName);
+            return fail(sink, BWRT_E_FORMAT, kDirectoriesField, "%s/%s is damaged", path,
+                        kSuperblockName);
         case Sealed::kGood:
             break;
     }
     if (first != nullptr &&
         std::memcmp(block.store_id, first->superblock.store_id, sizeof block.store_id) != 0) {
-        return fail(sink, BWRT_E_FORMAT, kField, "%s belongs to another store", path);
+        return fail(sink, BWRT_E_FORMAT, kDirectoriesField, "%s belongs to another store", path);
     }
     if (block.directory_number != number) {
-        return fail(sink, BWRT_E_FORMAT, kField, "%s is directory %u of its store, not %u", path,
-                    block.directory_number, number);
+        return fail(sink, BWRT_E_FORMAT, kDirectoriesField,
+                    "%s is directory %u of its store, not %u", path, block.directory_number,
+                    number);
     }
     return BWRT_OK;
 }
@@ -146,11 +149,11 @@ bwrt_status check_owner(const char* path, const char* name, int fd, mode_t forbi
     struct stat stat = {};
     if (fstat(fd, &stat) != 0) return fail_io(path, name, sink);
     if (stat.st_uid != geteuid()) {
-        return fail(sink, BWRT_E_INVAL, kField, "%s belongs to user %u, not to us",
+        return fail(sink, BWRT_E_INVAL, kDirectoriesField, "%s belongs to user %u, not to us",
                     shown(path, name).c_str(), stat.st_uid);
     }
     if ((stat.st_mode & forbidden) == 0) return BWRT_OK;
-    return fail(sink, BWRT_E_INVAL, kField, "%s may be %s by others (mode %o)",
+    return fail(sink, BWRT_E_INVAL, kDirectoriesField, "%s may be %s by others (mode %o)",
                 shown(path, name).c_str(), (stat.st_mode & kOthersWrite) != 0 ? "written" : "read",
                 stat.st_mode & 07777);
 }
@@ -186,6 +189,12 @@ bwrt_status fail_locked(const char* shard, long pid, Access access, const ErrorS
 }
 
 }  // namespace
+
+bwrt_status fail_io(const char* name, const ErrorSink& sink) {
+    const int os_code = errno;
+    return fail_os(sink, status_of_io_errno(os_code), os_code, kDirectoriesField, "%s: %s", name,
+                   errno_name(os_code));
+}
 
 ShardLock::~ShardLock() {
     if (owner_pid_ != 0 && owner_pid_ == getpid()) flock(file_.fd(), LOCK_UN);
@@ -231,7 +240,8 @@ bwrt_status open_root(const char* path, std::uint32_t number, const StoreRoot* f
         file = open_beneath(fd, kSuperblockName, O_RDONLY);
     }
     if (!file.is_open()) {
-        if (errno == ENOENT) return fail(sink, BWRT_E_FORMAT, kField, "%s holds no store", path);
+        if (errno == ENOENT)
+            return fail(sink, BWRT_E_FORMAT, kDirectoriesField, "%s holds no store", path);
         return fail_io(path, kSuperblockName, sink);
     }
     // Whoever gave it that name may have been killed before he did this.

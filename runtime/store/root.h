@@ -22,6 +22,12 @@
 
 namespace bwrt::runtime {
 
+// The field that names a store's folders: what is wrong with them is said of it.
+constexpr const char* kDirectoriesField = "store.directories";
+
+// errno's status, said of `name`.
+bwrt_status fail_io(const char* name, const ErrorSink& sink);
+
 enum class Access : std::uint8_t {
     kRead,    // what is there; nothing is made or changed
     kCreate,  // made where it is missing

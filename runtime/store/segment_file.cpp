@@ -14,8 +14,6 @@
 namespace bwrt::runtime {
 namespace {
 
-constexpr const char* kField = "store.directories";
-
 // Lustre's public interface, without its headers.  A file opened with both of these flags, which
 // mean nothing else for a file, has no layout until this ioctl gives it one.
 constexpr unsigned long kLustreMagic = 0x0BD00BD0;
@@ -41,14 +39,14 @@ struct SegmentName {
 
 bwrt_status fail_io(const SegmentName& name, const ErrorSink& sink) {
     const int os_code = errno;
-    return fail_os(sink, status_of_io_errno(os_code), os_code, kField, "%s: %s", name.text,
-                   errno_name(os_code));
+    return fail_os(sink, status_of_io_errno(os_code), os_code, kDirectoriesField, "%s: %s",
+                   name.text, errno_name(os_code));
 }
 
 bwrt_status fail_length(const SegmentName& name, std::uint64_t found_bytes,
                         std::uint64_t length_bytes, const ErrorSink& sink) {
-    return fail(sink, BWRT_E_FORMAT, kField, "%s is %llu bytes long, not %llu", name.text,
-                ull(found_bytes), ull(length_bytes));
+    return fail(sink, BWRT_E_FORMAT, kDirectoriesField, "%s is %llu bytes long, not %llu",
+                name.text, ull(found_bytes), ull(length_bytes));
 }
 
 const char* name_of(unsigned long magic) {
@@ -115,7 +113,7 @@ bwrt_status fit(const OpenFile& file, const SegmentName& name, std::uint64_t len
     struct stat stat = {};
     if (fstat(file.fd(), &stat) != 0) return fail_io(name, sink);
     if (!S_ISREG(stat.st_mode)) {
-        return fail(sink, BWRT_E_FORMAT, kField, "%s is not a file", name.text);
+        return fail(sink, BWRT_E_FORMAT, kDirectoriesField, "%s is not a file", name.text);
     }
     const auto found_bytes = static_cast<std::uint64_t>(stat.st_size);
     const bool too_short = found_bytes < length_bytes;
@@ -185,8 +183,8 @@ bwrt_status list_segments(int directory_fd, std::vector<std::uint32_t>* numbers_
     std::vector<std::string> names;
     if (!list_directory(directory_fd, &names)) {
         const int os_code = errno;
-        return fail_os(sink, status_of_io_errno(os_code), os_code, kField, "segments: %s",
-                       errno_name(os_code));
+        return fail_os(sink, status_of_io_errno(os_code), os_code, kDirectoriesField,
+                       "segments: %s", errno_name(os_code));
     }
     numbers_out->clear();
     for (const std::string& name : names) {

@@ -7,12 +7,6 @@
 #include "runtime/check.h"
 
 namespace bwrt::runtime {
-namespace {
-
-constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
-
-}  // namespace
-
 std::uint64_t Segments::segment_bytes_for(
     const std::vector<DirectoryBudget>& directories) noexcept {
     std::uint64_t smallest = ~std::uint64_t{0};

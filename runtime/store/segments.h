@@ -38,6 +38,8 @@
 
 namespace bwrt::runtime {
 
+constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
+
 constexpr std::uint32_t kNoSegment = 0xFFFFFFFFu;
 
 struct DiskPlace {

@@ -21,12 +21,12 @@
 namespace bwrt::runtime {
 namespace {
 
-constexpr const char* kField = "store.index_directory";
-constexpr char kDomain[] = "bwrt/index/1";
+constexpr const char* kIndexField = "store.index_directory";
+constexpr char kIndexDomain[] = "bwrt/index/1";
 
-bwrt_status fail_io(const char* what, const ErrorSink& sink) {
+bwrt_status fail_index(const char* what, const ErrorSink& sink) {
     const int os_code = errno;
-    return fail_os(sink, status_of_io_errno(os_code), os_code, kField, "%s: %s", what,
+    return fail_os(sink, status_of_io_errno(os_code), os_code, kIndexField, "%s: %s", what,
                    errno_name(os_code));
 }
 
@@ -62,7 +62,7 @@ SharedName::SharedName(const StoreRoot& first, const char* shard_name) : shard(s
     struct stat stat = {};
     static_cast<void>(!fstat(first.directory.fd(), &stat));
     const std::uint64_t place[] = {stat.st_dev, stat.st_ino};
-    std::string message(kDomain, sizeof kDomain - 1);
+    std::string message(kIndexDomain, sizeof kIndexDomain - 1);
     message.append(reinterpret_cast<const char*>(place), sizeof place);
     message.append(shard);
     const Sha256Digest digest =
@@ -79,11 +79,12 @@ bwrt_status open_shared_directory(const char* path_or_null, OpenFile* directory_
                                   const ErrorSink& sink) {
     const char* path = path_or_null != nullptr ? path_or_null : kSharedDirectory;
     OpenFile directory(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!directory.is_open()) return fail_io(path, sink);
+    if (!directory.is_open()) return fail_index(path, sink);
     struct statfs system = {};
-    if (fstatfs(directory.fd(), &system) != 0) return fail_io(path, sink);
+    if (fstatfs(directory.fd(), &system) != 0) return fail_index(path, sink);
     if (static_cast<unsigned long>(system.f_type) != TMPFS_MAGIC) {
-        return fail(sink, BWRT_E_INVAL, kField, "%s is in no memory file system (tmpfs)", path);
+        return fail(sink, BWRT_E_INVAL, kIndexField, "%s is in no memory file system (tmpfs)",
+                    path);
     }
     *directory_out = std::move(directory);
     return BWRT_OK;
@@ -105,20 +106,20 @@ bwrt_status SharedIndexWriter::create(OpenFile directory, const SharedName& name
     const std::string draft = name.file + ".new";
     unlinkat(directory_.fd(), draft.c_str(), 0);  // of one who was killed before it had its name
     file_ = open_beneath(directory_.fd(), draft.c_str(), O_RDWR | O_CREAT | O_EXCL);
-    if (!file_.is_open()) return fail_io("a new file", sink);
+    if (!file_.is_open()) return fail_index("a new file", sink);
     draft_ = draft;
     shape_ = SharedShape(block_count_max, space_count_max);
     bool reserved = false;
     if (!reserve(file_.fd(), shape_.file_bytes, &reserved) || !reserved) {
         const int os_code = reserved || errno == 0 ? EOPNOTSUPP : errno;
-        return fail_os(sink, status_of_io_errno(os_code), os_code, kField,
+        return fail_os(sink, status_of_io_errno(os_code), os_code, kIndexField,
                        "%llu bytes for the index of %u blocks: %s", ull(shape_.file_bytes),
                        block_count_max, errno_name(os_code));
     }
-    if (!lock(file_.fd(), LOCK_EX)) return fail_io("flock", sink);
+    if (!lock(file_.fd(), LOCK_EX)) return fail_index("flock", sink);
     owner_pid_ = getpid();
     mapping_ = Mapping::file(file_.fd(), shape_.file_bytes, true);
-    if (!is_open()) return fail_io("mmap", sink);
+    if (!is_open()) return fail_index("mmap", sink);
     madvise(mapping_.address(), shape_.file_bytes, MADV_HUGEPAGE);  // where shared memory may
     SharedHeader& made = header();
     made.format_version = kSharedFormatVersion;
@@ -136,7 +137,7 @@ bwrt_status SharedIndexWriter::publish(std::uint64_t segment_bytes, const ErrorS
     header().magic.store(kSharedMagic, std::memory_order_release);  // S1
     const OpenFile before = open_beneath(directory_.fd(), name_.c_str(), O_RDWR);
     if (renameat(directory_.fd(), draft_.c_str(), directory_.fd(), name_.c_str()) != 0) {
-        return fail_io("rename", sink);
+        return fail_index("rename", sink);
     }
     draft_.clear();
     retire(before.fd());

@@ -12,7 +12,6 @@
 namespace bwrt::runtime {
 namespace {
 
-constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
 constexpr std::uint64_t kDiskBytesMin = 128 * kMebibyte;
 constexpr std::uint64_t kTransitBytes = 128 * kMebibyte;
 constexpr std::uint64_t kBlockBytesMax = 16 * kMebibyte;  // where nothing is said

@@ -20,7 +20,6 @@
 namespace bwrt::runtime {
 namespace {
 
-constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
 constexpr std::uint32_t kHostBlockBytesMin = 16 << 10;  // shorter ones are bounded by their number
 
 // Each of two logs may have that much of the first directory, so that a new one fits beside the
