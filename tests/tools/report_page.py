@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a browser made of a report: report_page.py numbers|marks|names PAGE [SAID [LEAF_LRU TRACE]].
+"""What a browser made of a report: report_page.py numbers|marks|runs|names PAGE [SAID [LEAF_LRU TRACE]].
 
 PAGE is the page's DOM as the browser wrote it out, SAID what the same run printed with --json.
   numbers   the tables that a reader sees have the numbers of the run
   marks     what the probe of test_report.sh found in the charts: they are drawn
+  runs      three policies stand side by side
   names     strangers' names are text and nothing else
 """
 import json
@@ -129,6 +130,22 @@ def check_marks(page):
             sys.exit(f"{name}: {drawn} lines are drawn, not {wanted[name]}: {pixels}")
 
 
+def check_runs(page):
+    """A column or a row for each, and bars before all else."""
+    titles = ["policy 0", "policy 1", "policy 2"]
+    if [row[:2] for row in page.rows_of("table-policies")] != [
+            [title, f"{10 * number + 5}.00"] for number, title in enumerate(titles)]:
+        sys.exit(f"hits: {page.tables['table-policies']}")
+    if [row[3] for row in page.rows_of("table-waits")] != ["70.0", "71.0", "72.0"]:
+        sys.exit(f"times: {page.tables['table-waits']}")
+    if page.tables["figures"][0] != [""] + titles:
+        sys.exit(f"figures: {page.tables['figures'][0]}")
+    if page.rows_of("table-hits")[0][2:] != ["20.00", "21.00", "22.00"]:
+        sys.exit(f"hits over time: {page.rows_of('table-hits')[0]}")
+    if page.counts["canvas"] != 8:
+        sys.exit(f"{page.counts['canvas']} charts")
+
+
 def check_names(page):
     """Names that the test gave the trace and its tenants."""
     data = json.loads(page.texts["data"])
@@ -149,6 +166,8 @@ def main():
         check_numbers(page, json.load(open(more[0])), *more[1:])
     elif what == "marks":
         check_marks(page)
+    elif what == "runs":
+        check_runs(page)
     else:
         check_names(page)
 

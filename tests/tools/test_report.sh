@@ -55,11 +55,11 @@ if not eval(f"({sys.argv[1]})", {"it": it}):
 PYTHON
 }
 
-write_trace() { "$bwrt" trace --generate agent --seconds 40 --write trace.jsonl >/dev/null; }
+write_trace() { "$bwrt" trace --generate agent --seconds 40 --block-tokens 2048 --write trace.jsonl >/dev/null; }
 
 a_reader_sees_the_numbers_of_the_run() {
     write_trace
-    replay 16k trace.jsonl --speed 20 --dram 24m --disk 512m
+    replay 16k trace.jsonl --speed 20 --dram 8m --disk 256m
     browse "$folder/out.html"
     python3 "$tests/report_page.py" numbers dom said "$tests/leaf_lru.py" trace.jsonl
 }
@@ -67,7 +67,7 @@ a_reader_sees_the_numbers_of_the_run() {
 # The probe stands in a copy of the page: it counts the pixels of each of the page's colours.
 every_chart_is_drawn_and_no_network_is_asked() {
     write_trace
-    replay 16k trace.jsonl --speed 20 --dram 24m --disk 512m
+    replay 16k trace.jsonl --speed 20 --dram 8m --disk 256m
     python3 - <<'PYTHON'
 page = open("out.html", encoding="utf-8").read()
 head = """<head><script>window.found = {errors: [], asked: [], charts: {}};
@@ -99,6 +99,32 @@ PYTHON
     # Nor could it be: addresses stand in the library's notices alone.
     [ "$(grep -cE '(https?:)?//[a-z]+\.' out.html)" -eq "$(grep -cE '^ \* https://' out.html)" ] ||
         fail "$(grep -oE '.{30}(https?:)?//[a-z]+\..{30}' out.html)"
+}
+
+# Of the object in a page a run is made three.
+several_runs_stand_side_by_side() {
+    replay 16k --generate agent --seconds 20 --speed 0 --disk-percent 0
+    python3 - <<'PYTHON'
+import copy
+import json
+import re
+
+page = open("out.html", encoding="utf-8").read()
+found = re.search(r'id="data">(.*?)</script>', page, re.S)
+data = json.loads(found.group(1))
+run = data["runs"][0]
+data["runs"] = [copy.deepcopy(run) for _ in range(3)]
+for number, one in enumerate(data["runs"]):
+    one["title"] = f"policy {number}"
+    one["hit_host_percent"] = 10 * number + 5
+    one["parts"]["hit_host_percent"] = [20 + number for _ in run["parts"]["start_s"]]
+    next(figure for figure in one["figures"] if figure["key"] == "ttft_p99_ms")["value"] = 70 + number
+data["subject"] = 2
+text = json.dumps(data).replace("<", "\\u003c")
+open("three.html", "w", encoding="utf-8").write(page[:found.start(1)] + text + page[found.end(1):])
+PYTHON
+    browse "$folder/three.html"
+    python3 "$tests/report_page.py" runs dom
 }
 
 names_of_strangers_are_text() {
