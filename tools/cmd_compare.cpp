@@ -18,7 +18,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,7 @@
 #include "tools/replay/figures.h"
 #include "tools/replay/policies/policy_cache.h"
 #include "tools/replay_scene.h"
+#include "tools/report_replay.h"
 #include "tools/signals.h"
 
 namespace bwrt::tools {
@@ -199,6 +202,54 @@ void print_json(const Scene& scene, const DeviceTable& device, const std::vector
     object.print();
 }
 
+std::string note_of_policies(const Scene& scene, const DeviceTable& device) {
+    char text[512];
+    std::snprintf(
+        text, sizeof text,
+        "A policy moves nothing: it is told of the same requests, and its loads take the time of "
+        "a disk of %.1f GB/s, %.0f us.\n%s",
+        static_cast<double>(device.read_bytes_per_s) / 1e9,
+        static_cast<double>(device.read_latency_ns) / 1e3,
+        scene.cache.is_modelled
+            ? "bwrt's figures are its own counters' in a modelled world with that disk: no byte is "
+              "compared."
+            : "bwrt's figures are its own counters' and the clock's, on --folder's disk.");
+    return text;
+}
+
+std::vector<FigureColumn> aligned(const std::vector<Column>& columns) {
+    std::vector<FigureColumn> table;
+    for (const Column& column : columns) table.push_back({column.title, column.figures});
+    align(table);
+    return table;
+}
+
+// `results`: of each column.
+ReportContent report_of(const Scene& scene, const DeviceTable& device,
+                        const std::vector<Column>& columns,
+                        const std::deque<ReplayResult>& results) {
+    const std::vector<FigureColumn> table = aligned(columns);
+    ReportContent content;
+    content.title = "Policies on " + scene.name.substr(scene.name.rfind('/') + 1);
+    content.trace_name = scene.name;
+    content.trace = &scene.trace;
+    std::uint64_t wrong_count = 0;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        content.runs.push_back({columns[i].title,
+                                table[i].figures,
+                                {&results[i], scene.cache.block_bytes, scene.cache.host_bytes,
+                                 scene.cache.disk_bytes, scene.cache.write_touch_count}});
+        if (columns[i].name == "bwrt") content.subject = i;
+        wrong_count += columns[i].wrong_count;
+    }
+    content.notes = notes_of(scene.cache, scene.rule, wrong_count);
+    content.notes.push_back(note_of_policies(scene, device));
+    for (const Column& column : columns) {
+        content.notes.push_back(column.title + " — " + column.what + ".");
+    }
+    return content;
+}
+
 void print_text(const Scene& scene, const DeviceTable& device, const std::vector<Column>& columns) {
     const Trace& trace = scene.trace;
     std::printf("%s: %zu requests in %.0f s, %u different blocks of %s\n", scene.name.c_str(),
@@ -207,22 +258,11 @@ void print_text(const Scene& scene, const DeviceTable& device, const std::vector
     std::printf("memory %s, disk %s, %u processors\n\n",
                 format_bytes(scene.cache.host_bytes).c_str(),
                 format_bytes(scene.cache.disk_bytes).c_str(), scene.rule.prefill.stream_count);
-    std::vector<FigureColumn> table;
-    for (const Column& column : columns) table.push_back({column.title, column.figures});
-    align(table);
-    std::printf("%s\n", table_of(table).c_str());
+    std::printf("%s\n", table_of(aligned(columns)).c_str());
     for (const Column& column : columns) {
         std::printf("%-12s %s\n", column.title.c_str(), column.what.c_str());
     }
-    std::printf(
-        "\nA policy moves nothing: it is told of the same requests, and its loads take the time of "
-        "a disk of %.1f GB/s, %.0f us.\n%s\n",
-        static_cast<double>(device.read_bytes_per_s) / 1e9,
-        static_cast<double>(device.read_latency_ns) / 1e3,
-        scene.cache.is_modelled
-            ? "bwrt's figures are its own counters' in a modelled world with that disk: no byte is "
-              "compared."
-            : "bwrt's figures are its own counters' and the clock's, on --folder's disk.");
+    std::printf("\n%s\n", note_of_policies(scene, device).c_str());
 }
 
 }  // namespace
@@ -236,15 +276,19 @@ void run_compare(const CompareOptions& options, bool json) {
     scene.rule.settles = options.replay.speed <= 0;
     const std::vector<const Kind*> kinds = kinds_of(options, scene);
     catch_signals();
+    std::optional<Report> report;
+    if (!options.replay.report.empty()) report.emplace(options.replay.report);
     const DeviceTable device = device_of(scene.cache);
     std::vector<Column> columns;
+    std::deque<ReplayResult> results;
     for (const Kind* kind : kinds) {
         const std::string title = std::to_string(columns.size() + 1) + " of " +
                                   std::to_string(kinds.size()) + ", " + kind->title + ": ";
-        const ReplayResult result = run(*kind, scene, device, title);
+        ReplayResult result = run(*kind, scene, device, title);
         if (result.is_interrupted) break;
         columns.push_back({kind->name, kind->title, kind->what, kind->make != nullptr, {}});
         measure(columns.back(), scene, device, result);
+        results.push_back(std::move(result));
     }
     const bool is_whole = columns.size() == kinds.size();
     add_gaps(columns);
@@ -253,6 +297,9 @@ void run_compare(const CompareOptions& options, bool json) {
     } else if (!columns.empty()) {
         print_text(scene, device, columns);
         if (!is_whole) std::printf("interrupted: %s is not whole\n", kinds[columns.size()]->title);
+    }
+    if (report.has_value() && !columns.empty()) {
+        report->write_at_end(report_of(scene, device, columns, results));
     }
     for (const Column& column : columns) {
         if (column.wrong_count != 0) throw Ended{1};

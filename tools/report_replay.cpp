@@ -17,14 +17,15 @@ std::string with_number(const char* format, double number) {
     return text;
 }
 
-std::string note_of_bytes(const RuntimeCacheOptions& cache, const ReplayResult& result) {
-    std::string note = "Blocks of " + format_bytes(cache.block_bytes) +
-                       " were stored and loaded by the library, and ";
+std::string note_of_bytes(const RuntimeCacheOptions& cache, std::uint64_t wrong_block_count) {
+    std::string note =
+        "Blocks of " + format_bytes(cache.block_bytes) + " were stored and loaded by the library";
+    if (cache.is_modelled) return note + " in a modelled world: no byte was moved, none compared.";
+    note += ", and ";
     note += cache.checked == Checked::kAll
                 ? "every delivered byte was compared with what the block's id says"
                 : "three words of each delivered 4 KiB were compared with what the block's id says";
-    return note +
-           (result.wrong_block_count == 0 ? ": all were right." : ": WRONG BYTES WERE DELIVERED.");
+    return note + (wrong_block_count == 0 ? ": all were right." : ": WRONG BYTES WERE DELIVERED.");
 }
 
 std::string note_of_time(const ReplayRule& rule) {
@@ -47,6 +48,17 @@ std::string note_of_prefill(const PrefillRule& rule) {
 
 }  // namespace
 
+std::vector<std::string> notes_of(const RuntimeCacheOptions& cache, const ReplayRule& rule,
+                                  std::uint64_t wrong_block_count) {
+    std::vector<std::string> notes = {note_of_bytes(cache, wrong_block_count), note_of_time(rule),
+                                      note_of_prefill(rule.prefill)};
+    if (rule.deadline_ns != 0) {
+        notes.push_back(with_number("Requests had %g ms until their first token.",
+                                    static_cast<double>(rule.deadline_ns) / 1e6));
+    }
+    return notes;
+}
+
 ReportContent report_of_replay(const std::string& trace_name, const Trace& trace,
                                const RuntimeCacheOptions& cache, const ReplayRule& rule,
                                const ReplayResult& result, const std::vector<Figure>& figures) {
@@ -58,12 +70,7 @@ ReportContent report_of_replay(const std::string& trace_name, const Trace& trace
                             figures,
                             {&result, cache.block_bytes, cache.host_bytes, cache.disk_bytes,
                              cache.write_touch_count}});
-    content.notes = {note_of_bytes(cache, result), note_of_time(rule),
-                     note_of_prefill(rule.prefill)};
-    if (rule.deadline_ns != 0) {
-        content.notes.push_back(with_number("Requests had %g ms until their first token.",
-                                            static_cast<double>(rule.deadline_ns) / 1e6));
-    }
+    content.notes = notes_of(cache, rule, result.wrong_block_count);
     return content;
 }
 

@@ -12,6 +12,11 @@
 
 namespace bwrt::tools {
 
+// How it was measured, but for what a run is: the bytes, the time, the processors, the deadline.
+[[nodiscard]] std::vector<std::string> notes_of(const replay::RuntimeCacheOptions& cache,
+                                                const replay::ReplayRule& rule,
+                                                std::uint64_t wrong_block_count);
+
 [[nodiscard]] ReportContent report_of_replay(const std::string& trace_name,
                                              const replay::Trace& trace,
                                              const replay::RuntimeCacheOptions& cache,
