@@ -96,8 +96,6 @@ breaks_layers "the modelled world knows no real one" \
 breaks_layers "the modelled world is known to itself, to tests and, by its header, to replays only" \
     runtime/submit.cpp '#include "runtime/model/model_clock.h"'
 breaks_layers "the modelled world is known to itself, to tests and, by its header, to replays only" \
-    tools/replay/library.h '#include "runtime/model/model_clock.h"'
-breaks_layers "the modelled world is known to itself, to tests and, by its header, to replays only" \
     tools/bwrt.cpp '#include "runtime/model/bwrt_model.h"'
 breaks_layers "liburing is known to backends only" runtime/submit.cpp '#include <liburing.h>'
 breaks_layers "CUDA is known to its backend only" runtime/backend/uring.cpp '#include <cudaTypedefs.h>'
