@@ -88,9 +88,11 @@ void work_runs_by_itself_in_the_end(void**) {
     world.start_on_fake("delay=500us");
     word.map(&world);
 
-    write(world, world.stream(), word, 1);
+    const CUstream stream = world.stream();
+    write(world, stream, word, 1);
 
     while (word.read() == 0) std::this_thread::yield();
+    world.synchronize(stream);  // a value can be seen before it is over
     world.end();
 }
 
