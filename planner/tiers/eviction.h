@@ -63,6 +63,7 @@ struct Arrival {
     Tick expires = 0;                // from then on it is not served; 0: never
     std::uint64_t bytes = 0;
     std::uint64_t fingerprint = 0;  // of its identity, by which it is known again; 0: it is not
+    bool must_come = false;         // whatever it is worth: never kUnworthy
 };
 
 enum class RoomVerdict : std::uint8_t {

@@ -40,7 +40,9 @@ Room PrefixLru::make_room(const Arrival& arrival, Tick now) noexcept {
     if (needs_parent) ++nodes_[arrival.parent].holds;
     const Room room = find_victim(arrival, now);
     if (needs_parent) unhold(arrival.parent);
-    if (room.verdict == RoomVerdict::kOldest && is_worth_less(arrival, room.block, now)) {
+    const bool may_refuse = may_refuse_ && !arrival.must_come;
+    if (may_refuse && room.verdict == RoomVerdict::kOldest &&
+        is_worth_less(arrival, room.block, now)) {
         return {RoomVerdict::kUnworthy, kNoBlock};
     }
     return room;
@@ -71,15 +73,20 @@ void PrefixLru::insert(std::uint32_t block, const Arrival& arrival, Tick now) no
     if (window_count > 0) cut_window(block);
     node.used_at = 0;
     if (reuse_ != nullptr) reuse_->come(block, arrival.fingerprint, now);
-    touch(block, now);
+    use_with_needs(block, now, false);
     renew(block, arrival.expires);
     if (tenants_[arrival.tenant].quota_bytes != 0) rank(arrival.tenant);
     if (closure == Closure::kLastState && is_known(arrival.parent)) retire(arrival.parent);
 }
 
 void PrefixLru::touch(std::uint32_t block, Tick now) noexcept {
-    const Node& node = nodes_[block];
     assert(is_resident(block));
+    use_with_needs(block, now, true);
+}
+
+// And those that it needs, which move with it.
+void PrefixLru::use_with_needs(std::uint32_t block, Tick now, bool counts) noexcept {
+    const Node& node = nodes_[block];
     if (node.used_at == now) return;
 
     std::uint32_t reach_count = ~0u;
@@ -95,7 +102,7 @@ void PrefixLru::touch(std::uint32_t block, Tick now) noexcept {
     const bool is_anchor =
         above != kNoBlock && count <= reach_count && nodes_[above].state() == State::kListed;
     for (; count > 0; --count, block = nodes_[block].parent) {
-        use(block, is_anchor ? above : kNoBlock, now);
+        use(block, is_anchor ? above : kNoBlock, now, counts);
     }
 }
 

@@ -39,7 +39,8 @@
 // oldest of each class that goes which is worth least: in a class values fall with age.  A child
 // may be of another class than its parent, so that a parent comes to the oldest end before it; it
 // is parked like all that is held.  An eviction looks at 15 lists, and nothing else costs more than
-// a look into a table.
+// a look into a table.  A block that comes is no use of those that it needs, only their place in
+// the order: its request has used them when it found them, and is the longer about what it did not.
 //
 // Tenants have a list each, and a tree of winners over their oldest blocks (tenant_order.h) knows
 // whose is the oldest of all; blocks used in the same tick go in the order of tenants.
@@ -166,7 +167,8 @@ class PrefixLru final : public Eviction {
     void unlink(std::uint32_t block) noexcept;
     void park(std::uint32_t block) noexcept;
     void unpark(std::uint32_t block) noexcept;
-    void use(std::uint32_t block, std::uint32_t anchor, Tick now) noexcept;
+    void use_with_needs(std::uint32_t block, Tick now, bool counts) noexcept;
+    void use(std::uint32_t block, std::uint32_t anchor, Tick now, bool counts) noexcept;
     void retire(std::uint32_t block) noexcept;
     void rank(std::uint32_t index, std::uint32_t reuse_class) noexcept;
     void rank(std::uint32_t index) noexcept;

@@ -43,12 +43,13 @@ void Reuse::come(std::uint32_t block, std::uint64_t fingerprint, Tick now) noexc
     blocks_[block] = {fingerprint, take(fingerprint, now)};
 }
 
-void Reuse::use(std::uint32_t block, Tick used_at, Tick now) noexcept {
+void Reuse::use(std::uint32_t block, Tick used_at, Tick now, bool counts) noexcept {
     rates_.advance(now);
     Past& past = blocks_[block].past;
     if (used_at != 0) {
-        rates_.end(class_of(past), used_at, true);
-        past = used(past, used_at, now);
+        counts = counts && !is_same(used_at, now);
+        rates_.end(class_of(past), used_at, counts);
+        if (counts) past = used(past, used_at, now);
     } else if (past.use_count == 0) {
         past.use_count = 1;
     }
@@ -72,11 +73,18 @@ void Reuse::miss(std::uint64_t fingerprint, Tick now) noexcept {
     leave({fingerprint, now, past});
 }
 
-std::uint64_t Reuse::value_of_new(std::uint64_t fingerprint, Tick now) noexcept {
-    rates_.advance(now);
+std::uint32_t Reuse::class_of_new(std::uint64_t fingerprint, Tick now) const noexcept {
     const Shadow* const shadow = find(fingerprint);
-    const Past past = shadow == nullptr ? Past{1, 0} : used(shadow->past, shadow->used_at, now);
-    return rates_.value(class_of(past), now);
+    return shadow == nullptr ? 0 : class_of(past_now(*shadow, now));
+}
+
+std::uint64_t Reuse::value_of_new(std::uint64_t fingerprint, Tick now) noexcept {
+    return value(class_of_new(fingerprint, now), now, now);
+}
+
+// With the use that is now.
+Reuse::Past Reuse::past_now(const Shadow& shadow, Tick now) noexcept {
+    return is_same(shadow.used_at, now) ? shadow.past : used(shadow.past, shadow.used_at, now);
 }
 
 Reuse::Shadow* Reuse::bucket_of(std::uint64_t fingerprint) const noexcept {
@@ -92,12 +100,12 @@ Reuse::Shadow* Reuse::find(std::uint64_t fingerprint) const noexcept {
     return found == end ? nullptr : found;
 }
 
-// The shadow is gone and its rest has ended by a use; its past has that use.
+// The shadow is gone and its rest has ended, by a use unless it is the same; its past has that use.
 Reuse::Past Reuse::take(std::uint64_t fingerprint, Tick now) noexcept {
     Shadow* const shadow = find(fingerprint);
     if (shadow == nullptr) return {};
-    rates_.end(class_of(shadow->past), shadow->used_at, true);
-    const Past past = used(shadow->past, shadow->used_at, now);
+    rates_.end(class_of(shadow->past), shadow->used_at, !is_same(shadow->used_at, now));
+    const Past past = past_now(*shadow, now);
     Shadow* const end = bucket_of(fingerprint) + kWays;
     std::move(shadow + 1, end, shadow);
     end[-1] = {};

@@ -10,6 +10,9 @@
 // The mean is of octaves, not of seconds, so that one night does not count as much as all uses of a
 // day, and each rest has a quarter of it.  reuse_rates.h learns what a class is worth by age.
 //
+// What is used twice within a tick is used once.  Within no longer: agents return within a second,
+// and where that counted as one use, what is learnt is learnt of nothing but long rests.
+//
 // Whoever goes is remembered by a fingerprint, a *shadow*: its rest goes on, and one that returns
 // has its history again.  Without shadows nothing would be learnt of ages at which blocks are no
 // longer there.  There should be four for each block: with two the rates are those of what returns
@@ -36,8 +39,9 @@ class Reuse {
     // `block` comes, with the history that its fingerprint has; 0: none.  use() follows.
     void come(std::uint32_t block, std::uint64_t fingerprint, Tick now) noexcept;
 
-    // It is used; `used_at`: last time, 0 where it has just come or does not rest.
-    void use(std::uint32_t block, Tick used_at, Tick now) noexcept;
+    // It is used; `used_at`: last time, 0 where it has just come or does not rest.  What does not
+    // count begins its rest again, too.
+    void use(std::uint32_t block, Tick used_at, Tick now, bool counts = true) noexcept;
 
     // It goes, and leaves a shadow that rests since `used_at`.
     void go(std::uint32_t block, Tick used_at) noexcept;
@@ -56,6 +60,7 @@ class Reuse {
         rates_.advance(now);
         return rates_.value(reuse_class, used_at);
     }
+    [[nodiscard]] std::uint32_t class_of_new(std::uint64_t fingerprint, Tick now) const noexcept;
     [[nodiscard]] std::uint64_t value_of_new(std::uint64_t fingerprint, Tick now) noexcept;
 
  private:
@@ -78,6 +83,8 @@ class Reuse {
 
     [[nodiscard]] static std::uint32_t class_of(Past past) noexcept;
     [[nodiscard]] static Past used(Past past, Tick used_at, Tick now) noexcept;
+    [[nodiscard]] static bool is_same(Tick used_at, Tick now) noexcept { return used_at == now; }
+    [[nodiscard]] static Past past_now(const Shadow& shadow, Tick now) noexcept;
     [[nodiscard]] Shadow* bucket_of(std::uint64_t fingerprint) const noexcept;
     [[nodiscard]] Shadow* find(std::uint64_t fingerprint) const noexcept;
     [[nodiscard]] Past take(std::uint64_t fingerprint, Tick now) noexcept;

@@ -98,6 +98,61 @@ void who_was_refused_comes_in_when_he_has_shown_that_he_returns(void**) {
     assert_int_equal(policy.make_room(arrival_of(9000), now).verdict, RoomVerdict::kOldest);
 }
 
+void of_two_that_never_returned_the_newcomer_is_not_refused(void**) {
+    PrefixLru policy({kCapacity, 1, 0, kCapacity, 64, true});
+    for (std::uint32_t block = 0; block < kCapacity; ++block) {
+        policy.insert(block, arrival_of(1 + block), kSlot);
+    }
+
+    for (Tick now = kSlot; now < 5000 * kSlot; now += now / 2) {
+        assert_int_equal(policy.make_room(arrival_of(9000), now).verdict, RoomVerdict::kOldest);
+    }
+}
+
+void who_must_come_is_not_refused(void**) {
+    PrefixLru policy({kCapacity, 1, 0, kCapacity, 64, true});
+    const Tick now = learn(policy) + 1;
+    for (std::uint32_t block = 4; block < 8; ++block) policy.pin(block);
+    Arrival arrival = arrival_of(9000);
+
+    const Room refused = policy.make_room(arrival, now);
+    arrival.must_come = true;
+    const Room room = policy.make_room(arrival, now);
+
+    assert_int_equal(refused.verdict, RoomVerdict::kUnworthy);
+    assert_int_equal(room.verdict, RoomVerdict::kOldest);
+    assert_true(room.block < 4);
+}
+
+// A block of which nothing is known comes behind it each second slot, and goes.
+void a_child_that_comes_is_no_use_of_its_parent(void**) {
+    PrefixLru policy({kCapacity, 1, 0, kCapacity, 64});
+    Tick now = learn(policy) + 1;
+    for (std::uint32_t block = 4; block < 8; ++block) policy.remove(block, 1);
+    while (policy.take_free() != kNoBlock) {
+    }
+    policy.insert(4, arrival_of(8000), now);
+    Arrival child;
+    child.parent = 4;
+    child.bytes = 1;
+    for (int i = 0; i < 8; ++i) {
+        now += 2 * kSlot;
+        for (std::uint32_t block = 0; block < 4; ++block) policy.touch(block, now);
+        policy.insert(5, child, now);
+        policy.remove(5, 1);
+        while (policy.take_free() != kNoBlock) {
+        }
+    }
+    now += kSlot;
+    for (std::uint32_t block = 5; block < 8; ++block) {
+        policy.insert(block, arrival_of(8001 + block), now);
+    }
+
+    const Room room = policy.make_room(arrival_of(9000), now);
+    assert_int_equal(room.verdict, RoomVerdict::kOldest);
+    assert_int_equal(room.block, 4);  // of those that never returned it is the oldest
+}
+
 // The root is used with each of its children, so it is of another class than they are.
 void a_parent_of_another_class_stays_until_its_last_child_has_gone(void**) {
     PrefixLru policy({kCapacity, 1, 0, 4, 64});
@@ -107,6 +162,7 @@ void a_parent_of_another_class_stays_until_its_last_child_has_gone(void**) {
         now += 4 * kSlot;
         Arrival arrival = arrival_of(1 + block);
         arrival.parent = 0;
+        policy.touch(0, now);
         policy.insert(block, arrival, now);
     }
 
@@ -136,6 +192,9 @@ int main() {
         cmocka_unit_test(what_never_returned_goes_before_what_is_older_and_returns),
         cmocka_unit_test(who_is_worth_less_than_all_is_refused_where_that_is_allowed),
         cmocka_unit_test(who_was_refused_comes_in_when_he_has_shown_that_he_returns),
+        cmocka_unit_test(of_two_that_never_returned_the_newcomer_is_not_refused),
+        cmocka_unit_test(who_must_come_is_not_refused),
+        cmocka_unit_test(a_child_that_comes_is_no_use_of_its_parent),
         cmocka_unit_test(a_parent_of_another_class_stays_until_its_last_child_has_gone),
     };
     return cmocka_run_group_tests_name("planner/tiers/prefix_lru.cpp, learning", tests, nullptr,

@@ -99,6 +99,36 @@ void a_miss_is_a_use(void**) {
     assert_int_equal(reuse.class_of(0), 2);
 }
 
+void what_is_used_again_at_once_is_one_use(void**) {
+    Reuse reuse(2, 8);
+    reuse.come(0, 10, kSlot);
+    reuse.use(0, 0, kSlot);
+    reuse.use(0, kSlot, kSlot);
+    reuse.miss(11, kSlot);
+    reuse.miss(11, kSlot);
+    const std::uint64_t asked_again = reuse.value_of_new(11, kSlot);
+    reuse.come(1, 11, kSlot);
+    reuse.use(1, 0, kSlot);
+
+    assert_int_equal(reuse.class_of(0), 0);
+    assert_int_equal(reuse.class_of(1), 0);
+    assert_true(asked_again == reuse.value(0, kSlot, kSlot));
+    reuse.use(0, kSlot, kSlot + 1);
+    assert_int_equal(reuse.class_of(0), 1);
+}
+
+void what_does_not_count_begins_the_rest_again(void**) {
+    Reuse reuse(1, 8);
+    reuse.come(0, 10, kSlot);
+    reuse.use(0, 0, kSlot);
+
+    reuse.use(0, kSlot, 100 * kSlot, false);
+    assert_int_equal(reuse.class_of(0), 0);
+    reuse.use(0, 100 * kSlot, 101 * kSlot);
+
+    assert_int_equal(reuse.class_of(0), 1);  // after one slot, not a hundred
+}
+
 void a_newcomer_is_worth_what_his_class_is(void**) {
     Reuse reuse(1, 8);
     reuse.miss(10, kSlot);
@@ -120,6 +150,8 @@ int main() {
         cmocka_unit_test(who_has_no_fingerprint_is_not_remembered),
         cmocka_unit_test(the_first_of_nine_is_forgotten),
         cmocka_unit_test(a_miss_is_a_use),
+        cmocka_unit_test(what_is_used_again_at_once_is_one_use),
+        cmocka_unit_test(what_does_not_count_begins_the_rest_again),
         cmocka_unit_test(a_newcomer_is_worth_what_his_class_is),
     };
     return cmocka_run_group_tests_name("planner/tiers/reuse.cpp", tests, nullptr, nullptr);
