@@ -223,7 +223,7 @@ typedef struct bwrt_store {
                                      that often; 1 to 15; 0: 1, the first time.  What this or
                                      write_bytes_per_day keeps in memory keeps its children there:
                                      without it they would be of no use on the disk */
-    uint32_t reserved;
+    uint32_t eviction;            /* BWRT_EVICTION_*: who goes when there is no room */
     const char* index_directory;  /* where shared indices lie, in a tmpfs; the same for all who open
                                      the store; NULL: /dev/shm */
 } bwrt_store;
@@ -236,6 +236,21 @@ enum {
     BWRT_STORE_EXPORT = 1u << 3  /* the host tier lies in a memfd that other processes can map, to
                                     read and not to write; all of it is there from the start.  See
                                     bwrt_store_info */
+};
+
+/* Who goes from a tier that is full, expired blocks apart, which go first, and never a block that
+ * another needs, or that is pinned, leased or in use.  What is learnt is learnt anew by each process,
+ * from PUTs and loads; lookups teach nothing. */
+enum {
+    BWRT_EVICTION_DEFAULT = 0, /* LEARNED */
+    BWRT_EVICTION_LRU = 1,     /* what was used least recently; whoever comes has a place */
+    BWRT_EVICTION_LEARNED = 2  /* what is worth least, by how soon blocks that were used as often and
+                                  as fast were used again.  Who comes and would be worth less than all
+                                  that may go is not kept in that tier, unless the operation names the
+                                  tier or is DURABLE, or is a PREFETCH, MOVE or PIN: a PUT for which
+                                  there is no other tier ends with BWRT_E_NOSPC then, and
+                                  unworthy_count counts it.  Another 80 bytes a block that is known, in each tier, and as
+                                  they are used; and 0.5 MiB a tier */
 };
 
 /* The planner of waves with BWRT_WAVE_PLANNED (docs/planner.md; since ABI 0.4).  Such a wave waits
@@ -1385,6 +1400,8 @@ typedef struct bwrt_store_counters {
     uint64_t recovery_ns;    /* that opening took */
     uint64_t recovered_count;
     uint64_t flight_count;   /* blocks on their way now */
+    uint64_t unworthy_count; /* blocks that a tier has not taken, as all it has is worth more
+                                (BWRT_EVICTION_LEARNED); a block may count in both tiers */
 } bwrt_store_counters;
 
 enum { BWRT_COUNTERS_TENANT = 1u << 0 };

@@ -17,7 +17,7 @@ void BlockLane::write_behind(std::uint32_t entry, const BlockTask& task) noexcep
     if (store_->host().flight_of(fields.host_place) != kNoFlight || free_ == nullptr) return;
     if (!store_->disk().has_log_room()) return;  // nothing is spent in vain
     if (!parent_goes_to_disk(task, fields.host_place)) {
-        store_->disk().see(fingerprint_of(task));
+        store_->disk().see(fingerprint_of(task), store_->now_ns());
         return;
     }
     if (store_->disk().admit(fingerprint_of(task), fields.length_bytes, false, store_->now_ns()) !=
@@ -139,6 +139,8 @@ DiskTier::Taken BlockLane::begin_host_write(BlockTask* task, std::uint32_t entry
     block.closure = in_host.closure;
     block.window_blocks = static_cast<std::uint16_t>(in_host.window_count);
     block.expires = in_host.expires;
+    block.fingerprint = fingerprint_of(*task);
+    block.must_come = waits || durable;
     flight->length_bytes = fields.length_bytes;
     flight->tenant = task->tenant;
     flight->seal = store_->index().seal_of(entry);

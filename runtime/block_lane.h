@@ -173,7 +173,7 @@ class BlockLane final : public BlockService, private OwnIoOwner {
                                  std::uint64_t bytes) noexcept;
     static void sum_into_image(Flight* flight, std::uint32_t chunk, const void* bytes,
                                std::uint32_t count) noexcept;
-    [[nodiscard]] static std::uint64_t fingerprint_of(const BlockTask& task) noexcept;
+    [[nodiscard]] std::uint64_t fingerprint_of(const BlockTask& task) const noexcept;
 
     // block_ahead.cpp
     void read_ahead() noexcept;

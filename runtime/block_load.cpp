@@ -155,8 +155,8 @@ bool BlockLane::take_memory(Flight* flight, const Arriving& block, std::uint32_t
                     flights_[fields.host_place].host_block;  // on its way, or kNoHostBlock
             }
         }
-        flight->host_block =
-            store_->host().take(block, parent_block, store_->tick(), store_->host_owner());
+        flight->host_block = store_->host().take(block, parent_block, store_->tick(),
+                                                 store_->host_owner(), &flight->is_unworthy);
         if (flight->in_host()) {
             flight->address = store_->host().address_of(flight->host_block);
             flight->memory_region = store_->host().region_slot();
@@ -202,6 +202,7 @@ BlockLane::Begun BlockLane::begin_read(BlockTask* task, std::uint32_t entry) noe
         undo_flight(flight);
         return no_room(task);
     }
+    store_->count().unworthy_count += flight->is_unworthy ? 1 : 0;
     TierCount& count = count_of(*task).disk;
     ++count.hit_count;
     count.hit_bytes += flight->length_bytes;
@@ -229,6 +230,8 @@ bool BlockLane::take_for_load(Flight* flight, std::uint32_t entry, std::uint32_t
     block.closure = on_disk.closure;
     block.window_blocks = static_cast<std::uint16_t>(on_disk.window_count);
     block.expires = on_disk.expires;
+    block.fingerprint = store_->index().reader().hash_of(store_->index().key_of(entry));
+    block.must_come = !transit;  // it is wanted in memory, not only what is in it
     // It may be among those that go; then it is missing, and that is known at once.
     fields.flags |= kInFlight;
     fields.host_place = number_of(flight);

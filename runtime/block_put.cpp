@@ -84,10 +84,10 @@ BlockLane::Begun BlockLane::present(BlockTask* task, std::uint32_t entry) noexce
 
 // ---- where to
 
-// For the doorkeeper.  An identity need not be a digest: those by content are hexadecimal digits.
-std::uint64_t BlockLane::fingerprint_of(const BlockTask& task) noexcept {
-    static_assert(sizeof task.name == sizeof task.name.identity + sizeof task.name.part);
-    return xxh3().hash(&task.name, sizeof task.name, task.tenant->keys.seed());
+// For the doorkeeper, and for what is learnt.  An identity need not be a digest: those by content
+// are hexadecimal digits.
+std::uint64_t BlockLane::fingerprint_of(const BlockTask& task) const noexcept {
+    return store_->index().reader().hash_of(key_of(task));
 }
 
 BlockLane::Destination BlockLane::destination_of(BlockTask* task) noexcept {
@@ -116,7 +116,7 @@ BlockLane::Destination BlockLane::destination_of(BlockTask* task) noexcept {
                 store_->disk().admit(fingerprint_of(*task), task->length_bytes, durable,
                                      store_->now_ns()) == planner::Admittance::kWrite;
         } else {
-            store_->disk().see(fingerprint_of(*task));
+            store_->disk().see(fingerprint_of(*task), store_->now_ns());
         }
         if (!task->admitted) ++store_->count().refused_count;
     }
@@ -162,6 +162,8 @@ BlockLane::Begun BlockLane::begin_fill(BlockTask* task) noexcept {
     block.tenant = task->tenant->index;
     block.closure = static_cast<planner::Closure>(task->closure);
     block.window_blocks = task->window_blocks;
+    block.fingerprint = fingerprint_of(*task);
+    block.must_come = task->tier != BWRT_TIER_NONE || (task->flags & BWRT_BLOCK_DURABLE) != 0;
     const std::uint32_t ttl_s = ttl_of(*task);
     if (ttl_s != 0) block.expires = store_->tick_of_wall(store_->wall_s() + ttl_s);
     const std::uint32_t parent = parent_entry_of(*task);
@@ -169,8 +171,12 @@ BlockLane::Begun BlockLane::begin_fill(BlockTask* task) noexcept {
                       (parent == kNoEntry || !store_->is_anywhere(parent));
     if (!take_memory(flight, block, parent, to.host, to.disk) ||
         !take_entry(task, flight, block.is_orphan)) {
+        const bool is_unworthy = flight->is_unworthy && !to.disk;
         undo_flight(flight);
-        return no_room(task);
+        if (!is_unworthy) return no_room(task);
+        ++store_->count().unworthy_count;
+        refuse(task, BWRT_TIER_HOST);
+        return Begun::kYes;
     }
     block.entry = flight->entry;
     const bool may_wait = flight->in_host() && (task->flags & BWRT_BLOCK_DURABLE) == 0;
@@ -192,6 +198,7 @@ BlockLane::Begun BlockLane::begin_fill(BlockTask* task) noexcept {
             ++store_->count().refused_count;  // it is in memory all the same
         }
     }
+    store_->count().unworthy_count += flight->is_unworthy ? 1 : 0;
     flight->state = Flight::State::kFilling;
     flight->leader = task;
     flight->durable = (task->flags & BWRT_BLOCK_DURABLE) != 0;
@@ -226,7 +233,10 @@ bool BlockLane::take_disk(BlockTask* task, Flight* flight, const Arriving& block
         store_->disk().take(block, known ? parent : kNoEntry, near, store_->tick(),
                             store_->disk_owner(), &flight->disk);
     flight->has_disk = taken == DiskTier::Taken::kTaken;
-    if (taken == DiskTier::Taken::kNone) {
+    if (taken == DiskTier::Taken::kUnworthy) {
+        ++store_->count().unworthy_count;
+        flight->status = BWRT_E_NOSPC;
+    } else if (taken == DiskTier::Taken::kNone) {
         flight->status = store_->disk().log().is_stopped() ? BWRT_E_IO : BWRT_E_NOSPC;
     }
     return flight->has_disk;

@@ -56,6 +56,7 @@ struct Flight {
     bool reading;  // a load, or the first half of a carry
     bool carries;
     bool leader_waits;  // for the disk
+    bool is_unworthy;   // of a place in the host tier
     bool verifies;      // the lane does, whatever the leader does
     bwrt_status status;
     std::int32_t os_code;

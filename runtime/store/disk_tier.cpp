@@ -44,7 +44,8 @@ DiskTier::DiskTier(Segments* segments, const DiskTierLimits& limits, std::uint64
       no_tenant_(limits.tenant_count),
       log_bytes_max_(limits.log_bytes_max),
       write_bytes_per_day_(limits.admission.bytes_per_day),
-      policy_({limits.entry_count, limits.tenant_count + 1, limits.lease_count, capacity_bytes()}),
+      policy_({limits.entry_count, limits.tenant_count + 1, limits.lease_count, capacity_bytes(),
+               shadow_count_of(limits.learns, limits.block_count_max), limits.learns}),
       admission_(limits.admission, now_ns),
       log_(kRecordCount) {}
 
@@ -52,7 +53,9 @@ planner::Admittance DiskTier::admit(std::uint64_t fingerprint, std::uint32_t len
                                     bool must_write, std::uint64_t now_ns) noexcept {
     const std::uint64_t bytes = place_bytes(length_bytes);
     const planner::Admittance said = admission_.decide(fingerprint, bytes, must_write, now_ns);
-    if (said == planner::Admittance::kWrite && write_bytes_per_day_ != 0) unsaid_bytes_ += bytes;
+    const bool writes = said == planner::Admittance::kWrite;
+    if (writes && write_bytes_per_day_ != 0) unsaid_bytes_ += bytes;
+    if (!writes) policy_.miss(fingerprint, planner::tick_at(now_ns));
     return said;
 }
 
@@ -78,8 +81,8 @@ std::uint64_t DiskTier::capacity_bytes() const noexcept {
     return (whole_bytes_ - std::min(whole_bytes_, tail_bytes)) / 8 * 7;
 }
 
-bool DiskTier::make_room(const planner::Arrival& arrival, bool evicts, planner::Tick now,
-                         TierOwner* owner, bool* later_out) noexcept {
+DiskTier::Taken DiskTier::make_room(const planner::Arrival& arrival, bool evicts, planner::Tick now,
+                                    TierOwner* owner) noexcept {
     for (;;) {
         const std::uint64_t capacity = capacity_bytes();
         policy_.set_capacity(capacity);
@@ -90,17 +93,14 @@ bool DiskTier::make_room(const planner::Arrival& arrival, bool evicts, planner::
             wanted.tenant = no_tenant_;
         }
         const planner::Room room = policy_.make_room(wanted, now);
-        if (room.verdict == planner::RoomVerdict::kFits) return true;
-        if (!evicts) return false;
+        if (room.verdict == planner::RoomVerdict::kFits) return Taken::kTaken;
+        if (room.verdict == planner::RoomVerdict::kUnworthy) return Taken::kUnworthy;
+        if (!evicts) return Taken::kNone;
         if (room.block == planner::kNoBlock) {
             // Who holds all there is may be on his way, with a chain behind him that nobody uses.
-            *later_out = in_flight_count_ != 0;
-            return false;
+            return in_flight_count_ != 0 ? Taken::kLater : Taken::kNone;
         }
-        if (!has_log_room()) {
-            *later_out = true;
-            return false;
-        }
+        if (!has_log_room()) return Taken::kLater;
         owner->let_go(room.block, room.verdict);
     }
 }
@@ -109,6 +109,7 @@ bool DiskTier::evict_one(planner::Tick now, TierOwner* owner) noexcept {
     planner::Arrival all;
     all.tenant = no_tenant_;
     all.bytes = capacity_bytes();
+    all.must_come = true;
     policy_.set_capacity(all.bytes);
     const planner::Room room = policy_.make_room(all, now);
     if (room.block == planner::kNoBlock || !has_log_room()) return false;
@@ -118,18 +119,14 @@ bool DiskTier::evict_one(planner::Tick now, TierOwner* owner) noexcept {
 
 DiskTier::Taken DiskTier::take(const Arriving& block, std::uint32_t parent, std::uint32_t near,
                                planner::Tick now, TierOwner* owner, DiskPlace* place_out) noexcept {
-    planner::Arrival arrival;
-    arrival.parent = parent == kNoEntry ? planner::kNoBlock : parent;
-    arrival.tenant = block.tenant;
-    arrival.closure = block.closure;
-    arrival.window_count = block.window_blocks;
-    arrival.expires = block.expires;
-    arrival.bytes = place_bytes(block.length_bytes);
+    const planner::Arrival arrival = arrival_of(block, parent);
     if (log_.is_stopped() || arrival.bytes > segments_->segment_bytes()) return Taken::kNone;
     if (!has_log_room()) return Taken::kLater;
-    bool later = false;
-    if (!make_room(arrival, !block.is_orphan, now, owner, &later))
-        return later ? Taken::kLater : Taken::kNone;
+    const Taken room = make_room(arrival, !block.is_orphan, now, owner);
+    if (room == Taken::kUnworthy || (room == Taken::kNone && block.is_orphan)) {
+        policy_.miss(block.fingerprint, now);
+    }
+    if (room != Taken::kTaken) return room;
     std::uint32_t directory = near == kNoSegment ? segments_->next_directory(arrival.bytes)
                                                  : Segments::directory_of(near);
     if (!segments_->has_room(directory, arrival.bytes, Segments::Purpose::kStore)) {
@@ -170,14 +167,7 @@ void DiskTier::remove(std::uint32_t entry, std::uint32_t length_bytes) noexcept 
 }
 
 void DiskTier::restore(const Arriving& block, std::uint32_t parent, planner::Tick now) noexcept {
-    planner::Arrival arrival;
-    arrival.parent = parent == kNoEntry ? planner::kNoBlock : parent;
-    arrival.tenant = block.tenant;
-    arrival.closure = block.closure;
-    arrival.window_count = block.window_blocks;
-    arrival.expires = block.expires;
-    arrival.bytes = place_bytes(block.length_bytes);
-    policy_.insert(block.entry, arrival, now);
+    policy_.insert(block.entry, arrival_of(block, parent), now);
     ++count_;
 }
 

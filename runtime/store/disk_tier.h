@@ -28,6 +28,7 @@ struct DiskTierLimits {
     std::uint32_t tenant_count = 1;
     std::uint32_t lease_count = 0;
     std::uint64_t log_bytes_max = 0;
+    bool learns = false;
     planner::AdmissionLimits admission;
 };
 
@@ -42,13 +43,17 @@ class DiskTier {
                                             bool must_write, std::uint64_t now_ns) noexcept;
 
     // It was asked for, and is not to be written now.
-    void see(std::uint64_t fingerprint) noexcept { admission_.see(fingerprint); }
+    void see(std::uint64_t fingerprint, std::uint64_t now_ns) noexcept {
+        admission_.see(fingerprint);
+        policy_.miss(fingerprint, planner::tick_at(now_ns));
+    }
 
     // What emptying segments has written counts as well.
     void charge_carried(std::uint64_t bytes, std::uint64_t now_ns) noexcept;
 
-    // kLater: something on its way will have made room.  kNone: nothing will.
-    enum class Taken : std::uint8_t { kTaken, kLater, kNone };
+    // kLater: something on its way will have made room.  kNone: nothing will.  kUnworthy: it is
+    // worth less than who might go.
+    enum class Taken : std::uint8_t { kTaken, kLater, kNone, kUnworthy };
     // A place for the block, which the policy knows from now on.  `near` is where its parent went,
     // or kNoSegment.  `parent` is its entry, or kNoEntry.
     [[nodiscard]] Taken take(const Arriving& block, std::uint32_t parent, std::uint32_t near,
@@ -109,8 +114,8 @@ class DiskTier {
     [[nodiscard]] std::uint32_t block_count_max() const noexcept { return block_count_max_; }
 
  private:
-    [[nodiscard]] bool make_room(const planner::Arrival& arrival, bool evicts, planner::Tick now,
-                                 TierOwner* owner, bool* later_out) noexcept;
+    [[nodiscard]] Taken make_room(const planner::Arrival& arrival, bool evicts, planner::Tick now,
+                                  TierOwner* owner) noexcept;
 
     Segments* segments_;
     std::uint64_t whole_bytes_;  // of the segments that the policy may count on

@@ -15,10 +15,24 @@ constexpr std::uint32_t kOldestFirst = 8;
 
 }  // namespace
 
+planner::Arrival arrival_of(const Arriving& block, std::uint32_t parent) noexcept {
+    planner::Arrival arrival;
+    arrival.parent = parent;
+    arrival.tenant = block.tenant;
+    arrival.closure = block.closure;
+    arrival.window_count = block.window_blocks;
+    arrival.expires = block.expires;
+    arrival.bytes = place_bytes(block.length_bytes);
+    arrival.fingerprint = block.fingerprint;
+    arrival.must_come = block.must_come;
+    return arrival;
+}
+
 HostTier::HostTier(const Region& region, std::uint16_t region_slot, std::uint32_t block_count_max,
-                   std::uint32_t tenant_count, std::uint32_t lease_count)
+                   std::uint32_t tenant_count, std::uint32_t lease_count, bool learns)
     : places_(region, region_slot),
-      policy_({block_count_max, tenant_count + 1, lease_count, places_.arena().capacity_bytes()}),
+      policy_({block_count_max, tenant_count + 1, lease_count, places_.arena().capacity_bytes(),
+               shadow_count_of(learns, block_count_max), learns}),
       blocks_(block_count_max),
       no_tenant_(tenant_count) {
     free_.reserve(block_count_max);
@@ -29,6 +43,7 @@ bool HostTier::evict_one(planner::Tick now, TierOwner* owner) noexcept {
     planner::Arrival all;
     all.tenant = no_tenant_;
     all.bytes = places_.arena().capacity_bytes();
+    all.must_come = true;
     const planner::Room room = policy_.make_room(all, now);
     drain();
     if (room.block == planner::kNoBlock) return false;
@@ -59,10 +74,11 @@ std::uint32_t HostTier::place_for(std::uint32_t number, std::uint32_t bytes, pla
 
 // A number and room for the block; false when there is none.
 bool HostTier::make_room(const planner::Arrival& arrival, bool evicts, planner::Tick now,
-                         TierOwner* owner) noexcept {
+                         TierOwner* owner, bool* is_unworthy_out) noexcept {
     for (;;) {
         const planner::Room room = policy_.make_room(arrival, now);
         drain();
+        *is_unworthy_out = room.verdict == planner::RoomVerdict::kUnworthy;
         if (room.verdict == planner::RoomVerdict::kFits) break;
         if (room.block == planner::kNoBlock || !evicts) return false;
         owner->let_go(room.block, room.verdict);
@@ -74,22 +90,17 @@ bool HostTier::make_room(const planner::Arrival& arrival, bool evicts, planner::
 }
 
 std::uint32_t HostTier::take(const Arriving& block, std::uint32_t parent, planner::Tick now,
-                             TierOwner* owner) noexcept {
-    const auto bytes = static_cast<std::uint32_t>(place_bytes(block.length_bytes));
-    planner::Arrival arrival;
-    arrival.parent = parent == kNoHostBlock ? planner::kNoBlock : parent;
-    arrival.tenant = block.tenant;
-    arrival.closure = block.closure;
-    arrival.window_count = block.window_blocks;
-    arrival.expires = block.expires;
-    arrival.bytes = bytes;
+                             TierOwner* owner, bool* is_unworthy_out) noexcept {
+    static_assert(kNoHostBlock == planner::kNoBlock && kNoEntry == planner::kNoBlock);
+    planner::Arrival arrival = arrival_of(block, parent);
+    const auto bytes = static_cast<std::uint32_t>(arrival.bytes);
     // A parent that is needed stays, whoever else has to go.
     const bool keeps =
         arrival.parent != planner::kNoBlock && arrival.closure != planner::Closure::kLastState;
     if (keeps) policy_.pin(arrival.parent);
     std::uint32_t number = kNoHostBlock;
     std::uint32_t place = kNoPlace;
-    if (make_room(arrival, !block.is_orphan, now, owner)) {
+    if (make_room(arrival, !block.is_orphan, now, owner, is_unworthy_out)) {
         if (free_.empty()) {
             number = fresh_++;
         } else {
@@ -105,6 +116,7 @@ std::uint32_t HostTier::take(const Arriving& block, std::uint32_t parent, planne
     }
     if (place == kNoPlace) {
         if (number != kNoHostBlock) free_.push_back(number);
+        if (*is_unworthy_out || block.is_orphan) policy_.miss(block.fingerprint, now);
         return kNoHostBlock;
     }
     // One that was not needed may have gone, and its number may be this block's.

@@ -27,8 +27,18 @@ struct Arriving {
     planner::Closure closure = planner::Closure::kPrefix;
     std::uint16_t window_blocks = 0;
     planner::Tick expires = 0;
-    bool is_orphan = false;  // its parent is not there: nobody goes for it
+    std::uint64_t fingerprint = 0;  // of its key; 0: nothing is learnt of it
+    bool is_orphan = false;         // its parent is not there: nobody goes for it
+    bool must_come = false;         // its tier was named: whatever it is worth
 };
+
+[[nodiscard]] planner::Arrival arrival_of(const Arriving& block, std::uint32_t parent) noexcept;
+
+// Four that are remembered for each that there is, as reuse.h would have it.
+[[nodiscard]] constexpr std::uint32_t shadow_count_of(bool learns,
+                                                      std::uint32_t block_count) noexcept {
+    return learns ? 4 * block_count : 0;  // of up to 2^27
+}
 
 // Told of each block that goes for another's sake, before its place is given away.
 class TierOwner {
@@ -42,12 +52,13 @@ class TierOwner {
 class HostTier final : private Arena::Judge {
  public:
     HostTier(const Region& region, std::uint16_t region_slot, std::uint32_t block_count_max,
-             std::uint32_t tenant_count, std::uint32_t lease_count);
+             std::uint32_t tenant_count, std::uint32_t lease_count, bool learns);
 
-    // A place for a block, held; kNoHostBlock when nobody may go for it.  `parent` is its number
-    // here, or kNoHostBlock.  Who goes is told to `owner`, which must call remove() for it.
+    // A place for a block, held; kNoHostBlock when nobody may go for it, or when it is worth less
+    // than who might.  `parent` is its number here, or kNoHostBlock.  Who goes is told to `owner`,
+    // which must call remove() for it.
     [[nodiscard]] std::uint32_t take(const Arriving& block, std::uint32_t parent, planner::Tick now,
-                                     TierOwner* owner) noexcept;
+                                     TierOwner* owner, bool* is_unworthy_out) noexcept;
     void remove(std::uint32_t block) noexcept;
 
     void hold(std::uint32_t block) noexcept {
@@ -120,7 +131,7 @@ class HostTier final : private Arena::Judge {
         return !policy_.is_held(block);
     }
     [[nodiscard]] bool make_room(const planner::Arrival& arrival, bool evicts, planner::Tick now,
-                                 TierOwner* owner) noexcept;
+                                 TierOwner* owner, bool* is_unworthy_out) noexcept;
     [[nodiscard]] std::uint32_t place_for(std::uint32_t number, std::uint32_t bytes,
                                           planner::Tick now, TierOwner* owner) noexcept;
     void drain() noexcept;

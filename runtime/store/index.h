@@ -114,6 +114,11 @@ class IndexReader {
     [[nodiscard]] bool look_at(std::uint32_t entry, IndexKey* key_out,
                                BlockFields* fields_out) const noexcept;
 
+    // By which a key is known as long as the index is there, also when its block is not.
+    [[nodiscard]] std::uint64_t hash_of(const IndexKey& key) const noexcept {
+        return probe_of(key).hash;
+    }
+
     [[nodiscard]] std::uint32_t block_count() const noexcept;
     [[nodiscard]] std::uint32_t block_count_max() const noexcept { return shape_.block_count_max; }
 
@@ -125,6 +130,7 @@ class IndexReader {
     struct Probe {
         std::uint64_t identity[kIdentityWordCount];
         std::uint64_t part;  // and the tenant, and no flags
+        std::uint64_t hash;
         std::uint32_t home;
         std::uint8_t fingerprint;  // never 0
     };

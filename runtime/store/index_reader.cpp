@@ -96,7 +96,7 @@ IndexReader::Probe IndexReader::probe_of(const IndexKey& key) const noexcept {
     probe.part = key.part | std::uint64_t{key.tenant} << 32;
     static_assert(offsetof(Probe, part) == sizeof probe.identity);
     constexpr std::size_t kHashedBytes = sizeof probe.identity + sizeof probe.part;
-    const std::uint64_t hash = XXH3_64bits_withSeed(&probe, kHashedBytes, seed_);
+    const std::uint64_t hash = probe.hash = XXH3_64bits_withSeed(&probe, kHashedBytes, seed_);
     // Upper half and lower half, so that a bucket's own do not share a fingerprint.
     probe.home = high_half(high_half(hash) * std::uint64_t{shape_.bucket_count});
     probe.fingerprint = static_cast<std::uint8_t>(1 + (hash & 0xFFFF) * 255 / 0x10000);

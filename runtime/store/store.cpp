@@ -327,6 +327,7 @@ void Store::sample(bwrt_store_counters* out, const Tenant* tenant) noexcept {
     out->written_bytes = count_.written_bytes;
     out->carried_bytes = count_.carried_bytes;
     out->refused_count = count_.refused_count;
+    out->unworthy_count = count_.unworthy_count;
     out->recovery_ns = count_.recovery_ns;
     out->recovered_count = count_.recovered_count;
     if (!has_disk()) return;

@@ -40,7 +40,7 @@ namespace bwrt::runtime {
 
 struct StoreCount {
     std::uint64_t written_bytes = 0, carried_bytes = 0;
-    std::uint64_t refused_count = 0;
+    std::uint64_t refused_count = 0, unworthy_count = 0;
     std::uint64_t recovery_ns = 0, recovered_count = 0;
 };
 

@@ -29,6 +29,8 @@ constexpr Bound kBounds[] = {
     {"store.tenant_count_max", &bwrt_store::tenant_count_max, 1, 4096, 64},
     {"store.lease_count_max", &bwrt_store::lease_count_max, 1, 1u << 24, 65536},
     {"store.write_touch_count", &bwrt_store::write_touch_count, 1, 15, 1},
+    {"store.eviction", &bwrt_store::eviction, BWRT_EVICTION_LRU, BWRT_EVICTION_LEARNED,
+     BWRT_EVICTION_LEARNED},
 };
 
 // What a reader has no use for, so it would be a mistake.
@@ -43,7 +45,8 @@ bwrt_status check_reader(const bwrt_store& store, const ErrorSink& sink) {
                   {"store.write_bytes_per_day", store.write_bytes_per_day != 0},
                   {"store.block_count_max", store.block_count_max != 0},
                   {"store.lease_count_max", store.lease_count_max != 0},
-                  {"store.write_touch_count", store.write_touch_count != 0}};
+                  {"store.write_touch_count", store.write_touch_count != 0},
+                  {"store.eviction", store.eviction != 0}};
     for (const auto& field : fields) {
         if (!field.is_set) continue;
         return fail(sink, BWRT_E_INVAL, field.field, "set, and a READER writes no shard");
@@ -99,9 +102,6 @@ bwrt_status Store::check(const bwrt_store& given, bwrt_store* checked_out,
     if ((store.flags & ~kFlags) != 0) {
         return fail(sink, BWRT_E_INVAL, "store.flags", "flags 0x%x are not all BWRT_STORE_*",
                     store.flags);
-    }
-    if (store.reserved != 0) {
-        return fail(sink, BWRT_E_INVAL, "store.reserved", "reserved is %u, not 0", store.reserved);
     }
     if ((store.flags & BWRT_STORE_EXPORT) != 0 && store.host_bytes == 0) {
         return fail(sink, BWRT_E_INVAL, "store.flags", "EXPORT, and host_bytes is 0");

@@ -157,7 +157,7 @@ bwrt_status Store::open_memory(const bwrt_store& checked, const ErrorSink& sink)
         host_ = std::make_unique<HostTier>(
             regions_->at(own_slot(kHostSlot)), own_slot(kHostSlot),
             static_cast<std::uint32_t>(std::min<std::uint64_t>(most, checked.block_count_max)),
-            tenant_count_max_, checked.lease_count_max);
+            tenant_count_max_, checked.lease_count_max, checked.eviction == BWRT_EVICTION_LEARNED);
     }
     if (checked.transit_bytes != 0) {
         if (const bwrt_status status = allocate(kTransitSlot, checked.transit_bytes)) return status;
@@ -284,6 +284,7 @@ bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
         checked.block_count_max, limits.log_bytes_max / 4 / sizeof(Record)));
     limits.tenant_count = tenant_count_max_;
     limits.lease_count = checked.lease_count_max;
+    limits.learns = checked.eviction == BWRT_EVICTION_LEARNED;
     limits.admission.touches_min = checked.write_touch_count;
     limits.admission.identity_count = std::uint64_t{4} * checked.block_count_max;
     limits.admission.bytes_per_day = checked.write_bytes_per_day;
@@ -356,6 +357,7 @@ void Store::restore(Found* found) noexcept {
         arriving.closure = static_cast<planner::Closure>(block.closure);
         arriving.window_blocks = block.window_blocks;
         arriving.expires = tick_of_wall(block.expires_s);
+        arriving.fingerprint = index_->reader().hash_of(index_->key_of(entry));
         disk_->restore(arriving, block.parent, tick_);
         TierCount& count = counts_[arriving.tenant].disk;
         ++count.block_count;

@@ -28,7 +28,7 @@ const StoreRefusal kStores[] = {
     {"store.struct_size", BWRT_E_ABI, [](bwrt_store* s) { s->struct_size = 0; }},
     {"store.struct_size", BWRT_E_ABI, [](bwrt_store* s) { s->struct_size = 80; }},
     {"store.flags", BWRT_E_INVAL, [](bwrt_store* s) { s->flags = 1u << 31; }},
-    {"store.reserved", BWRT_E_INVAL, [](bwrt_store* s) { s->reserved = 1; }},
+    {"store.eviction", BWRT_E_INVAL, [](bwrt_store* s) { s->eviction = 3; }},
     {"store.directory_count", BWRT_E_INVAL, [](bwrt_store* s) { s->directory_count = 17; }},
     {"store.directories", BWRT_E_INVAL, [](bwrt_store* s) { s->directory_count = 0; }},
     {"store.directories", BWRT_E_INVAL, [](bwrt_store* s) { s->directories = nullptr; }},
@@ -122,7 +122,7 @@ struct Sentence {
 };
 
 const Sentence kSentences[] = {
-    {"store.reserved", BWRT_E_INVAL, "reserved is 1", [](bwrt_store* s) { s->reserved = 1; }},
+    {"store.eviction", BWRT_E_INVAL, "3 is outside 1 to 2", [](bwrt_store* s) { s->eviction = 3; }},
     {"store.host_bytes", BWRT_E_NOMEM, "cannot be allocated",
      [](bwrt_store* s) { s->host_bytes = std::uint64_t{1} << 62; }},
     {"store.transit_bytes", BWRT_E_NOMEM, "cannot be allocated",

@@ -15,6 +15,12 @@ using bwrt::runtime::IoKind;
 constexpr std::uint32_t kRoom = 256;
 const StoreOf kHostOnly(16 * kMib, 0);
 
+// Who goes is exactly known.
+StoreOf least_recently_used(StoreOf given) {
+    given.store.eviction = BWRT_EVICTION_LRU;
+    return given;
+}
+
 void later(BlockWorld* world) { let_time_pass(world, kSecondNs); }
 
 std::uint32_t hit_count(BlockWorld* world, Key first, std::uint32_t count) {
@@ -117,7 +123,7 @@ void nobody_goes_for_an_orphan(void** state) {
 
 void blocks_without_relations_go_in_the_order_of_their_use(void** state) {
     BlockWorld* world = world_of(state);
-    world->open(kHostOnly);
+    world->open(least_recently_used(kHostOnly));
     for (std::uint32_t i = 0; i < 8; ++i) {
         assert_int_equal(put_unrelated(world, i, 32), BWRT_OK);
         later(world);
@@ -445,7 +451,7 @@ void who_is_asked_for_alone_is_his_parents_child_in_every_tier(void** state) {
     get_child_alone();
     assert_int_equal(sample_store(world).disk.block_count, 2);
 
-    world->open_again(StoreOf(16 * kMib, kDiskBytes));
+    world->open_again(least_recently_used(StoreOf(16 * kMib, kDiskBytes)));
     assert_int_equal(get(world, {1, 0}), BWRT_OK);
     later(world);
     get_child_alone();  // from the disk: in host memory, too, its parent stays

@@ -40,7 +40,7 @@ constexpr Field kStoreFields[] = {
     BWRT_FUZZ_FIELD(bwrt_store, tenant_count_max),
     BWRT_FUZZ_FIELD(bwrt_store, lease_count_max),
     BWRT_FUZZ_FIELD(bwrt_store, write_touch_count),
-    BWRT_FUZZ_FIELD(bwrt_store, reserved),
+    BWRT_FUZZ_FIELD(bwrt_store, eviction),
 };
 
 constexpr Field kPlannerFields[] = {

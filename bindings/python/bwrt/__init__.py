@@ -33,7 +33,7 @@ from .operations import Operation, copy, flush, gemm, read, signal, write
 from .plan import Plan, PlanKind, PlanWaves
 from .planner import Planner
 from .runtime import DeviceLook, Progress, Runtime, Storage
-from .store import Store, StoreCounters, StoreFlag, StoreInfo, TierCounters
+from .store import Eviction, Store, StoreCounters, StoreFlag, StoreInfo, TierCounters
 from .wave import Wave
 from .window import (Bus, Decided, Decision, PlannedWindow, Request, TenantCredit, TierBudget,
                      TierRoute, Transfer)
@@ -49,7 +49,8 @@ PROCESS_MEMORY = _abi.BWRT_PROCESS_MEMORY
 __all__ = [
     "AgainError", "BlockError", "BusyError", "CallerError", "CancelledError", "Caps", "ClosedError",
     "Bus", "Closure", "Completion", "ConflictError", "CorruptError", "Counters", "Decided", "Decision", "Delivery",
-    "DependencyError", "DeviceLook", "Error", "Event", "EventKind", "Events", "Feature", "ForkedError", "Found",
+    "DependencyError", "DeviceLook", "Error", "Event", "EventKind", "Events", "Eviction", "Feature", "ForkedError",
+    "Found",
     "Histogram", "InternalError", "Late", "LateError", "Layout", "LockedError", "Lookup",
     "MediaItem", "MissError", "MomentError", "NONE", "Operation", "PROCESS_MEMORY", "Plan", "PlanKind",
     "PlanWaves", "Plane", "PlannedWindow", "Planner",

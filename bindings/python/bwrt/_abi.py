@@ -32,6 +32,7 @@ BWRT_STORE_HUGE = 1
 BWRT_STORE_SHARED = 2
 BWRT_STORE_READER = 4
 BWRT_STORE_EXPORT = 8
+BWRT_EVICTION_DEFAULT, BWRT_EVICTION_LRU, BWRT_EVICTION_LEARNED = 0, 1, 2
 BWRT_PLANNER_NO_FILTER, BWRT_PLANNER_NO_CREDITS, BWRT_PLANNER_NO_BUDGETS = 1, 2, 4
 BWRT_PLANNER_NO_MERGE, BWRT_PLANNER_TAKE_LATE, BWRT_PLANNER_NO_FEEDBACK = 8, 16, 32
 BWRT_SHUTDOWN_DRAIN, BWRT_SHUTDOWN_CANCEL = 0, 1
@@ -89,7 +90,7 @@ class bwrt_store(Structure):
                 ("directory_count", c_uint32), ("block_count_max", c_uint32),
                 ("block_bytes_max", c_uint32), ("flight_count_max", c_uint32),
                 ("tenant_count_max", c_uint32), ("lease_count_max", c_uint32),
-                ("write_touch_count", c_uint32), ("reserved", c_uint32),
+                ("write_touch_count", c_uint32), ("eviction", c_uint32),
                 ("index_directory", c_char_p)]
 
 
@@ -397,7 +398,7 @@ class bwrt_store_counters(Structure):
                 ("written_bytes", c_uint64), ("carried_bytes", c_uint64),
                 ("refused_count", c_uint64), ("write_budget_left_bytes", c_uint64),
                 ("log_bytes", c_uint64), ("recovery_ns", c_uint64), ("recovered_count", c_uint64),
-                ("flight_count", c_uint64)]
+                ("flight_count", c_uint64), ("unworthy_count", c_uint64)]
 
 
 class bwrt_store_info(Structure):

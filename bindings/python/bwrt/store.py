@@ -5,7 +5,7 @@ import ctypes
 import os
 from ctypes import byref, c_char_p, cast, c_void_p, pointer
 from dataclasses import dataclass, fields
-from enum import IntFlag
+from enum import IntEnum, IntFlag
 from typing import Any, Optional, Sequence, Union
 
 from . import _abi
@@ -18,7 +18,18 @@ Path = Union[str, bytes, "os.PathLike[str]"]
 _SECRET_BYTES = 32
 _WIDE = ("disk_bytes", "host_bytes", "transit_bytes", "write_bytes_per_day")
 _NARROW = ("block_count_max", "block_bytes_max", "flight_count_max", "tenant_count_max",
-           "lease_count_max", "write_touch_count")
+           "lease_count_max", "write_touch_count", "eviction")
+
+
+class Eviction(IntEnum):
+    """Who goes from a tier that is full."""
+
+    DEFAULT = _abi.BWRT_EVICTION_DEFAULT
+    """LEARNED."""
+    LRU = _abi.BWRT_EVICTION_LRU
+    """What was used least recently; whoever comes has a place."""
+    LEARNED = _abi.BWRT_EVICTION_LEARNED
+    """What is worth least, by what was learnt; who would be worth less is not kept."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,7 @@ class Store:
       tenant_count_max     with blocks here; 1 to 4,096; 64
       lease_count_max      at a time, in each tier; 1 to 2^24; 65,536
       write_touch_count    a block goes to the disk when asked for or put that often; 1 to 15; 1
+      eviction             who goes when there is no room: an Eviction
       huge                 its memory in huge pages where the system has them
       shared               readers in other processes may look at the index
       reader               reads all shards and writes none: lookups, GETs and events
@@ -58,6 +70,7 @@ class Store:
     tenant_count_max: int = 0
     lease_count_max: int = 0
     write_touch_count: int = 0
+    eviction: int = 0
     huge: bool = False
     shared: bool = False
     reader: bool = False
@@ -144,6 +157,7 @@ class StoreCounters:
     recovery_ns: int
     recovered_count: int
     flight_count: int
+    unworthy_count: int
 
 
 def _tier(struct: _abi.bwrt_tier_counters) -> TierCounters:

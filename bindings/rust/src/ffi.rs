@@ -49,7 +49,7 @@ structs! {
         tenant_count_max: u32,
         lease_count_max: u32,
         write_touch_count: u32,
-        reserved: u32,
+        eviction: u32,
         index_directory: *const c_char,
     }
     bwrt_planner {
@@ -588,6 +588,7 @@ structs! {
         recovery_ns: u64,
         recovered_count: u64,
         flight_count: u64,
+        unworthy_count: u64,
     }
     bwrt_store_info {
         struct_size: u32,

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// test_learned_eviction.cpp — a store that learns which blocks return (BWRT_EVICTION_LEARNED): who
+// stays, who is not taken, where he goes then, and that LRU knows nothing of it.
+//
+// The tier holds 32 blocks of 64 KiB.  31 of them are asked for every second; each second another
+// one comes, which nobody ever asks for.  So what has just come is worth less than those.
+
+#include "tests/blocks/block_world.h"
+
+namespace {
+
+using namespace bwrt::test;
+
+constexpr std::uint32_t kHotCount = 31;
+constexpr std::uint32_t kHot = 1;      // their chain
+constexpr std::uint32_t kCold = 1000;  // and that of the last one that came
+constexpr std::uint32_t kRounds = 200;
+
+StoreOf store_with(std::uint32_t eviction, std::uint64_t disk_bytes = 0) {
+    StoreOf given(2 * kMib, disk_bytes, 0, kMib / 4);
+    given.store.eviction = eviction;
+    return given;
+}
+
+void later(BlockWorld* world) { let_time_pass(world, kSecondNs); }
+
+bwrt_status put_unrelated(BlockWorld* world, Key first, std::uint32_t count = 1,
+                          std::uint32_t tier = BWRT_TIER_NONE) {
+    Request request(world, BWRT_OP_PUT, first, count);
+    request.operation.flags = BWRT_BLOCK_UNRELATED;
+    request.operation.tier = static_cast<std::uint16_t>(tier);
+    return request.run();
+}
+
+std::uint32_t host_count(BlockWorld* world, Key first, std::uint32_t count) {
+    std::uint32_t hits = 0;
+    for (const bwrt_lookup_answer& answer : look_up(world, first, count).of) {
+        if (answer.state == BWRT_LOOKUP_HIT && answer.tier == BWRT_TIER_HOST) ++hits;
+    }
+    return hits;
+}
+
+// Until something is learnt they go for each other, and are stored anew.
+void teach(BlockWorld* world) {
+    for (std::uint32_t i = 0; i < kRounds; ++i) {
+        later(world);
+        static_cast<void>(put_unrelated(world, {kHot, 0}, kHotCount));
+        static_cast<void>(ask(world, BWRT_OP_PREFETCH, {kHot, 0}, kHotCount));
+        static_cast<void>(put_unrelated(world, {kCold + 1 + i, 0}));
+        settle(world);
+    }
+    later(world);
+    const Key cold = {kCold, 0};
+    assert_int_equal(put_unrelated(world, {kHot, 0}, kHotCount, BWRT_TIER_HOST), BWRT_OK);
+    assert_int_equal(ask(world, BWRT_OP_PREFETCH, {kHot, 0}, kHotCount), BWRT_OK);
+    assert_int_equal(put_unrelated(world, cold, 1, BWRT_TIER_HOST), BWRT_OK);
+    later(world);
+    assert_true(host_count(world, {kHot, 0}, kHotCount) >= kHotCount - 1);
+}
+
+// The one that came last stays whatever it is worth, so that only the others may go.
+void teach_and_fill(BlockWorld* world) {
+    teach(world);
+    assert_int_equal(ask(world, BWRT_OP_PIN, {kCold, 0}), BWRT_OK);
+}
+
+void what_returns_stays_while_a_crowd_passes_that_does_not(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(store_with(BWRT_EVICTION_DEFAULT));
+    teach(world);
+
+    for (std::uint32_t i = 0; i < 64; ++i) {
+        assert_int_equal(put_unrelated(world, {2000 + i, 0}), BWRT_OK);
+    }
+
+    assert_true(host_count(world, {kHot, 0}, kHotCount) >= kHotCount - 1);
+}
+
+void with_lru_it_goes_for_the_crowd(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(store_with(BWRT_EVICTION_LRU));
+    teach(world);
+
+    for (std::uint32_t i = 0; i < 64; ++i) {
+        assert_int_equal(put_unrelated(world, {2000 + i, 0}), BWRT_OK);
+    }
+
+    assert_int_equal(host_count(world, {kHot, 0}, kHotCount), 0);
+    assert_int_equal(sample_store(world).unworthy_count, 0);
+}
+
+void who_is_worth_less_than_all_is_not_taken(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(store_with(BWRT_EVICTION_LEARNED));
+    teach_and_fill(world);
+    Request request(world, BWRT_OP_PUT, {3000, 0}, 1);
+    const bwrt_store_counters before = sample_store(world);
+
+    assert_int_equal(request.run(), BWRT_E_NOSPC);
+
+    assert_int_equal(request.results[0].tier, BWRT_TIER_HOST);
+    assert_int_equal(sample_store(world).unworthy_count, before.unworthy_count + 1);
+    assert_int_equal(sample_store(world).refused_count, before.refused_count + 1);
+    assert_true(host_count(world, {kHot, 0}, kHotCount) >= kHotCount - 1);
+    assert_int_equal(ask(world, BWRT_OP_UNPIN, {kCold, 0}), BWRT_OK);
+}
+
+// Its parent is not there, so nobody would go for it anyway.
+void nor_are_the_blocks_behind_it(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(store_with(BWRT_EVICTION_LEARNED));
+    teach_and_fill(world);
+
+    const bwrt_store_counters before = sample_store(world);
+    Request request(world, BWRT_OP_PUT, {3000, 0}, 4);
+    assert_int_equal(request.run(), BWRT_E_NOSPC);
+
+    assert_int_equal(request.count_of(BWRT_E_NOSPC), 4);
+    assert_int_equal(sample_store(world).refused_count, before.refused_count + 4);
+    assert_true(host_count(world, {kHot, 0}, kHotCount) >= kHotCount - 1);
+    assert_int_equal(ask(world, BWRT_OP_UNPIN, {kCold, 0}), BWRT_OK);
+}
+
+void who_names_the_tier_has_a_place_in_it(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(store_with(BWRT_EVICTION_LEARNED));
+    teach_and_fill(world);
+    const bwrt_store_counters before = sample_store(world);
+
+    assert_int_equal(put_unrelated(world, {3000, 0}, 1, BWRT_TIER_HOST), BWRT_OK);
+
+    assert_true(is_hit(world, {3000, 0}));
+    assert_int_equal(sample_store(world).unworthy_count, before.unworthy_count);
+    assert_int_equal(ask(world, BWRT_OP_UNPIN, {kCold, 0}), BWRT_OK);
+}
+
+void who_was_refused_is_taken_when_he_returns_as_fast(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(store_with(BWRT_EVICTION_LEARNED));
+    teach_and_fill(world);
+
+    std::uint32_t refused_count = 0;
+    while (put_unrelated(world, {3000, 0}) == BWRT_E_NOSPC) {
+        assert_true(++refused_count < 10);
+        assert_int_equal(put_unrelated(world, {4000 + refused_count, 0}), BWRT_E_NOSPC);
+        later(world);
+        assert_int_equal(get(world, {kHot, 0}, kHotCount), BWRT_OK);
+    }
+
+    assert_true(refused_count >= 1);
+    assert_true(is_hit(world, {3000, 0}));
+    assert_int_equal(ask(world, BWRT_OP_UNPIN, {kCold, 0}), BWRT_OK);
+}
+
+void what_memory_does_not_take_is_on_the_disk_and_read_from_there(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(store_with(BWRT_EVICTION_LEARNED, kDiskBytes));
+    teach_and_fill(world);
+    Request request(world, BWRT_OP_PUT, {3000, 0}, 1);
+    const bwrt_store_counters before = sample_store(world);
+
+    assert_int_equal(request.run(), BWRT_OK);
+    settle(world);
+
+    assert_int_equal(request.results[0].tier, BWRT_TIER_DISK);
+    assert_int_equal(sample_store(world).unworthy_count, before.unworthy_count + 1);
+    assert_int_equal(sample_store(world).refused_count, before.refused_count);
+    assert_int_equal(tier_of_get(world, {3000, 0}), BWRT_TIER_DISK);
+    assert_int_equal(host_count(world, {3000, 0}, 1), 0);
+    assert_int_equal(sample_store(world).unworthy_count, before.unworthy_count + 2);
+    assert_int_equal(ask(world, BWRT_OP_PREFETCH, {3000, 0}), BWRT_OK);
+    assert_int_equal(host_count(world, {3000, 0}, 1), 1);
+    assert_int_equal(ask(world, BWRT_OP_UNPIN, {kCold, 0}), BWRT_OK);
+}
+
+const CMUnitTest kTests[] = {
+    IN_BLOCK_WORLD(what_returns_stays_while_a_crowd_passes_that_does_not),
+    IN_BLOCK_WORLD(with_lru_it_goes_for_the_crowd),
+    IN_BLOCK_WORLD(who_is_worth_less_than_all_is_not_taken),
+    IN_BLOCK_WORLD(nor_are_the_blocks_behind_it),
+    IN_BLOCK_WORLD(who_names_the_tier_has_a_place_in_it),
+    IN_BLOCK_WORLD(who_was_refused_is_taken_when_he_returns_as_fast),
+    IN_BLOCK_WORLD(what_memory_does_not_take_is_on_the_disk_and_read_from_there),
+};
+
+}  // namespace
+
+int main() {
+    int failures = 0;
+    RUN_IN_MODES(kTests, 2, failures);
+    return failures;
+}
