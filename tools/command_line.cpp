@@ -340,6 +340,9 @@ void add_tiers(CLI::App* app, ReplayOptions* options) {
                     "Uses of a block before it is worth writing to disk")
         ->check(CLI::Range(1, 15))
         ->capture_default_str();
+    app->add_option("--policy", options->policy, "Who goes from a tier that is full")
+        ->check(CLI::IsMember({"lru", "learned"}))
+        ->capture_default_str();
 }
 
 // What stands around the cache.

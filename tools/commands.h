@@ -154,6 +154,7 @@ struct ReplayOptions {
     std::uint32_t streams = 1;
     std::uint64_t prefill_rate = 28'000;  // tokens a second of a stream
     std::uint32_t write_touch_count = 1;
+    std::string policy = "lru";
     double prefetch_percent = 0;  // of the tier in memory, for what is foretold
     bool sample = false;
     bool no_plan = false;

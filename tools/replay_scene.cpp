@@ -86,6 +86,7 @@ Scene scene_of(const ReplayOptions& options) {
         throw Failure("E_INVAL", "--prefetch-percent: plans and a tier on disk are needed", 2);
     }
     cache.write_touch_count = options.write_touch_count;
+    cache.eviction = options.policy == "lru" ? BWRT_EVICTION_LRU : BWRT_EVICTION_LEARNED;
     cache.checked = options.sample ? Checked::kSample : Checked::kAll;
     cache.salt = options.source.seed;
     cache.is_modelled = options.mode == "model";

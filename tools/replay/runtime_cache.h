@@ -35,6 +35,7 @@ struct RuntimeCacheOptions {
     std::uint64_t host_bytes = 0;  // 0: no such tier
     std::uint64_t disk_bytes = 0;
     std::uint32_t write_touch_count = 1;
+    std::uint32_t eviction = BWRT_EVICTION_DEFAULT;
     std::uint64_t salt = 0;  // of the identities
     Checked checked = Checked::kAll;
     bool is_planned = true;

@@ -86,6 +86,7 @@ void RuntimeCache::open() {
         static_cast<std::uint32_t>(std::min<std::uint64_t>(room, std::uint64_t{1} << 27));
     store.tenant_count_max = std::max(64u, static_cast<std::uint32_t>(trace_.tenants().size()) + 1);
     store.write_touch_count = options_.write_touch_count;
+    store.eviction = options_.eviction;
     bwrt_planner planner = {};
     planner.struct_size = sizeof planner;
     planner.window_ns = 100'000;  // the least: one request at a time, and nobody is waited for
