@@ -242,7 +242,7 @@ enum {
  * another needs, or that is pinned, leased or in use.  What is learnt is learnt anew by each process,
  * from PUTs and loads; lookups teach nothing. */
 enum {
-    BWRT_EVICTION_DEFAULT = 0, /* LEARNED */
+    BWRT_EVICTION_DEFAULT = 0, /* LRU */
     BWRT_EVICTION_LRU = 1,     /* what was used least recently; whoever comes has a place */
     BWRT_EVICTION_LEARNED = 2  /* what is worth least, by how soon blocks that were used as often and
                                   as fast were used again.  Who comes and would be worth less than all

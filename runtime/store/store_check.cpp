@@ -30,7 +30,7 @@ constexpr Bound kBounds[] = {
     {"store.lease_count_max", &bwrt_store::lease_count_max, 1, 1u << 24, 65536},
     {"store.write_touch_count", &bwrt_store::write_touch_count, 1, 15, 1},
     {"store.eviction", &bwrt_store::eviction, BWRT_EVICTION_LRU, BWRT_EVICTION_LEARNED,
-     BWRT_EVICTION_LEARNED},
+     BWRT_EVICTION_LRU},
 };
 
 // What a reader has no use for, so it would be a mistake.

@@ -67,7 +67,7 @@ void teach_and_fill(BlockWorld* world) {
 
 void what_returns_stays_while_a_crowd_passes_that_does_not(void** state) {
     BlockWorld* world = world_of(state);
-    world->open(store_with(BWRT_EVICTION_DEFAULT));
+    world->open(store_with(BWRT_EVICTION_LEARNED));
     teach(world);
 
     for (std::uint32_t i = 0; i < 64; ++i) {
@@ -77,9 +77,9 @@ void what_returns_stays_while_a_crowd_passes_that_does_not(void** state) {
     assert_true(host_count(world, {kHot, 0}, kHotCount) >= kHotCount - 1);
 }
 
-void with_lru_it_goes_for_the_crowd(void** state) {
+void it_goes_for_the_crowd_in_a_store_that_was_not_told_to_learn(void** state) {
     BlockWorld* world = world_of(state);
-    world->open(store_with(BWRT_EVICTION_LRU));
+    world->open(store_with(BWRT_EVICTION_DEFAULT));
     teach(world);
 
     for (std::uint32_t i = 0; i < 64; ++i) {
@@ -176,7 +176,7 @@ void what_memory_does_not_take_is_on_the_disk_and_read_from_there(void** state) 
 
 const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(what_returns_stays_while_a_crowd_passes_that_does_not),
-    IN_BLOCK_WORLD(with_lru_it_goes_for_the_crowd),
+    IN_BLOCK_WORLD(it_goes_for_the_crowd_in_a_store_that_was_not_told_to_learn),
     IN_BLOCK_WORLD(who_is_worth_less_than_all_is_not_taken),
     IN_BLOCK_WORLD(nor_are_the_blocks_behind_it),
     IN_BLOCK_WORLD(who_names_the_tier_has_a_place_in_it),

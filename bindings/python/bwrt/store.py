@@ -25,7 +25,7 @@ class Eviction(IntEnum):
     """Who goes from a tier that is full."""
 
     DEFAULT = _abi.BWRT_EVICTION_DEFAULT
-    """LEARNED."""
+    """LRU."""
     LRU = _abi.BWRT_EVICTION_LRU
     """What was used least recently; whoever comes has a place."""
     LEARNED = _abi.BWRT_EVICTION_LEARNED
