@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/model/model_storage.h"
 #include "tests/support/random.h"
 #include "tools/replay/policies/policy_cache.h"
 #include "tools/replay/trace_read.h"
@@ -222,6 +223,17 @@ void a_load_takes_as_long_as_the_table_says(void**) {
     static_cast<void>(in_memory.look_up(blocks, {}));
     static_cast<void>(in_memory.look_up(blocks, {}));
     assert_int_equal(in_memory.load(blocks, {}, 0).took_ns, 3'000'000);
+}
+
+// Policies and bwrt stand in one table.
+void a_policys_disk_is_that_of_the_modelled_world(void**) {
+    const DeviceTable table;
+    const bwrt::runtime::ModelMachine machine;
+    assert_int_equal(table.depth, machine.depth);
+    assert_int_equal(table.read_bytes_per_s, machine.read_bytes_per_s);
+    assert_int_equal(table.read_latency_ns, machine.read_latency_ns);
+    assert_int_equal(table.requests_per_s, machine.requests_per_s);
+    assert_int_equal(table.copy_bytes_per_s, machine.copy_bytes_per_s);
 }
 
 // Five hundred a second are twice as long on the bus as a block's bytes: 2, 4 ms, and the latency.
@@ -487,6 +499,7 @@ int main() {
         cmocka_unit_test(what_is_asked_for_soon_is_seen_to_be),
         cmocka_unit_test(blocks_that_were_written_together_are_read_together),
         cmocka_unit_test(a_load_takes_as_long_as_the_table_says),
+        cmocka_unit_test(a_policys_disk_is_that_of_the_modelled_world),
         cmocka_unit_test(small_reads_are_limited_by_their_number),
         cmocka_unit_test(a_load_that_is_late_has_what_was_there_by_the_deadline),
         cmocka_unit_test(lists_have_the_hits_of_a_plain_list),

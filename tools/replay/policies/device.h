@@ -20,9 +20,9 @@ namespace bwrt::replay {
 // it is told nothing else (docs/operations.md, Replays).
 struct DeviceTable {
     std::uint64_t depth = 256;
-    std::uint64_t read_bytes_per_s = 6'000'000'000;
-    std::uint64_t read_latency_ns = 85'000;
-    std::uint64_t requests_per_s = 800'000;
+    std::uint64_t read_bytes_per_s = 6'500'000'000;
+    std::uint64_t read_latency_ns = 65'000;
+    std::uint64_t requests_per_s = 900'000;
     std::uint64_t copy_bytes_per_s = 12'000'000'000;
 };
 
