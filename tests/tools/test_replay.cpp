@@ -11,7 +11,6 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/random.h"
 #include "tools/replay/content.h"
 #include "tools/replay/figures.h"
 #include "tools/replay/machine.h"
@@ -20,6 +19,7 @@
 
 // last, since it defines names that others use
 #include "tests/support/cmocka.h"
+#include "tests/support/random.h"
 
 namespace {
 
