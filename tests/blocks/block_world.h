@@ -110,6 +110,7 @@ struct Request {
 
     Request(BlockWorld* in, std::uint32_t kind, Key from, std::uint32_t block_count,
             std::uint64_t block_length = kLength, std::uint64_t variant = 0);
+    ~Request();
     Request(const Request&) = delete;
     Request& operator=(const Request&) = delete;
 

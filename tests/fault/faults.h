@@ -350,12 +350,21 @@ static inline uint64_t next_random(uint64_t* state) {
     return z ^ (z >> 31);
 }
 
-/* The last mode has no thread of the library: what callers do to each other in it they do with a
- * pool, too, which is where the thread sanitizer looks. */
-#if defined(__SANITIZE_THREAD__)
-enum { FAULTS_LOOK_FOR_RACES = 1 };
+/* Which of the four modes an instrumented build runs where a test is for all: what is right in
+ * every one of them is shown by the others.  The thread sanitizer sees nothing of what the kernel
+ * does and looks at those with threads of a pool; memory is looked at under either backend and
+ * either way to drive, once each. */
+#if defined(__has_feature)
+#define FAULTS_HAS_FEATURE(name) __has_feature(name)
 #else
-enum { FAULTS_LOOK_FOR_RACES = 0 };
+#define FAULTS_HAS_FEATURE(name) 0
+#endif
+#if defined(__SANITIZE_THREAD__) || FAULTS_HAS_FEATURE(thread_sanitizer)
+enum { FAULTS_MODES = 1 << 0 | 1 << 1 };
+#elif defined(__SANITIZE_ADDRESS__) || FAULTS_HAS_FEATURE(address_sanitizer)
+enum { FAULTS_MODES = 1 << 0 | 1 << 3 };
+#else
+enum { FAULTS_MODES = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 };
 #endif
 
 /* Why io_uring cannot be had, printed once; 1 when it can. */
@@ -366,7 +375,6 @@ static inline int mode_is_available(const fault_mode* mode) {
 
     fault_mode_now = mode;
     if (mode->storage != BWRT_STORAGE_URING) return 1;
-    if (FAULTS_LOOK_FOR_RACES && mode->progress == BWRT_PROGRESS_CALLER) return 0;
     config = config_of_mode();
     if (bwrt_open(&config, &runtime, &error) != BWRT_OK) {
         print_message("left out: %s: %s\n", mode->name, error.message);
@@ -378,14 +386,16 @@ static inline int mode_is_available(const fault_mode* mode) {
 
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, faults_setup, faults_teardown)
 
-#define RUN_IN_MODES(tests, mode_count, failures)                                         \
-    for (size_t mode_ = 0; mode_ < (mode_count); ++mode_) {                               \
-        if (!mode_is_available(&kModes[mode_])) continue;                                 \
+#define RUN_IN_MODES(tests, mode_count, failures) \
+    RUN_IN_MODES_OF(tests, (1 << (mode_count)) - 1, failures)
+
+#define RUN_IN_ALL_MODES(tests, failures) RUN_IN_MODES_OF(tests, FAULTS_MODES, failures)
+
+#define RUN_IN_MODES_OF(tests, modes, failures)                                           \
+    for (size_t mode_ = 0; mode_ < sizeof(kModes) / sizeof(kModes[0]); ++mode_) {         \
+        if (((modes) >> mode_ & 1) == 0 || !mode_is_available(&kModes[mode_])) continue;  \
         print_message("mode: %s\n", kModes[mode_].name);                                  \
         (failures) += cmocka_run_group_tests_name(kModes[mode_].name, tests, NULL, NULL); \
     }
-
-#define RUN_IN_ALL_MODES(tests, failures) \
-    RUN_IN_MODES(tests, sizeof(kModes) / sizeof(kModes[0]), failures)
 
 #endif
