@@ -455,15 +455,16 @@ void who_is_asked_for_alone_is_his_parents_child_in_every_tier(void** state) {
     assert_int_equal(get(world, {1, 0}), BWRT_OK);
     later(world);
     get_child_alone();  // from the disk: in host memory, too, its parent stays
-    for (std::uint32_t i = 0; i < 1000; ++i) {
+    // Until it goes: behind a disk that is slow not everybody who comes gets there.
+    bool child = true;
+    for (std::uint32_t i = 0; i < 10'000 && child; ++i) {
         assert_int_equal(put(world, {2 + i, 0}), BWRT_OK);
         const Answers answers = look_up(world, {1, 0}, 2);
-        const bool child = answers.of[1].state == BWRT_LOOKUP_HIT;
+        child = answers.of[1].state == BWRT_LOOKUP_HIT;
         assert_true(!child || answers.of[0].state == BWRT_LOOKUP_HIT);
         assert_true(answers.of[1].tier != BWRT_TIER_HOST || answers.of[0].tier == BWRT_TIER_HOST);
     }
-    settle(world);  // some of those who come may still wait for the disk
-    assert_false(is_hit(world, {1, 1}));
+    assert_false(child);
 }
 
 // A hit behind a miss is of use to nobody.
