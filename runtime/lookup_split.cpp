@@ -9,7 +9,7 @@ namespace bwrt::runtime {
 namespace {
 
 constexpr std::size_t kSplitBytesMin = sizeof(bwrt_split);
-constexpr std::uint32_t kFlags = BWRT_SPLIT_BY_LAYER | BWRT_SPLIT_LEAST_COMPUTE;
+constexpr std::uint32_t kSplitFlags = BWRT_SPLIT_BY_LAYER | BWRT_SPLIT_LEAST_COMPUTE;
 
 // The planner's tiers of this question.
 enum : std::uint8_t { kFromHost, kFromDisk, kHere, kTierCount };
@@ -59,7 +59,7 @@ bwrt_status read_split(const bwrt_split* split, const bwrt_lookup_answer* answer
             copy_in(&given, split, split->struct_size, kSplitBytesMin, "split.struct_size", sink)) {
         return status;
     }
-    if ((given.flags & ~kFlags) != 0) {
+    if ((given.flags & ~kSplitFlags) != 0) {
         return fail(sink, BWRT_E_INVAL, "split.flags", "flags 0x%x: unknown ones", given.flags);
     }
     if (given.token_count == 0) return fail(sink, BWRT_E_INVAL, "split.token_count", "0");
