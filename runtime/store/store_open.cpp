@@ -20,17 +20,26 @@
 namespace bwrt::runtime {
 namespace {
 
-constexpr std::uint32_t kHostBlockBytesMin = 16 << 10;  // shorter ones are bounded by their number
+constexpr std::uint32_t kBlockBytesMin = 16 << 10;  // shorter ones are bounded by their number
+constexpr std::uint64_t kLogBytesPerBlock = 4 * sizeof(Record);
 
 // Each of two logs may have that much of the first directory, so that a new one fits beside the
-// old one, and blocks are few enough that their records take a quarter of one.
-std::uint64_t log_bytes_of(std::uint64_t disk_bytes) noexcept {
-    return std::max<std::uint64_t>(disk_bytes / 64 / 4096 * 4096, kMebibyte);
+// old one, and blocks are few enough that their records take a quarter of one.  A 64th is enough
+// for blocks of 64 KiB in one directory; where all are shorter, or there are more directories, it
+// is up to a 16th.
+std::uint64_t log_bytes_of(const bwrt_store& checked) noexcept {
+    const std::uint64_t each_bytes =
+        std::max<std::uint64_t>(place_bytes(checked.block_bytes_max), kBlockBytesMin);
+    const std::uint64_t block_count = std::min<std::uint64_t>(
+        checked.disk_bytes / each_bytes * checked.directory_count, checked.block_count_max);
+    const std::uint64_t wanted_bytes = std::clamp(block_count * kLogBytesPerBlock,
+                                                  checked.disk_bytes / 64, checked.disk_bytes / 16);
+    return std::max<std::uint64_t>(wanted_bytes / 4096 * 4096, kMebibyte);
 }
 
 std::vector<DirectoryBudget> budgets_of(const bwrt_store& checked) {
     std::vector<DirectoryBudget> budgets(checked.directory_count, {checked.disk_bytes});
-    if (!budgets.empty()) budgets[0].bytes -= 2 * log_bytes_of(checked.disk_bytes);
+    if (!budgets.empty()) budgets[0].bytes -= 2 * log_bytes_of(checked);
     return budgets;
 }
 
@@ -153,7 +162,7 @@ bwrt_status Store::open_memory(const bwrt_store& checked, const ErrorSink& sink)
     };
     if (checked.host_bytes != 0) {
         if (const bwrt_status status = allocate(kHostSlot, checked.host_bytes)) return status;
-        const std::uint64_t most = checked.host_bytes / kHostBlockBytesMin + 1;
+        const std::uint64_t most = checked.host_bytes / kBlockBytesMin + 1;
         host_ = std::make_unique<HostTier>(
             regions_->at(own_slot(kHostSlot)), own_slot(kHostSlot),
             static_cast<std::uint32_t>(std::min<std::uint64_t>(most, checked.block_count_max)),
@@ -279,9 +288,9 @@ bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
     segments_->settle();
     DiskTierLimits limits;
     limits.entry_count = checked.block_count_max;
-    limits.log_bytes_max = log_bytes_of(checked.disk_bytes);
-    limits.block_count_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(
-        checked.block_count_max, limits.log_bytes_max / 4 / sizeof(Record)));
+    limits.log_bytes_max = log_bytes_of(checked);
+    limits.block_count_max = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(checked.block_count_max, limits.log_bytes_max / kLogBytesPerBlock));
     limits.tenant_count = tenant_count_max_;
     limits.lease_count = checked.lease_count_max;
     limits.learns = checked.eviction == BWRT_EVICTION_LEARNED;

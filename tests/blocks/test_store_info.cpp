@@ -99,6 +99,21 @@ void a_disk_tier_tells_what_it_is_made_of(void** state) {
     assert_ptr_equal(filled.striping_reason, info.striping_reason);  // the same words
 }
 
+// Two logs of a 16th of it: a record for each 16 KiB.  Shorter blocks get no more.
+void a_disk_of_short_blocks_has_a_longer_log(void** state) {
+    for (const std::uint32_t block_bytes : {16u << 10, 4u << 10}) {
+        BlockWorld* world = world_of(state);
+        StoreOf with(0, kDiskBytes);
+        with.store.block_bytes_max = block_bytes;
+        block_bytes == 16u << 10 ? world->open(with) : world->open_again(with);
+
+        const bwrt_store_info info = info_of(world);
+        assert_int_equal(info.log_bytes_max, 8 * kMib);
+        assert_int_equal(info.disk_block_count_max, 8192);
+        assert_true(info.disk_bytes + 2 * info.log_bytes_max <= kDiskBytes);
+    }
+}
+
 // 80 GiB would be segments of 1,280 MiB; those of 16 are at most 4,096 in a directory.
 void disk_that_an_earlier_writer_s_segments_cannot_fill_is_said(void** state) {
     BlockWorld* world = world_of(state);
@@ -394,6 +409,7 @@ void shards_for_which_there_is_no_place_are_told_and_come_when_there_is(void** s
 const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(a_host_tier_tells_where_it_lies_and_has_no_disk),
     IN_BLOCK_WORLD(a_disk_tier_tells_what_it_is_made_of),
+    IN_BLOCK_WORLD(a_disk_of_short_blocks_has_a_longer_log),
     IN_BLOCK_WORLD(disk_that_an_earlier_writer_s_segments_cannot_fill_is_said),
     IN_BLOCK_WORLD(blocks_that_an_earlier_writer_s_segments_cannot_hold_are_said),
     IN_BLOCK_WORLD(blocks_that_a_smaller_budget_cuts_off_are_counted),
