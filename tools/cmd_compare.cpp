@@ -67,7 +67,7 @@ const Kind kKinds[] = {
     {"bwrt-foretelling", "foretelling", nullptr, true, true,
      "this library, which reads back what it expects: a quarter of memory is for that"},
     {kGapTo, "optimum", optimum_policy, true, false,
-     "policy: knows the whole future; no cache has more hits"},
+     "policy: knows the whole future; no cache that reads nothing ahead has more hits"},
 };
 constexpr double kForetoldShare = 0.25;
 
@@ -239,7 +239,7 @@ ReportContent report_of(const Scene& scene, const DeviceTable& device,
                                 table[i].figures,
                                 {&results[i], scene.cache.block_bytes, scene.cache.host_bytes,
                                  scene.cache.disk_bytes, scene.cache.write_touch_count}});
-        if (columns[i].name == "bwrt") content.subject = i;
+        if (!columns[i].is_policy && columns[content.subject].is_policy) content.subject = i;
         wrong_count += columns[i].wrong_count;
     }
     content.notes = notes_of(scene.cache, scene.rule, wrong_count);

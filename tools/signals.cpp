@@ -17,7 +17,10 @@ void interrupt(int) { interrupted = 1; }
 void catch_signals() {
     struct sigaction action {};
     action.sa_handler = interrupt;
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
+    for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
+    struct sigaction before {};
+    sigaction(SIGHUP, nullptr, &before);
+    if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // nohup means it
     action.sa_handler = SIG_IGN;
     sigaction(SIGXFSZ, &action, nullptr);  // a size limit is an error to report, not to die of
 }

@@ -176,6 +176,10 @@ Room room_of(const Measured& measured) {
         room.host_bytes = std::max(room.host_bytes, sample.cache.host_used_bytes);
         room.disk_bytes = std::max(room.disk_bytes, sample.cache.disk_used_bytes);
     }
+    // A policy does not tell, and what has taken nothing has all of it.
+    if (room.host_bytes == 0 && room.disk_bytes == 0) {
+        return {measured.host_bytes, measured.disk_bytes};
+    }
     return room;
 }
 

@@ -54,7 +54,9 @@ Sums sums_of(const ReplayResult& result, std::uint64_t block_bytes) {
         sums.disk += served.disk_count;
         sums.delivered += served.delivered_count;
         sums.late += served.is_late;
-        sums.disk_bytes += served.disk_count * block_bytes;
+        if (served.delivered_count == served.host_count + served.disk_count) {
+            sums.disk_bytes += served.disk_count * block_bytes;
+        }
         sums.wait_ns.push_back(served.wait_ns());
     }
     return sums;

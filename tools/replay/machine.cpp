@@ -113,6 +113,9 @@ bwrt_model_machine read_machine(const std::string& file, const std::string& fold
     }
     const std::string device = device_of(folder);
     const cJSON* const entry = entry_of(devices, device);
+    if (cJSON_GetArraySize(devices) == 0) {
+        throw tools::Failure("E_FORMAT", file + " has no device", 2);
+    }
     if (entry == nullptr) {
         throw tools::Failure("E_INVAL",
                              file + " has several devices and not that of --folder, " + device, 2);

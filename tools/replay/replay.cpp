@@ -134,7 +134,9 @@ class Replay {
         result_.late_load_count += loaded.is_late;
         result_.failed_load_count += loaded.is_failed;
         result_.load_ns += loaded.took_ns;
-        if (served.disk_count != 0) result_.disk_load_ns += loaded.took_ns;
+        // What was cut off has a time, and nobody knows what of the disk came in it.
+        const bool is_whole = loaded.block_count == blocks.size();
+        if (served.disk_count != 0 && is_whole) result_.disk_load_ns += loaded.took_ns;
     }
 
     // Until the deadline of a request that begins now, by the cache's clock; 0: it has none.

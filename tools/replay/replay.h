@@ -64,7 +64,7 @@ struct ReplayResult {
     std::uint64_t wrong_block_count = 0;
     std::uint64_t late_load_count = 0, failed_load_count = 0;
     std::uint64_t load_ns = 0;       // wall time that requests waited for loads
-    std::uint64_t disk_load_ns = 0;  // of it, for those with blocks from the disk
+    std::uint64_t disk_load_ns = 0;  // of it, for whole ones with blocks from the disk
     std::uint64_t wall_ns = 0;
     std::uint64_t cache_ns = 0;  // the same on the cache's clock
     std::uint64_t cpu_ns = 0;    // of the process

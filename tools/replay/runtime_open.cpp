@@ -80,8 +80,8 @@ void RuntimeCache::open() {
     store.host_bytes = options_.host_bytes;
     store.block_bytes_max = static_cast<std::uint32_t>(options_.block_bytes);
     // Those that are on their way in or out of a tier are known, too.
-    const std::uint64_t room =
-        (options_.host_bytes + options_.disk_bytes) / options_.block_bytes + 4'096;
+    const std::uint64_t room = options_.host_bytes / options_.block_bytes +
+                               options_.disk_bytes / options_.block_bytes + 4'096;
     store.block_count_max =
         static_cast<std::uint32_t>(std::min<std::uint64_t>(room, std::uint64_t{1} << 27));
     store.tenant_count_max = std::max(64u, static_cast<std::uint32_t>(trace_.tenants().size()) + 1);

@@ -95,12 +95,14 @@ class OptimumPolicy final : public TwoTiers<Optimum> {
 
     void serve(std::size_t request, Came& came_out) override {
         const auto blocks = trace_.blocks_of(request);
+        came_.clear();
         for (std::uint32_t depth = 0; depth < blocks.size(); ++depth) {
-            came_out.memory_count += memory_.has(blocks[depth]) ? 0 : 1;
+            if (!memory_.has(blocks[depth])) came_.push_back(blocks[depth]);
             disk_.remove(blocks[depth]);
             memory_.keep({next_.of(request)[depth], depth, blocks[depth]});
         }
         memory_.shrink(gone_);
+        for (const std::uint32_t block : came_) came_out.memory_count += memory_.has(block) ? 1 : 0;
         for (const Optimum::Kept& kept : gone_) disk_.keep(kept);
         disk_.shrink(dropped_);
         for (std::size_t k = gone_.size(); k-- > 0;) {
@@ -110,6 +112,7 @@ class OptimumPolicy final : public TwoTiers<Optimum> {
 
  private:
     NextRequests next_;
+    std::vector<std::uint32_t> came_;
     std::vector<Optimum::Kept> gone_, dropped_;
 };
 
