@@ -71,6 +71,10 @@ bwrt_status check_sizes(const bwrt_store& store, const ErrorSink& sink) {
                     {"store.transit_bytes", store.transit_bytes}};
     for (const auto& memory : memories) {
         if (memory.bytes == 0) continue;
+        if (memory.bytes / Arena::kUnitBytes >= kNoPlace) {
+            return fail(sink, BWRT_E_INVAL, memory.field,
+                        "%llu bytes: the limit is 16 TiB less 8 KiB", ull(memory.bytes));
+        }
         const std::uint32_t slab_bytes = Arena::slab_bytes_for(memory.bytes);
         if (memory.bytes < slab_bytes) {
             return fail(sink, BWRT_E_INVAL, memory.field, "%llu bytes have no place: %u are needed",
