@@ -43,6 +43,11 @@ void TokenBucket::charge(std::uint64_t bytes, std::uint64_t now_ns) noexcept {
     left_bytes_ -= std::min(bytes, left_bytes_);
 }
 
+void TokenBucket::give_back(std::uint64_t bytes) noexcept {
+    if (!is_limited()) return;
+    left_bytes_ += std::min(bytes, rate_.burst_bytes - left_bytes_);
+}
+
 std::uint64_t TokenBucket::left_bytes(std::uint64_t now_ns) noexcept {
     if (!is_limited()) return ~std::uint64_t{0};
     refill(now_ns);

@@ -29,6 +29,9 @@ class TokenBucket {
     // What was moved without having been asked for; what is left is none at least.
     void charge(std::uint64_t bytes, std::uint64_t now_ns) noexcept;
 
+    // What was spent for nothing.
+    void give_back(std::uint64_t bytes) noexcept;
+
     // Without a limit: all there is.
     [[nodiscard]] std::uint64_t left_bytes(std::uint64_t now_ns) noexcept;
 

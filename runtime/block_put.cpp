@@ -235,6 +235,7 @@ bool BlockLane::take_disk(BlockTask* task, Flight* flight, const Arriving& block
     flight->has_disk = taken == DiskTier::Taken::kTaken;
     if (taken == DiskTier::Taken::kUnworthy) {
         ++store_->count().unworthy_count;
+        store_->disk().give_back(block.length_bytes);  // who comes so far was admitted
         flight->status = BWRT_E_NOSPC;
     } else if (taken == DiskTier::Taken::kNone) {
         flight->status = store_->disk().log().is_stopped() ? BWRT_E_IO : BWRT_E_NOSPC;

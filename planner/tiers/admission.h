@@ -69,6 +69,8 @@ class Admission {
     void charge(std::uint64_t bytes, std::uint64_t now_ns) noexcept {
         budget_.charge(bytes, now_ns);
     }
+    // What decide() has let through is not written after all.
+    void give_back(std::uint64_t bytes) noexcept { budget_.give_back(bytes); }
     [[nodiscard]] std::uint64_t left_bytes(std::uint64_t now_ns) noexcept {
         return budget_.left_bytes(now_ns);
     }

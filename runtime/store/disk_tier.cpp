@@ -59,6 +59,13 @@ planner::Admittance DiskTier::admit(std::uint64_t fingerprint, std::uint32_t len
     return said;
 }
 
+// What the log was told of it meanwhile stays spent for the next process.
+void DiskTier::give_back(std::uint32_t length_bytes) noexcept {
+    const std::uint64_t bytes = place_bytes(length_bytes);
+    admission_.give_back(bytes);
+    unsaid_bytes_ -= std::min(unsaid_bytes_, bytes);
+}
+
 void DiskTier::charge_carried(std::uint64_t bytes, std::uint64_t now_ns) noexcept {
     admission_.charge(bytes, now_ns);
     if (write_bytes_per_day_ != 0) unsaid_bytes_ += bytes;

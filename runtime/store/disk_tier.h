@@ -42,6 +42,9 @@ class DiskTier {
     [[nodiscard]] planner::Admittance admit(std::uint64_t fingerprint, std::uint32_t length_bytes,
                                             bool must_write, std::uint64_t now_ns) noexcept;
 
+    // It was admitted, and is not written: nothing was spent.
+    void give_back(std::uint32_t length_bytes) noexcept;
+
     // It was asked for, and is not to be written now.
     void see(std::uint64_t fingerprint, std::uint64_t now_ns) noexcept {
         admission_.see(fingerprint);

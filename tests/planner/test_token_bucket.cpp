@@ -47,6 +47,19 @@ void what_was_not_asked_for_is_charged_down_to_nothing(void**) {
     assert_true(none.left_bytes(1) == ~std::uint64_t{0});
 }
 
+void what_is_given_back_is_there_again_up_to_the_burst(void**) {
+    TokenBucket bucket({86'400, kDayNs, 1000}, 1000, 0);
+    bucket.charge(700, 0);
+    bucket.give_back(500);
+    assert_int_equal(bucket.left_bytes(0), 800);
+    bucket.give_back(500);
+    assert_int_equal(bucket.left_bytes(0), 1000);
+
+    TokenBucket none({0, kDayNs, 0}, 0, 0);
+    none.give_back(1);
+    assert_true(none.left_bytes(0) == ~std::uint64_t{0});
+}
+
 void a_level_that_was_kept_is_where_it_goes_on(void**) {
     TokenBucket bucket({86'400, kDayNs, 1000}, 7, 5);
 
@@ -142,6 +155,7 @@ int main() {
         cmocka_unit_test(without_a_limit_everything_is_spent),
         cmocka_unit_test(the_burst_is_there_at_once_and_no_more),
         cmocka_unit_test(what_was_not_asked_for_is_charged_down_to_nothing),
+        cmocka_unit_test(what_is_given_back_is_there_again_up_to_the_burst),
         cmocka_unit_test(a_level_that_was_kept_is_where_it_goes_on),
         cmocka_unit_test(a_byte_comes_when_its_time_has_passed),
         cmocka_unit_test(what_is_not_spent_is_carried_over_up_to_the_burst),
