@@ -42,7 +42,8 @@ bool BlockLane::begin_ahead(std::uint32_t block) noexcept {
                                      ? store_->tenants().at(store_->index().key_of(entry).tenant)
                                      : nullptr;
     Flight* const flight = tenant != nullptr ? take_flight() : nullptr;
-    if (flight == nullptr || !take_for_load(flight, entry, parent_on_disk(entry), tenant, false)) {
+    if (flight == nullptr ||
+        !take_for_load(flight, entry, parent_on_disk(entry), tenant, false, store_->tick())) {
         if (flight != nullptr) undo_flight(flight);
         foresight_->failed(block);
         return true;

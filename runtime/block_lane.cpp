@@ -42,6 +42,7 @@ void BlockLane::start(Wave* wave, std::uint64_t now_ns) noexcept {
     store_->set_now(now_ns);  // the last turn may be long ago
     ++wave->inflight_count;   // ours: it must not be over while we look at it
     for (BlockTask* task = wave->blocks; task != nullptr; task = task->next) {
+        task->since = store_->tick();
         // Who came before and has nothing yet is served before, but for who needs nothing.
         const bool waits = !starved_.is_empty() && !is_in_host(*task);
         if (waits || begin_task(task) == Begun::kStarved) starved_.push(task);

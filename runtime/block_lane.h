@@ -133,7 +133,8 @@ class BlockLane final : public BlockService, private OwnIoOwner {
     [[nodiscard]] Begun begin_read(BlockTask* task, std::uint32_t entry) noexcept;
     [[nodiscard]] std::uint32_t parent_on_disk(std::uint32_t entry) const noexcept;
     [[nodiscard]] bool take_for_load(Flight* flight, std::uint32_t entry, std::uint32_t parent,
-                                     const Tenant* tenant, bool transit) noexcept;
+                                     const Tenant* tenant, bool transit,
+                                     planner::Tick since) noexcept;
     void read(Flight* flight, OwnWave wave, std::uint64_t due_ns) noexcept;
     [[nodiscard]] bool take_memory(Flight* flight, const Arriving& block, std::uint32_t parent,
                                    bool host, bool transit) noexcept;

@@ -96,7 +96,9 @@ BlockLane::Begun BlockLane::found_in_host(BlockTask* task, std::uint32_t entry) 
         ++count.hit_count;
         count.hit_bytes += fields.length_bytes;
     }
-    if ((fields.flags & kOnDisk) != 0) store_->disk().policy().touch(entry, store_->tick());
+    if ((fields.flags & kOnDisk) != 0) {
+        store_->disk().policy().touch_since(entry, store_->tick(), task->since);
+    }
     switch (task->kind) {
         case BWRT_OP_GET:
             ledger_.note(*task->wave, number, 0, BWRT_TIER_HOST);
@@ -110,7 +112,7 @@ BlockLane::Begun BlockLane::found_in_host(BlockTask* task, std::uint32_t entry) 
             good(task, BWRT_TIER_HOST);
             return Begun::kYes;
         case BWRT_OP_PREFETCH:
-            host.policy().touch(host_block, store_->tick());
+            host.policy().touch_since(host_block, store_->tick(), task->since);
             good(task, BWRT_TIER_HOST);
             return Begun::kYes;
         default:
@@ -198,7 +200,8 @@ BlockLane::Begun BlockLane::begin_read(BlockTask* task, std::uint32_t entry) noe
     if (flight == nullptr) return Begun::kStarved;
     // Who asks for it alone does not say whose child it is; its tier knows.
     const std::uint32_t parent = task->has_parent ? parent_entry_of(*task) : parent_on_disk(entry);
-    if (!take_for_load(flight, entry, parent, task->tenant, task->kind == BWRT_OP_GET)) {
+    if (!take_for_load(flight, entry, parent, task->tenant, task->kind == BWRT_OP_GET,
+                       task->since)) {
         undo_flight(flight);
         return no_room(task);
     }
@@ -220,7 +223,7 @@ std::uint32_t BlockLane::parent_on_disk(std::uint32_t entry) const noexcept {
 
 // Memory for it, and its place on the disk held.
 bool BlockLane::take_for_load(Flight* flight, std::uint32_t entry, std::uint32_t parent,
-                              const Tenant* tenant, bool transit) noexcept {
+                              const Tenant* tenant, bool transit, planner::Tick since) noexcept {
     BlockFields fields = store_->index().fields_of(entry);
     Arriving block;
     block.entry = entry;
@@ -231,6 +234,7 @@ bool BlockLane::take_for_load(Flight* flight, std::uint32_t entry, std::uint32_t
     block.window_blocks = static_cast<std::uint16_t>(on_disk.window_count);
     block.expires = on_disk.expires;
     block.fingerprint = store_->index().reader().hash_of(store_->index().key_of(entry));
+    block.since = since;
     block.must_come = !transit;  // it is wanted in memory, not only what is in it
     // It may be among those that go; then it is missing, and that is known at once.
     fields.flags |= kInFlight;

@@ -163,6 +163,7 @@ BlockLane::Begun BlockLane::begin_fill(BlockTask* task) noexcept {
     block.closure = static_cast<planner::Closure>(task->closure);
     block.window_blocks = task->window_blocks;
     block.fingerprint = fingerprint_of(*task);
+    block.since = task->since;
     block.must_come = task->tier != BWRT_TIER_NONE || (task->flags & BWRT_BLOCK_DURABLE) != 0;
     const std::uint32_t ttl_s = ttl_of(*task);
     if (ttl_s != 0) block.expires = store_->tick_of_wall(store_->wall_s() + ttl_s);

@@ -47,6 +47,7 @@ struct BlockTask {
     std::uint32_t flight;        // that it waits for, fills or copies from
     std::uint32_t host_block;    // that it copies from
     std::uint32_t ttl_s;
+    std::uint32_t since;  // the tick in which it was begun first
     std::uint32_t access_count, complexity_milli, time_variance_milli;
     std::uint16_t window_blocks;
     std::uint8_t kind;   // BWRT_OP_*

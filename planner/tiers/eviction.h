@@ -64,6 +64,8 @@ struct Arrival {
     std::uint64_t bytes = 0;
     std::uint64_t fingerprint = 0;  // of its identity, by which it is known again; 0: it is not
     bool must_come = false;         // whatever it is worth: never kUnworthy
+    Tick since = kTickMax;          // when it was asked for, where that was before now: what was
+                                    // learnt of it from then on is of this use
 };
 
 enum class RoomVerdict : std::uint8_t {

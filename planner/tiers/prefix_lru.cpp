@@ -2,6 +2,7 @@
 
 #include "planner/tiers/prefix_lru.h"
 
+#include <algorithm>
 #include <cassert>
 
 namespace bwrt::planner {
@@ -72,8 +73,8 @@ void PrefixLru::insert(std::uint32_t block, const Arrival& arrival, Tick now) no
     used_bytes_ += arrival.bytes;
     if (window_count > 0) cut_window(block);
     node.used_at = 0;
-    if (reuse_ != nullptr) reuse_->come(block, arrival.fingerprint, now);
-    use_with_needs(block, now, false);
+    if (reuse_ != nullptr) reuse_->come(block, arrival.fingerprint, now, arrival.since);
+    use_with_needs(block, now, 0);
     renew(block, arrival.expires);
     if (tenants_[arrival.tenant].quota_bytes != 0) rank(arrival.tenant);
     if (closure == Closure::kLastState && is_known(arrival.parent)) retire(arrival.parent);
@@ -81,11 +82,16 @@ void PrefixLru::insert(std::uint32_t block, const Arrival& arrival, Tick now) no
 
 void PrefixLru::touch(std::uint32_t block, Tick now) noexcept {
     assert(is_resident(block));
-    use_with_needs(block, now, true);
+    use_with_needs(block, now, now);
 }
 
-// And those that it needs, which move with it.
-void PrefixLru::use_with_needs(std::uint32_t block, Tick now, bool counts) noexcept {
+void PrefixLru::touch_since(std::uint32_t block, Tick now, Tick since) noexcept {
+    assert(is_resident(block));
+    use_with_needs(block, now, std::min(now, since));
+}
+
+// And those that it needs, which move with it.  What was used since then has been used by this.
+void PrefixLru::use_with_needs(std::uint32_t block, Tick now, Tick since) noexcept {
     const Node& node = nodes_[block];
     if (node.used_at == now) return;
 
@@ -102,7 +108,7 @@ void PrefixLru::use_with_needs(std::uint32_t block, Tick now, bool counts) noexc
     const bool is_anchor =
         above != kNoBlock && count <= reach_count && nodes_[above].state() == State::kListed;
     for (; count > 0; --count, block = nodes_[block].parent) {
-        use(block, is_anchor ? above : kNoBlock, now, counts);
+        use(block, is_anchor ? above : kNoBlock, now, since);
     }
 }
 

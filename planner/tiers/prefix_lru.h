@@ -70,9 +70,14 @@ class PrefixLru final : public Eviction {
     Room make_room(const Arrival& arrival, Tick now) noexcept override;
     void insert(std::uint32_t block, const Arrival& arrival, Tick now) noexcept override;
     void miss(std::uint64_t fingerprint, Tick now) noexcept override {
-        if (reuse_ != nullptr && fingerprint != 0) reuse_->miss(fingerprint, now);
+        miss_since(fingerprint, now, kTickMax);
+    }
+    void miss_since(std::uint64_t fingerprint, Tick now, Tick since) noexcept {
+        if (reuse_ != nullptr && fingerprint != 0) reuse_->miss(fingerprint, now, since);
     }
     void touch(std::uint32_t block, Tick now) noexcept override;
+    // The same, of one that was asked for then: what was used since has been used by this.
+    void touch_since(std::uint32_t block, Tick now, Tick since) noexcept;
     void remove(std::uint32_t block, std::uint64_t bytes) noexcept override;
     [[nodiscard]] bool knows(std::uint32_t block) const noexcept override {
         return nodes_[block].state() != State::kAbsent;
@@ -167,8 +172,8 @@ class PrefixLru final : public Eviction {
     void unlink(std::uint32_t block) noexcept;
     void park(std::uint32_t block) noexcept;
     void unpark(std::uint32_t block) noexcept;
-    void use_with_needs(std::uint32_t block, Tick now, bool counts) noexcept;
-    void use(std::uint32_t block, std::uint32_t anchor, Tick now, bool counts) noexcept;
+    void use_with_needs(std::uint32_t block, Tick now, Tick since) noexcept;
+    void use(std::uint32_t block, std::uint32_t anchor, Tick now, Tick since) noexcept;
     void retire(std::uint32_t block) noexcept;
     void rank(std::uint32_t index, std::uint32_t reuse_class) noexcept;
     void rank(std::uint32_t index) noexcept;

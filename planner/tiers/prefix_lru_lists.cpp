@@ -99,13 +99,13 @@ void PrefixLru::unpark(std::uint32_t block) noexcept {
 }
 
 // To the newest end, or directly behind the ancestor that is there already.
-void PrefixLru::use(std::uint32_t block, std::uint32_t anchor, Tick now, bool counts) noexcept {
+void PrefixLru::use(std::uint32_t block, std::uint32_t anchor, Tick now, Tick since) noexcept {
     Node& node = nodes_[block];
     const Tick before = node.used_at;
     node.used_at = now;
     if (node.state() == State::kGhost) return;
     if (node.state() != State::kParked) unlink(block);
-    if (reuse_ != nullptr) reuse_->use(block, before, now, counts);
+    if (reuse_ != nullptr) reuse_->use(block, before, now, before < since);
     node.set_state(State::kListed);
     if (anchor != kNoBlock && nodes_[anchor].tenant == node.tenant &&
         class_of(anchor) == class_of(block)) {
@@ -152,8 +152,10 @@ void PrefixLru::rank(std::uint32_t index) noexcept {
 // are of a class: he is the younger one, and what is known of a class early says little of its
 // ages.
 bool PrefixLru::is_worth_less(const Arrival& arrival, std::uint32_t victim, Tick now) noexcept {
-    if (reuse_->class_of_new(arrival.fingerprint, now) == class_of(victim)) return false;
-    return reuse_->value_of_new(arrival.fingerprint, now) < value_of(victim, now);
+    if (reuse_->class_of_new(arrival.fingerprint, now, arrival.since) == class_of(victim)) {
+        return false;
+    }
+    return reuse_->value_of_new(arrival.fingerprint, now, arrival.since) < value_of(victim, now);
 }
 
 std::uint64_t PrefixLru::value_of(std::uint32_t block, Tick now) noexcept {

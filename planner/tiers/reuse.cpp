@@ -38,9 +38,9 @@ Reuse::Past Reuse::used(Past past, Tick used_at, Tick now) noexcept {
     return next;
 }
 
-void Reuse::come(std::uint32_t block, std::uint64_t fingerprint, Tick now) noexcept {
+void Reuse::come(std::uint32_t block, std::uint64_t fingerprint, Tick now, Tick since) noexcept {
     rates_.advance(now);
-    blocks_[block] = {fingerprint, take(fingerprint, now)};
+    blocks_[block] = {fingerprint, take(fingerprint, now, since)};
 }
 
 void Reuse::use(std::uint32_t block, Tick used_at, Tick now, bool counts) noexcept {
@@ -65,26 +65,27 @@ void Reuse::stop(std::uint32_t block, Tick used_at) noexcept {
     if (used_at != 0) rates_.end(class_of(block), used_at, false);
 }
 
-void Reuse::miss(std::uint64_t fingerprint, Tick now) noexcept {
+void Reuse::miss(std::uint64_t fingerprint, Tick now, Tick since) noexcept {
     rates_.advance(now);
-    Past past = take(fingerprint, now);
+    Past past = take(fingerprint, now, since);
     past.use_count = std::max<std::uint8_t>(past.use_count, 1);
     rates_.begin(class_of(past));
     leave({fingerprint, now, past});
 }
 
-std::uint32_t Reuse::class_of_new(std::uint64_t fingerprint, Tick now) const noexcept {
+std::uint32_t Reuse::class_of_new(std::uint64_t fingerprint, Tick now, Tick since) const noexcept {
     const Shadow* const shadow = find(fingerprint);
-    return shadow == nullptr ? 0 : class_of(past_now(*shadow, now));
+    return shadow == nullptr ? 0 : class_of(past_now(*shadow, now, since));
 }
 
-std::uint64_t Reuse::value_of_new(std::uint64_t fingerprint, Tick now) noexcept {
-    return value(class_of_new(fingerprint, now), now, now);
+std::uint64_t Reuse::value_of_new(std::uint64_t fingerprint, Tick now, Tick since) noexcept {
+    return value(class_of_new(fingerprint, now, since), now, now);
 }
 
 // With the use that is now.
-Reuse::Past Reuse::past_now(const Shadow& shadow, Tick now) noexcept {
-    return is_same(shadow.used_at, now) ? shadow.past : used(shadow.past, shadow.used_at, now);
+Reuse::Past Reuse::past_now(const Shadow& shadow, Tick now, Tick since) noexcept {
+    return is_same(shadow.used_at, now, since) ? shadow.past
+                                               : used(shadow.past, shadow.used_at, now);
 }
 
 Reuse::Shadow* Reuse::bucket_of(std::uint64_t fingerprint) const noexcept {
@@ -101,11 +102,11 @@ Reuse::Shadow* Reuse::find(std::uint64_t fingerprint) const noexcept {
 }
 
 // The shadow is gone and its rest has ended, by a use unless it is the same; its past has that use.
-Reuse::Past Reuse::take(std::uint64_t fingerprint, Tick now) noexcept {
+Reuse::Past Reuse::take(std::uint64_t fingerprint, Tick now, Tick since) noexcept {
     Shadow* const shadow = find(fingerprint);
     if (shadow == nullptr) return {};
-    rates_.end(class_of(shadow->past), shadow->used_at, !is_same(shadow->used_at, now));
-    const Past past = past_now(*shadow, now);
+    rates_.end(class_of(shadow->past), shadow->used_at, !is_same(shadow->used_at, now, since));
+    const Past past = past_now(*shadow, now, since);
     Shadow* const end = bucket_of(fingerprint) + kWays;
     std::move(shadow + 1, end, shadow);
     end[-1] = {};

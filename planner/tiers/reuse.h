@@ -10,8 +10,10 @@
 // The mean is of octaves, not of seconds, so that one night does not count as much as all uses of a
 // day, and each rest has a quarter of it.  reuse_rates.h learns what a class is worth by age.
 //
-// What is used twice within a tick is used once.  Within no longer: agents return within a second,
-// and where that counted as one use, what is learnt is learnt of nothing but long rests.
+// What is used twice within a tick is used once, and so is what is asked for again because there
+// was no room for it (`since`: when it was asked for first).  Within no longer: agents return
+// within a second, and where that counted as one use, what is learnt is learnt of nothing but long
+// rests.
 //
 // Whoever goes is remembered by a fingerprint, a *shadow*: its rest goes on, and one that returns
 // has its history again.  Without shadows nothing would be learnt of ages at which blocks are no
@@ -23,6 +25,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -37,7 +40,8 @@ class Reuse {
     Reuse(std::uint32_t block_count, std::uint32_t shadow_count);
 
     // `block` comes, with the history that its fingerprint has; 0: none.  use() follows.
-    void come(std::uint32_t block, std::uint64_t fingerprint, Tick now) noexcept;
+    void come(std::uint32_t block, std::uint64_t fingerprint, Tick now,
+              Tick since = kTickMax) noexcept;
 
     // It is used; `used_at`: last time, 0 where it has just come or does not rest.  What does not
     // count begins its rest again, too.
@@ -50,7 +54,7 @@ class Reuse {
     void stop(std::uint32_t block, Tick used_at) noexcept;
 
     // What has this fingerprint was used, and is not here.
-    void miss(std::uint64_t fingerprint, Tick now) noexcept;
+    void miss(std::uint64_t fingerprint, Tick now, Tick since = kTickMax) noexcept;
 
     [[nodiscard]] std::uint32_t class_of(std::uint32_t block) const noexcept {
         return class_of(blocks_[block].past);
@@ -60,8 +64,10 @@ class Reuse {
         rates_.advance(now);
         return rates_.value(reuse_class, used_at);
     }
-    [[nodiscard]] std::uint32_t class_of_new(std::uint64_t fingerprint, Tick now) const noexcept;
-    [[nodiscard]] std::uint64_t value_of_new(std::uint64_t fingerprint, Tick now) noexcept;
+    [[nodiscard]] std::uint32_t class_of_new(std::uint64_t fingerprint, Tick now,
+                                             Tick since = kTickMax) const noexcept;
+    [[nodiscard]] std::uint64_t value_of_new(std::uint64_t fingerprint, Tick now,
+                                             Tick since = kTickMax) noexcept;
 
  private:
     static constexpr std::uint32_t kWays = 8;
@@ -83,11 +89,13 @@ class Reuse {
 
     [[nodiscard]] static std::uint32_t class_of(Past past) noexcept;
     [[nodiscard]] static Past used(Past past, Tick used_at, Tick now) noexcept;
-    [[nodiscard]] static bool is_same(Tick used_at, Tick now) noexcept { return used_at == now; }
-    [[nodiscard]] static Past past_now(const Shadow& shadow, Tick now) noexcept;
+    [[nodiscard]] static bool is_same(Tick used_at, Tick now, Tick since = kTickMax) noexcept {
+        return used_at >= std::min(now, since);
+    }
+    [[nodiscard]] static Past past_now(const Shadow& shadow, Tick now, Tick since) noexcept;
     [[nodiscard]] Shadow* bucket_of(std::uint64_t fingerprint) const noexcept;
     [[nodiscard]] Shadow* find(std::uint64_t fingerprint) const noexcept;
-    [[nodiscard]] Past take(std::uint64_t fingerprint, Tick now) noexcept;
+    [[nodiscard]] Past take(std::uint64_t fingerprint, Tick now, Tick since) noexcept;
     void leave(const Shadow& shadow) noexcept;
 
     std::uint64_t bucket_count_;

@@ -131,7 +131,7 @@ DiskTier::Taken DiskTier::take(const Arriving& block, std::uint32_t parent, std:
     if (!has_log_room()) return Taken::kLater;
     const Taken room = make_room(arrival, !block.is_orphan, now, owner);
     if (room == Taken::kUnworthy || (room == Taken::kNone && block.is_orphan)) {
-        policy_.miss(block.fingerprint, now);
+        policy_.miss_since(block.fingerprint, now, block.since);
     }
     if (room != Taken::kTaken) return room;
     std::uint32_t directory = near == kNoSegment ? segments_->next_directory(arrival.bytes)

@@ -25,6 +25,7 @@ planner::Arrival arrival_of(const Arriving& block, std::uint32_t parent) noexcep
     arrival.bytes = place_bytes(block.length_bytes);
     arrival.fingerprint = block.fingerprint;
     arrival.must_come = block.must_come;
+    arrival.since = block.since;
     return arrival;
 }
 
@@ -116,7 +117,9 @@ std::uint32_t HostTier::take(const Arriving& block, std::uint32_t parent, planne
     }
     if (place == kNoPlace) {
         if (number != kNoHostBlock) free_.push_back(number);
-        if (*is_unworthy_out || block.is_orphan) policy_.miss(block.fingerprint, now);
+        if (*is_unworthy_out || block.is_orphan) {
+            policy_.miss_since(block.fingerprint, now, block.since);
+        }
         return kNoHostBlock;
     }
     // One that was not needed may have gone, and its number may be this block's.

@@ -27,9 +27,10 @@ struct Arriving {
     planner::Closure closure = planner::Closure::kPrefix;
     std::uint16_t window_blocks = 0;
     planner::Tick expires = 0;
-    std::uint64_t fingerprint = 0;  // of its key; 0: nothing is learnt of it
-    bool is_orphan = false;         // its parent is not there: nobody goes for it
-    bool must_come = false;         // its tier was named: whatever it is worth
+    std::uint64_t fingerprint = 0;            // of its key; 0: nothing is learnt of it
+    bool is_orphan = false;                   // its parent is not there: nobody goes for it
+    bool must_come = false;                   // its tier was named: whatever it is worth
+    planner::Tick since = planner::kTickMax;  // when it was asked for first
 };
 
 [[nodiscard]] planner::Arrival arrival_of(const Arriving& block, std::uint32_t parent) noexcept;

@@ -174,8 +174,38 @@ void what_memory_does_not_take_is_on_the_disk_and_read_from_there(void** state) 
     assert_int_equal(ask(world, BWRT_OP_UNPIN, {kCold, 0}), BWRT_OK);
 }
 
+// It is refused by memory in its first second, and again in each that it waits for another way.
+void who_waits_for_transit_memory_is_no_return(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf given = store_with(BWRT_EVICTION_LEARNED, kDiskBytes);
+    given.store.transit_bytes = 2 * kMib;
+    world->open(given);
+    teach_and_fill(world);
+    assert_int_equal(put_unrelated(world, {5000, 0}, 48, BWRT_TIER_DISK), BWRT_OK);
+    settle(world);
+    hold_all(world, bwrt::runtime::IoKind::kRead);
+    Request request(world, BWRT_OP_GET, {5000, 0}, 48);
+    request.operation.flags = BWRT_BLOCK_UNRELATED;
+    request.start();
+    drive_until(world, [&] { return sample_store(world).flight_count >= 32; });
+
+    for (int second = 0; second < 6; ++second) {
+        later(world);
+        for (int turn = 0; turn < 3; ++turn) drive(world);
+        assert_int_equal(get(world, {kHot, 0}, kHotCount), BWRT_OK);
+    }
+    world->storage->script = nullptr;
+    world->storage->let_go();
+    assert_int_equal(request.finish(), BWRT_OK);
+    settle(world);
+
+    assert_int_equal(ask(world, BWRT_OP_UNPIN, {kCold, 0}), BWRT_OK);
+    assert_int_equal(host_count(world, {5000, 0}, 48), 0);
+}
+
 const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(what_returns_stays_while_a_crowd_passes_that_does_not),
+    IN_BLOCK_WORLD(who_waits_for_transit_memory_is_no_return),
     IN_BLOCK_WORLD(it_goes_for_the_crowd_in_a_store_that_was_not_told_to_learn),
     IN_BLOCK_WORLD(who_is_worth_less_than_all_is_not_taken),
     IN_BLOCK_WORLD(nor_are_the_blocks_behind_it),

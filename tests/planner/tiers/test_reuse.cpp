@@ -117,6 +117,19 @@ void what_is_used_again_at_once_is_one_use(void**) {
     assert_int_equal(reuse.class_of(0), 1);
 }
 
+void who_asks_again_for_want_of_room_is_one_use(void**) {
+    Reuse reuse(1, 8);
+    reuse.miss(10, kSlot);
+    reuse.miss(10, 2 * kSlot, kSlot);
+    assert_int_equal(reuse.class_of_new(10, 3 * kSlot, kSlot), 0);
+    assert_int_not_equal(reuse.class_of_new(10, 3 * kSlot), 0);
+
+    reuse.come(0, 10, 3 * kSlot, kSlot);
+    reuse.use(0, 0, 3 * kSlot);
+
+    assert_int_equal(reuse.class_of(0), 0);
+}
+
 void what_does_not_count_begins_the_rest_again(void**) {
     Reuse reuse(1, 8);
     reuse.come(0, 10, kSlot);
@@ -151,6 +164,7 @@ int main() {
         cmocka_unit_test(the_first_of_nine_is_forgotten),
         cmocka_unit_test(a_miss_is_a_use),
         cmocka_unit_test(what_is_used_again_at_once_is_one_use),
+        cmocka_unit_test(who_asks_again_for_want_of_room_is_one_use),
         cmocka_unit_test(what_does_not_count_begins_the_rest_again),
         cmocka_unit_test(a_newcomer_is_worth_what_his_class_is),
     };
