@@ -249,8 +249,10 @@ enum {
                                   that may go is not kept in that tier, unless the operation names the
                                   tier or is DURABLE, or is a PREFETCH, MOVE or PIN: a PUT for which
                                   there is no other tier ends with BWRT_E_NOSPC then, and
-                                  unworthy_count counts it.  Another 80 bytes a block that is known, in each tier, and as
-                                  they are used; and 0.5 MiB a tier */
+                                  unworthy_count counts it.  For want of block_count_max whoever is
+                                  worth least goes all the same.  Another 80 bytes for each block that
+                                  may be known, in each tier, touched as they are used, and 0.5 MiB a
+                                  tier */
 };
 
 /* The planner of waves with BWRT_WAVE_PLANNED (docs/planner.md; since ABI 0.4).  Such a wave waits

@@ -88,12 +88,14 @@ std::uint64_t DiskTier::capacity_bytes() const noexcept {
     return (whole_bytes_ - std::min(whole_bytes_, tail_bytes)) / 8 * 7;
 }
 
+// Whoever has let one go comes, so that nobody goes for nothing.
 DiskTier::Taken DiskTier::make_room(const planner::Arrival& arrival, bool evicts, planner::Tick now,
                                     TierOwner* owner) noexcept {
-    for (;;) {
+    for (bool must_come = arrival.must_come;;) {
         const std::uint64_t capacity = capacity_bytes();
         policy_.set_capacity(capacity);
         planner::Arrival wanted = arrival;
+        wanted.must_come = must_come;
         wanted.bytes = std::min(arrival.bytes, capacity);
         if (count_ >= block_count_max_) {  // by number: whoever is the oldest
             wanted.bytes = capacity;
@@ -108,6 +110,7 @@ DiskTier::Taken DiskTier::make_room(const planner::Arrival& arrival, bool evicts
             return in_flight_count_ != 0 ? Taken::kLater : Taken::kNone;
         }
         if (!has_log_room()) return Taken::kLater;
+        must_come |= room.verdict != planner::RoomVerdict::kExpired;
         owner->let_go(room.block, room.verdict);
     }
 }

@@ -16,6 +16,7 @@
 #include "runtime/store/uninterrupted.h"
 
 namespace bwrt::runtime {
+
 OpenFile::~OpenFile() {
     if (fd_ >= 0) close(fd_);
 }

@@ -73,19 +73,27 @@ std::uint32_t HostTier::place_for(std::uint32_t number, std::uint32_t bytes, pla
     return place;
 }
 
-// A number and room for the block; false when there is none.
+// Room for the block, and then a number; false when there is none.  Whoever has let one go comes,
+// so that nobody goes for nothing.
 bool HostTier::make_room(const planner::Arrival& arrival, bool evicts, planner::Tick now,
                          TierOwner* owner, bool* is_unworthy_out) noexcept {
-    for (;;) {
-        const planner::Room room = policy_.make_room(arrival, now);
+    planner::Arrival wanted = arrival;
+    planner::Room room;
+    const auto let_one_go = [&] {  // false where it fits, and where nobody may
+        room = policy_.make_room(wanted, now);
         drain();
         *is_unworthy_out = room.verdict == planner::RoomVerdict::kUnworthy;
-        if (room.verdict == planner::RoomVerdict::kFits) break;
         if (room.block == planner::kNoBlock || !evicts) return false;
+        wanted.must_come |= room.verdict != planner::RoomVerdict::kExpired;
         owner->let_go(room.block, room.verdict);
-    }
+        return true;
+    };
+    while (let_one_go()) continue;
+    if (room.verdict != planner::RoomVerdict::kFits) return false;
+    wanted.bytes = places_.arena().capacity_bytes();  // by number, as in evict_one()
+    wanted.tenant = no_tenant_;
     while (free_.empty() && fresh_ == blocks_.size()) {
-        if (!evicts || !evict_one(now, owner)) return false;
+        if (!let_one_go()) return false;
     }
     return true;
 }

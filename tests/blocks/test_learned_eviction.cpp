@@ -106,6 +106,23 @@ void who_is_worth_less_than_all_is_not_taken(void** state) {
     assert_int_equal(ask(world, BWRT_OP_UNPIN, {kCold, 0}), BWRT_OK);
 }
 
+// Of two that would have to go the first is worth no more than who comes.  So it comes: nobody goes
+// for nothing, whatever the second is worth.
+void who_has_let_one_go_comes(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(store_with(BWRT_EVICTION_LEARNED));
+    teach(world);
+    const std::uint64_t unworthy = sample_store(world).unworthy_count;
+    Request long_one(world, BWRT_OP_PUT, {3000, 0}, 1, 2 * kLength);
+    long_one.operation.flags = BWRT_BLOCK_UNRELATED;
+
+    assert_int_equal(long_one.run(), BWRT_OK);
+
+    assert_true(is_hit(world, {3000, 0}));
+    assert_false(is_hit(world, {kCold, 0}));
+    assert_int_equal(sample_store(world).unworthy_count, unworthy);
+}
+
 // Its parent is not there, so nobody would go for it anyway.
 void nor_are_the_blocks_behind_it(void** state) {
     BlockWorld* world = world_of(state);
@@ -208,6 +225,7 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(who_waits_for_transit_memory_is_no_return),
     IN_BLOCK_WORLD(it_goes_for_the_crowd_in_a_store_that_was_not_told_to_learn),
     IN_BLOCK_WORLD(who_is_worth_less_than_all_is_not_taken),
+    IN_BLOCK_WORLD(who_has_let_one_go_comes),
     IN_BLOCK_WORLD(nor_are_the_blocks_behind_it),
     IN_BLOCK_WORLD(who_names_the_tier_has_a_place_in_it),
     IN_BLOCK_WORLD(who_was_refused_is_taken_when_he_returns_as_fast),
