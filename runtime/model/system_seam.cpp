@@ -15,6 +15,11 @@
 #include "runtime/store/uninterrupted.h"
 
 namespace bwrt::runtime {
+namespace {
+
+thread_local std::uint64_t chance = 0;
+
+}  // namespace
 
 bool reserve(int fd, std::uint64_t length_bytes, bool* reserved_out) noexcept {
     const auto length = static_cast<off_t>(length_bytes);
@@ -26,14 +31,9 @@ bool flush(int /*fd*/) noexcept { return true; }
 
 int region_mapping_flags() noexcept { return MAP_ANONYMOUS | MAP_PRIVATE | MAP_NORESERVE; }
 
-// splitmix64.
-namespace {
-thread_local std::uint64_t chance = 0;
-
-}  // namespace
-
 void begin_chance() noexcept { chance = 0; }
 
+// splitmix64.
 bool fill_random(void* bytes, std::size_t count) noexcept {
     for (std::size_t at = 0; at < count; at += sizeof(std::uint64_t)) {
         std::uint64_t z = chance += 0x9E3779B97F4A7C15u;
