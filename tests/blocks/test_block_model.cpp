@@ -22,6 +22,13 @@ struct Tally {
     std::set<Key> there;
 };
 
+// What can be looked at.
+struct Sight {
+    std::vector<Answers> answers;  // a chain each
+    std::size_t event_count = 0;   // told to who asks for the first time
+    bwrt_store_counters counters = {};
+};
+
 struct Model {
     BlockWorld* world;
     Random random;
@@ -39,8 +46,10 @@ struct Model {
         return kLengths[chain % std::size(kLengths)];
     }
 
-    void read_events() {
-        for (const bwrt_event& event : take_events(world, &cursor)) {
+    // How many there were.
+    std::size_t read_events() {
+        const std::vector<bwrt_event> events = take_events(world, &cursor);
+        for (const bwrt_event& event : events) {
             if (event.kind == BWRT_EVENT_RESYNC) {
                 host = disk = {};
                 continue;
@@ -58,14 +67,31 @@ struct Model {
                 tally.there.erase(key);
             }
         }
+        return events.size();
     }
 
-    // At rest.
+    // At rest, and at one moment: blocks expire by themselves, and while one did it is looked
+    // again.
+    Sight look() {
+        Sight sight;
+        do {
+            settle(world);
+            read_events();
+            sight.answers.clear();
+            for (std::uint32_t chain = 0; chain < kChains; ++chain) {
+                sight.answers.push_back(look_up(world, {chain, 0}, kPositions));
+            }
+            std::uint64_t fresh = 0;
+            sight.event_count = take_events(world, &fresh).size();
+            sight.counters = sample_store(world);
+        } while (read_events() != 0);
+        return sight;
+    }
+
     void compare() {
-        settle(world);
-        read_events();
+        const Sight sight = look();
         for (std::uint32_t chain = 0; chain < kChains; ++chain) {
-            const Answers answers = look_up(world, {chain, 0}, kPositions);
+            const Answers& answers = sight.answers[chain];
             for (std::uint32_t i = 0; i < kPositions; ++i) {
                 const Key key = {chain, i};
                 const bool in_host = host.there.count(key) != 0;
@@ -77,10 +103,8 @@ struct Model {
                 assert_int_equal(answers.of[i].tier, tier);
             }
         }
-        std::uint64_t fresh = 0;
-        const std::vector<bwrt_event> all = take_events(world, &fresh);
-        assert_int_equal(all.size(), 1 + host.there.size() + disk.there.size());
-        const bwrt_store_counters counters = sample_store(world);
+        assert_int_equal(sight.event_count, 1 + host.there.size() + disk.there.size());
+        const bwrt_store_counters& counters = sight.counters;
         assert_int_equal(counters.host.block_count, host.there.size());
         assert_int_equal(counters.disk.block_count, disk.there.size());
         assert_int_equal(counters.host.stored_count, host.stored);
@@ -100,7 +124,14 @@ struct Model {
     void begin() {
         world->open(store);
         cursor = put_count = present_count = uncertain_count = 0;
-        read_events();
+        // What expired before anybody asked is in nobody's events.
+        bwrt_store_counters counters = {};
+        do {
+            static_cast<void>(read_events());
+            counters = sample_store(world);
+        } while (read_events() != 0);
+        host.expired = counters.host.expired_count;
+        disk.expired = counters.disk.expired_count;
     }
 
     std::unique_ptr<Request> request_on(std::uint32_t chain, std::uint64_t variant) {
