@@ -327,6 +327,7 @@ void settle(BlockWorld* world) {
 }
 
 void hold_all(BlockWorld* world, runtime::IoKind kind) {
+    world->storage->hold_again();
     world->storage->script = [kind](const runtime::IoRequest& request, std::uint64_t) {
         return is_block_io(request, kind) ? Action::hold() : Action::pass();
     };

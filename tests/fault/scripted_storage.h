@@ -91,11 +91,12 @@ class ScriptedStorage final : public runtime::StorageBackend {
     std::uint64_t random = 1;
     std::atomic<std::uint32_t> refused_file_count{0};  // attachments to come that are refused
 
-    // What was held goes its way.
+    // What is held goes its way, and so does what the script would hold later, until hold_again().
     void let_go() {
         letting_go_.store(true, std::memory_order_release);
         inner_->wake();
     }
+    void hold_again() { letting_go_.store(false, std::memory_order_release); }
     [[nodiscard]] std::uint64_t held_count() const { return held_count_.load(); }
     [[nodiscard]] std::uint64_t count(IoKind kind) const {
         return counts_[static_cast<std::size_t>(kind)].load();
