@@ -1162,9 +1162,14 @@ typedef struct bwrt_split {
     uint64_t host_bytes_per_s;     /* is reckoned to take no time, so that what is loaded measures */
 } bwrt_split;
 
+enum {
+    BWRT_QUERY_EXPECTED = 1 /* the hits will have been asked for in lease_ms: as long as anything else
+                               can go they stay; see bwrt_lookup() */
+};
+
 typedef struct bwrt_lookup_query {
     uint32_t struct_size;
-    uint32_t flags;          /* none yet */
+    uint32_t flags;          /* BWRT_QUERY_* */
     uint64_t tenant;
     const void* identities;  /* identity_count of 32 bytes each, in the order of their prefix */
     uint32_t identity_count; /* 1 to 2^20 */
@@ -1187,7 +1192,14 @@ typedef struct bwrt_lookup_query {
  * leave the other.  It ends by itself, no sooner than lease_ms after the call and no more than
  * 150 ms later, or when the runtime is closed; no call ends it, and each lookup takes leases of its
  * own.  What goes in spite of it: a block that is dropped or moved, whose time to live is over,
- * that does not verify, or that the disk can keep no more. */
+ * that does not verify, or that the disk can keep no more.
+ *
+ * With BWRT_QUERY_EXPECTED the lease yields: it keeps the blocks in every tier they are in, while
+ * anything else can make room there; when nothing else can, what is wanted last goes first, the
+ * ends of prefixes before what they begin with.  It is for the queue of an engine: ask for each
+ * request when it is queued, with the time until it will have been loaded, and again when blocks
+ * that it lacked have been stored.  It takes one lease for a prefix and tier, and one more for each
+ * block that was stored before the one in front of it. */
 BWRT_API bwrt_status bwrt_lookup(bwrt_runtime* runtime, const bwrt_lookup_query* query,
                                  bwrt_lookup_answer* answers, uint32_t* prefix_count_out,
                                  uint32_t* leased_count_out, bwrt_error* error);

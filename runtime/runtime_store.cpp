@@ -69,8 +69,13 @@ void Runtime::store_info(bwrt_store_info* info_out) {
 namespace {
 
 bwrt_status check_query(const bwrt_lookup_query& query, const ErrorSink& sink) {
-    if (query.flags != 0) {
-        return fail(sink, BWRT_E_INVAL, "query.flags", "flags 0x%x: there are none", query.flags);
+    if ((query.flags & ~static_cast<std::uint32_t>(BWRT_QUERY_EXPECTED)) != 0) {
+        return fail(sink, BWRT_E_INVAL, "query.flags", "flags 0x%x: there is BWRT_QUERY_EXPECTED",
+                    query.flags);
+    }
+    if (query.flags != 0 && query.lease_ms == 0) {
+        return fail(sink, BWRT_E_INVAL, "query.lease_ms",
+                    "0: what is expected has a time by which it is");
     }
     if (query.identities == nullptr || query.identity_count == 0) {
         return fail(sink, BWRT_E_INVAL,
@@ -164,7 +169,8 @@ bwrt_status Runtime::look_up(const bwrt_lookup_query& query, bwrt_lookup_answer*
         const std::lock_guard<std::mutex> lock(control_);
         progress_.on_driver([&] {
             store_->set_now(clock_.now_ns());
-            leased_count = store_->lease(lookup, prefix_count, query.lease_ms);
+            leased_count = query.flags != 0 ? store_->expect(lookup, prefix_count, query.lease_ms)
+                                            : store_->lease(lookup, prefix_count, query.lease_ms);
         });
     }
     *prefix_count_out = prefix_count;

@@ -17,6 +17,9 @@
 //     prefix is resident: a hit is a leading run.  Shared prefixes are inner blocks, and thereby
 //     safe.
 //   - A pinned or leased block is never a victim, and neither are those that it needs.
+//   - What is expected to be used soon, and what that needs, goes when nothing else can: whatever
+//   is
+//     wanted last goes first.
 //   - A tenant that would exceed its quota loses its own blocks and nobody else's; when the tier is
 //     full, tenants above their quota lose theirs first, then the oldest goes whosesoever it is.
 //   - What has expired goes before all of these, whosesoever it is: nobody is served it any more.
@@ -140,6 +143,10 @@ class Eviction {
     // release() ends it before: not from that tick on, for the number may be another's by then.
     [[nodiscard]] virtual std::uint32_t lease(std::uint32_t block, Tick until) noexcept = 0;
     virtual void release(std::uint32_t lease) noexcept = 0;
+
+    // `block` will have been used by the tick `until`.  It takes a lease, and ends by itself like
+    // one; false when all are taken.
+    virtual bool expect(std::uint32_t block, Tick until) noexcept = 0;
 
     virtual void renew(std::uint32_t block, Tick expires) noexcept = 0;
     [[nodiscard]] virtual bool is_expired(std::uint32_t block, Tick now) const noexcept = 0;

@@ -1,91 +1,113 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// leases.h — promises that end by themselves: a heap by the tick at which they do, of numbered
-// entries, so that one can be ended before.  Sized at construction: there are as many leases as
-// lookups hand out within their short lives, not as many as blocks, so they take no byte of a
-// block.
+// leases.h — promises that end by themselves: of a block, until a tick.  Some are firm, others only
+// expect a use by then, and can be given up: that of the latest use first.
+//
+//   by_end_    all of them; the one that ends first is on top
+//   by_use_    what is expected; the latest is on top
+//
+// Sized at construction: there are as many as lookups hand out within their short lives, not as
+// many as blocks, so they take no byte of a block.
 
 #pragma once
 
 #include <cstdint>
-#include <utility>
-#include <vector>
+
+#include "planner/tiers/numbered_heap.h"
+#include "planner/zeroed.h"
 
 namespace bwrt::planner {
 
 class Leases {
  public:
     static constexpr std::uint32_t kNone = 0xFFFF'FFFF;
+    static constexpr std::uint32_t kLeaseBytes = 28;  // of one, while it is used for the first time
 
-    explicit Leases(std::uint32_t count_max) : entries_(count_max), heap_(count_max) {
-        for (std::uint32_t i = 0; i < count_max; ++i) heap_[i] = i;
-    }
+    explicit Leases(std::uint32_t count_max)
+        : count_max_(count_max), entries_(count_max), by_end_(count_max), by_use_(count_max) {}
 
     // The lease's number, or kNone when all are taken.
-    std::uint32_t add(std::uint32_t block, std::uint32_t until) noexcept {
-        if (count_ == heap_.size()) return kNone;
-        const std::uint32_t lease = heap_[count_];  // behind the heap lie the free numbers
-        entries_[lease] = {block, until, count_};
-        rise(count_++);
+    std::uint32_t add(std::uint32_t block, std::uint32_t until, bool is_firm = true) noexcept {
+        std::uint32_t lease = free_;
+        if (lease != kNone) {
+            free_ = entries_[lease].block;
+        } else if (seen_count_ < count_max_) {
+            lease = seen_count_++;
+        } else {
+            return kNone;
+        }
+        entries_[lease] = {block, until, is_firm ? 1u : 0u};
+        by_end_.add(lease, EndsBefore{entries_});
+        if (!is_firm) by_use_.add(lease, IsLater{entries_});
         return lease;
     }
 
     // Its block.
     std::uint32_t remove(std::uint32_t lease) noexcept {
-        const std::uint32_t place = entries_[lease].place;
-        swap(place, --count_);
-        if (place < count_) {
-            rise(place);
-            sink(place);
-        }
+        const std::uint32_t block = entries_[lease].block;
+        by_end_.remove(lease, EndsBefore{entries_});
+        if (entries_[lease].is_firm == 0) by_use_.remove(lease, IsLater{entries_});
+        entries_[lease].block = free_;
+        free_ = lease;
+        return block;
+    }
+
+    [[nodiscard]] std::uint32_t block_of(std::uint32_t lease) const noexcept {
         return entries_[lease].block;
     }
+    void move(std::uint32_t lease, std::uint32_t block) noexcept { entries_[lease].block = block; }
 
     // When the first of them ends; 0 when there is none.
     [[nodiscard]] std::uint32_t first_end() const noexcept {
-        return count_ > 0 ? entries_[heap_[0]].until : 0;
+        return by_end_.count() > 0 ? entries_[by_end_.at(0)].until : 0;
     }
 
     // The one that ends first, if it ends by `now`, or kNone.
     [[nodiscard]] std::uint32_t ended(std::uint32_t now) const noexcept {
-        return count_ > 0 && entries_[heap_[0]].until <= now ? heap_[0] : kNone;
+        return by_end_.count() > 0 && first_end() <= now ? by_end_.at(0) : kNone;
+    }
+
+    // The one whose use is expected last, or kNone.
+    [[nodiscard]] std::uint32_t latest_use() const noexcept {
+        return by_use_.count() > 0 ? by_use_.at(0) : kNone;
+    }
+    // Of those whose block may go; it looks at each of them.
+    template <typename MayGo>
+    [[nodiscard]] std::uint32_t latest_use_of(const MayGo& may_go) const noexcept {
+        std::uint32_t latest = kNone;
+        for (std::uint32_t place = 0; place < by_use_.count(); ++place) {
+            const std::uint32_t lease = by_use_.at(place);
+            if (latest != kNone && !IsLater{entries_}(lease, latest)) continue;
+            if (may_go(entries_[lease].block)) latest = lease;
+        }
+        return latest;
     }
 
  private:
     struct Entry {
-        std::uint32_t block;
+        std::uint32_t block;  // of a free one: the next that is free
         std::uint32_t until;
-        std::uint32_t place;
+        std::uint32_t is_firm;
     };
 
-    [[nodiscard]] bool before(std::uint32_t a, std::uint32_t b) const noexcept {
-        return entries_[heap_[a]].until < entries_[heap_[b]].until;
-    }
-    void swap(std::uint32_t a, std::uint32_t b) noexcept {
-        std::swap(heap_[a], heap_[b]);
-        entries_[heap_[a]].place = a;
-        entries_[heap_[b]].place = b;
-    }
-    void rise(std::uint32_t place) noexcept {
-        for (; place > 0 && before(place, (place - 1) / 2); place = (place - 1) / 2) {
-            swap(place, (place - 1) / 2);
+    struct EndsBefore {
+        const Zeroed<Entry>& entries;
+        bool operator()(std::uint32_t a, std::uint32_t b) const noexcept {
+            return entries[a].until < entries[b].until;
         }
-    }
-    void sink(std::uint32_t place) noexcept {
-        for (;;) {
-            std::uint32_t first = place;
-            for (std::uint32_t child = 2 * place + 1; child <= 2 * place + 2; ++child) {
-                if (child < count_ && before(child, first)) first = child;
-            }
-            if (first == place) return;
-            swap(place, first);
-            place = first;
+    };
+    struct IsLater {
+        const Zeroed<Entry>& entries;
+        bool operator()(std::uint32_t a, std::uint32_t b) const noexcept {
+            return entries[a].until > entries[b].until;
         }
-    }
+    };
 
-    std::vector<Entry> entries_;
-    std::vector<std::uint32_t> heap_;  // count_ numbers by time, then the free ones
-    std::uint32_t count_ = 0;
+    std::uint32_t count_max_;
+    Zeroed<Entry> entries_;
+    NumberedHeap by_end_, by_use_;
+    std::uint32_t seen_count_ = 0;  // numbers that were ever given
+    std::uint32_t free_ = kNone;
 };
 
 }  // namespace bwrt::planner

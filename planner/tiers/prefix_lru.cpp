@@ -152,6 +152,13 @@ std::uint32_t PrefixLru::lease(std::uint32_t block, Tick until) noexcept {
     return lease;
 }
 
+bool PrefixLru::expect(std::uint32_t block, Tick until) noexcept {
+    assert(is_resident(block));
+    if (leases_.add(block, until, false) == Leases::kNone) return false;
+    ++nodes_[block].holds;
+    return true;
+}
+
 void PrefixLru::release(std::uint32_t lease) noexcept { unhold(leases_.remove(lease)); }
 
 void PrefixLru::renew(std::uint32_t block, Tick expires) noexcept {
@@ -254,12 +261,35 @@ void PrefixLru::end_leases(Tick now) noexcept {
     }
 }
 
+// What is wanted last goes first: of a chain that is expected its end, so that the expectation
+// moves up to the block before.
+bool PrefixLru::give_up_an_expected(const Arrival& arrival, bool is_quota) noexcept {
+    const auto may_go = [&](std::uint32_t block) noexcept {
+        return nodes_[block].tenant == arrival.tenant;
+    };
+    const std::uint32_t lease = is_quota ? leases_.latest_use_of(may_go) : leases_.latest_use();
+    if (lease == Leases::kNone) return false;
+    const std::uint32_t block = leases_.block_of(lease);
+    const std::uint32_t parent = nodes_[block].parent;
+    if (parent == kNoBlock) {
+        leases_.remove(lease);
+    } else {
+        leases_.move(lease, parent);
+        ++nodes_[parent].holds;
+    }
+    unhold(block);
+    return true;
+}
+
 Room PrefixLru::find_victim(const Arrival& arrival, Tick now) noexcept {
     const std::uint32_t expired = find_expired(now);
     if (expired != kNoBlock) return {RoomVerdict::kExpired, expired};
 
     const bool is_quota = exceeds_quota(arrival);
-    const std::uint32_t block = is_quota ? find_oldest_of(arrival.tenant, now) : find_oldest(now);
+    std::uint32_t block = kNoBlock;
+    do {
+        block = is_quota ? find_oldest_of(arrival.tenant, now) : find_oldest(now);
+    } while (block == kNoBlock && give_up_an_expected(arrival, is_quota));
     if (block == kNoBlock) return {};
     const bool owner_is_over = is_over(tenants_[nodes_[block].tenant]);
     return {is_quota || owner_is_over ? RoomVerdict::kQuota : RoomVerdict::kOldest, block};

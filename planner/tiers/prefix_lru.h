@@ -62,7 +62,7 @@ namespace bwrt::planner {
 
 class PrefixLru final : public Eviction {
  public:
-    static constexpr std::uint32_t kBlockBytes = 28;  // a block, 44 where it learns; a lease 16
+    static constexpr std::uint32_t kBlockBytes = 28;  // a block, 44 where it learns
     static constexpr std::uint32_t kWindowMax = 2047;
 
     explicit PrefixLru(const EvictionLimits& limits);
@@ -91,6 +91,7 @@ class PrefixLru final : public Eviction {
     void unpin(std::uint32_t block, Tick now) noexcept override;
     void drop_pin(std::uint32_t block) noexcept override { unhold(block); }
     std::uint32_t lease(std::uint32_t block, Tick until) noexcept override;
+    bool expect(std::uint32_t block, Tick until) noexcept override;
     void release(std::uint32_t lease) noexcept override;
     void renew(std::uint32_t block, Tick expires) noexcept override;
     [[nodiscard]] bool is_expired(std::uint32_t block, Tick now) const noexcept override;
@@ -182,6 +183,7 @@ class PrefixLru final : public Eviction {
     void unhold(std::uint32_t block) noexcept;
     void free(std::uint32_t block) noexcept;
     void end_leases(Tick now) noexcept;
+    bool give_up_an_expected(const Arrival& arrival, bool is_quota) noexcept;
 
     [[nodiscard]] Room find_victim(const Arrival& arrival, Tick now) noexcept;
     [[nodiscard]] bool is_worth_less(const Arrival& arrival, std::uint32_t victim,

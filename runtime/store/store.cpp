@@ -11,7 +11,6 @@
 #include "runtime/boundary.h"
 #include "runtime/check.h"
 #include "runtime/clock.h"
-#include "runtime/store/lookup.h"
 
 namespace bwrt::runtime {
 
@@ -247,32 +246,6 @@ void Store::drain_disk() noexcept {
         if (entry == kNoEntry) return;
         settle(entry);
     }
-}
-
-std::uint32_t Store::lease(const Lookup& lookup, std::uint32_t identity_count,
-                           std::uint32_t lease_ms) noexcept {
-    const planner::Tick until = planner::tick_at(now_ns_ + std::uint64_t{lease_ms} * 1'000'000) + 1;
-    IndexKey key;
-    key.tenant = lookup.tenant->index;
-    for (std::uint32_t i = 0; i < identity_count; ++i) {
-        std::memcpy(key.identity, lookup.identities + std::size_t{i} * 32, sizeof key.identity);
-        for (std::uint32_t part = 0; part < lookup.part_count; ++part) {
-            key.part = lookup.part_first + part;
-            const std::uint32_t entry = index_->find(key);
-            if (entry == kNoEntry) return i;
-            const BlockFields fields = index_->fields_of(entry);
-            // Where it is in both, the disk keeps it.
-            const bool on_disk = (fields.flags & kOnDisk) != 0;
-            if (!on_disk && (fields.flags & kInHost) == 0) return i;
-            planner::PrefixLru& policy = on_disk ? disk_->policy() : host_->policy();
-            const std::uint32_t block = on_disk ? entry : fields.host_place;
-            if (policy.lease(block, until) != planner::kNoLease) continue;
-            // Those that are over end when the policy is next asked who may go.
-            static_cast<void>(policy.find_expired(tick_));
-            if (policy.lease(block, until) == planner::kNoLease) return i;
-        }
-    }
-    return identity_count;
 }
 
 bool Store::free_an_entry(std::uint32_t parent) noexcept {

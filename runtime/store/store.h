@@ -160,10 +160,17 @@ class Store {
     // Keeps the leading blocks, all parts of each, for so long; of how many it could.
     std::uint32_t lease(const struct Lookup& lookup, std::uint32_t identity_count,
                         std::uint32_t lease_ms) noexcept;
+    // They will be asked for within so long: in each tier they stay while anything else can go.
+    std::uint32_t expect(const struct Lookup& lookup, std::uint32_t identity_count,
+                         std::uint32_t within_ms) noexcept;
     void sample(bwrt_store_counters* counters_out, const Tenant* tenant) noexcept;
     void info(bwrt_store_info* info_out) noexcept;  // store_info.cpp
 
  private:
+    [[nodiscard]] planner::Tick tick_in(std::uint32_t ms) const noexcept;
+    std::uint32_t expect_chain(const struct Lookup& lookup, std::uint32_t identity_count,
+                               std::uint32_t part, std::uint16_t tier,
+                               planner::Tick until) noexcept;
     // Segments that a directory can have at most.
     static std::uint64_t segment_count_max(const bwrt_store& store) noexcept;
     struct HostOwner final : TierOwner {

@@ -409,10 +409,15 @@ static void flags_without_a_meaning_must_be_zero(void** state) {
     assert_blames(&self->error, BWRT_E_INVAL, "tenant.number");
     tenant.number = UINT64_MAX - 1;
     assert_int_equal(bwrt_tenant_set(self->runtime, &tenant, NULL), BWRT_OK);
-    query.flags = 1;
+    query.flags = BWRT_QUERY_EXPECTED << 1;
     assert_int_equal(bwrt_lookup(self->runtime, &query, NULL, &count, NULL, &self->error),
                      BWRT_E_INVAL);
     assert_blames(&self->error, BWRT_E_INVAL, "query.flags");
+    query.flags = BWRT_QUERY_EXPECTED; /* by when? */
+    query.lease_ms = 0;
+    assert_int_equal(bwrt_lookup(self->runtime, &query, NULL, &count, NULL, &self->error),
+                     BWRT_E_INVAL);
+    assert_blames(&self->error, BWRT_E_INVAL, "query.lease_ms");
     memset(&counters, 0, sizeof(counters));
     counters.struct_size = sizeof(counters);
     counters.flags = 1u << 31;

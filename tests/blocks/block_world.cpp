@@ -272,7 +272,8 @@ bwrt_status ask(BlockWorld* world, std::uint32_t kind, Key first, std::uint32_t 
 }
 
 Answers look_up(BlockWorld* world, Key first, std::uint32_t count, std::uint32_t lease_ms,
-                std::uint32_t part_count, bwrt_handle layout, std::uint64_t tenant) {
+                std::uint32_t part_count, bwrt_handle layout, std::uint64_t tenant,
+                std::uint32_t flags) {
     Bytes identities(std::size_t{count} * 32);
     for (std::uint32_t i = 0; i < count; ++i) {
         const bwrt_block block = block_of({first.chain, first.position + i, first.part});
@@ -280,6 +281,7 @@ Answers look_up(BlockWorld* world, Key first, std::uint32_t count, std::uint32_t
     }
     bwrt_lookup_query query = {};
     query.struct_size = sizeof query;
+    query.flags = flags;
     query.tenant = tenant;
     query.identities = identities.data();
     query.identity_count = count;
@@ -293,6 +295,10 @@ Answers look_up(BlockWorld* world, Key first, std::uint32_t count, std::uint32_t
                                  &answers.leased_count, &world->error),
                      BWRT_OK);
     return answers;
+}
+
+std::uint32_t expect(BlockWorld* world, Key first, std::uint32_t count, std::uint32_t within_ms) {
+    return look_up(world, first, count, within_ms, 0, 0, 0, BWRT_QUERY_EXPECTED).leased_count;
 }
 
 bool is_hit(BlockWorld* world, Key key) {

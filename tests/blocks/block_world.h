@@ -164,7 +164,10 @@ struct Answers {
 };
 
 Answers look_up(BlockWorld* world, Key first, std::uint32_t count = 1, std::uint32_t lease_ms = 0,
-                std::uint32_t part_count = 0, bwrt_handle layout = 0, std::uint64_t tenant = 0);
+                std::uint32_t part_count = 0, bwrt_handle layout = 0, std::uint64_t tenant = 0,
+                std::uint32_t flags = 0);
+// They will have been asked for by then; of how many of them that could be noted.
+std::uint32_t expect(BlockWorld* world, Key first, std::uint32_t count, std::uint32_t within_ms);
 bool is_hit(BlockWorld* world, Key key);
 bwrt_store_counters sample_store(BlockWorld* world);
 bwrt_store_counters sample_tenant(BlockWorld* world, std::uint64_t tenant);

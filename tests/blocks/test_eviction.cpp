@@ -365,6 +365,55 @@ void as_many_are_leased_as_there_are_leases(void** state) {
     assert_int_equal(look_up(world, {1, 0}, 50, 1000).leased_count, 20);
 }
 
+void what_is_expected_stays_while_anything_else_can_go(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    assert_int_equal(put(world, {1, 0}, 50), BWRT_OK);
+    assert_int_equal(put(world, {2, 0}, 50), BWRT_OK);
+    assert_int_equal(expect(world, {1, 0}, 60, 90'000), 50);
+    assert_int_equal(expect(world, {2, 0}, 60, 60'000), 50);
+    later(world);
+
+    assert_int_equal(put_unrelated(world, 3, 2 * kRoom), BWRT_OK);
+    assert_int_equal(look_up(world, {1, 0}, 50).prefix_count, 50);
+    assert_int_equal(look_up(world, {2, 0}, 50).prefix_count, 50);
+    // Who comes is not refused: what is wanted last makes room, from its end.
+    assert_int_equal(expect(world, {3, kRoom + 100}, kRoom - 100, 30'000), kRoom - 100);
+    assert_int_equal(put_unrelated(world, 4, 10), BWRT_OK);
+    assert_int_equal(look_up(world, {1, 0}, 50).prefix_count, 40);
+    assert_int_equal(look_up(world, {2, 0}, 50).prefix_count, 50);
+}
+
+void what_was_expected_goes_when_its_time_is_over(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kHostOnly);
+    assert_int_equal(put(world, {1, 0}, 50), BWRT_OK);
+    assert_int_equal(expect(world, {1, 0}, 50, 60'000), 50);
+
+    let_time_pass(world, 59 * kSecondNs);
+    assert_int_equal(put_unrelated(world, 2, kRoom), BWRT_OK);
+    assert_int_equal(look_up(world, {1, 0}, 50).prefix_count, 50);
+    let_time_pass(world, 1150'000'000);
+    assert_int_equal(put_unrelated(world, 3, kRoom), BWRT_OK);
+    assert_int_equal(hit_count(world, {1, 0}, 50), 0);
+}
+
+// Its blocks are one chain, and that is held by its end.
+void a_prefix_is_expected_with_one_lease(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf few = kHostOnly;
+    few.store.lease_count_max = 2;
+    world->open(few);
+    assert_int_equal(put(world, {1, 0}, 50), BWRT_OK);
+    assert_int_equal(put_unrelated(world, 2, 3), BWRT_OK);
+
+    assert_int_equal(expect(world, {1, 0}, 50, 1000), 50);
+    assert_int_equal(expect(world, {2, 0}, 3, 1000), 1);
+    assert_int_equal(expect(world, {1, 0}, 50, 1000), 0);
+    let_time_pass(world, 2 * kSecondNs);
+    assert_int_equal(expect(world, {1, 0}, 50, 1000), 50);
+}
+
 void a_leased_block_can_be_dropped(void** state) {
     BlockWorld* world = world_of(state);
     world->open(kHostOnly);
@@ -565,6 +614,9 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(leased_blocks_stay_until_their_time_is_over),
     IN_BLOCK_WORLD(a_lease_ends_by_itself_and_soon),
     IN_BLOCK_WORLD(as_many_are_leased_as_there_are_leases),
+    IN_BLOCK_WORLD(what_is_expected_stays_while_anything_else_can_go),
+    IN_BLOCK_WORLD(what_was_expected_goes_when_its_time_is_over),
+    IN_BLOCK_WORLD(a_prefix_is_expected_with_one_lease),
     IN_BLOCK_WORLD(a_leased_block_can_be_dropped),
     IN_BLOCK_WORLD(a_long_block_finds_room_among_short_ones),
     IN_BLOCK_WORLD(blocks_of_another_length_find_room_among_chains),

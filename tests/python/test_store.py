@@ -412,6 +412,19 @@ class Asking(StoreTest):
         self.assert_there(self.ids[:2])
         self.assertEqual(self.runtime.lookup(self.ids[2:]).prefix_count, 0)
 
+    def test_what_is_expected_goes_last(self):
+        self.put(self.ids)
+        found = self.runtime.lookup(self.ids[:2], expected_ms=600_000)
+        self.assertEqual((found.prefix_count, found.leased_count), (2, 2))
+        others = ids_of(1000, "others")
+        for at in range(0, 1000, 50):
+            self.put(others[at:at + 50], [0] * 50, unrelated=True)
+
+        self.assert_there(self.ids[:2])
+        self.assertEqual(self.runtime.lookup(self.ids[2:]).prefix_count, 0)
+        with self.assertRaisesRegex(ValueError, "lease_ms or expected_ms"):
+            self.runtime.lookup(self.ids, lease_ms=1, expected_ms=1)
+
     def test_a_long_lookup_answers_as_a_short_one(self):
         ids = ids_of(1000, "long")
         self.put(ids[:3])

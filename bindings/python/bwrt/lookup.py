@@ -129,15 +129,19 @@ def _split_point_of(struct: _abi.bwrt_split) -> SplitPoint:
 
 
 def look_up(runtime: Core, identities: Any, parts: Union[int, range], tenant: int, lease_ms: int,
-            layout: Optional[Layout], split: Optional[Split] = None) -> Lookup:
+            expected_ms: int, layout: Optional[Layout], split: Optional[Split] = None) -> Lookup:
     """See Runtime.lookup()."""
+    if lease_ms and expected_ms:
+        raise ValueError("lease_ms or expected_ms: blocks have to stay, or should")
     content = identities_of(identities, "identities")
     query = _abi.bwrt_lookup_query(ctypes.sizeof(_abi.bwrt_lookup_query))
     query.tenant = unsigned(tenant, 64, "tenant")
     query.identity_count = len(content) // _abi.BWRT_BLOCK_ID_BYTES
     query.identities = ctypes.cast(content, ctypes.c_void_p)
     query.part_first, query.part_count = _parts_of(parts)
-    query.lease_ms = unsigned(lease_ms, 32, "lease_ms")
+    query.lease_ms = (unsigned(lease_ms, 32, "lease_ms") or
+                      unsigned(expected_ms, 32, "expected_ms"))
+    query.flags = _abi.BWRT_QUERY_EXPECTED if expected_ms else 0
     if layout is not None:
         query.layout = layout.handle
     struct = split.as_c() if split is not None else None
@@ -148,7 +152,7 @@ def look_up(runtime: Core, identities: Any, parts: Union[int, range], tenant: in
         return Lookup(0, 0, answers)
     prefix_count, leased_count = c_uint32(), c_uint32()
     is_short = query.identity_count * max(1, query.part_count) <= _HOLDING_BLOCK_COUNT
-    functions = runtime._quick if is_short and not lease_ms else RELEASING
+    functions = runtime._quick if is_short and not query.lease_ms else RELEASING
     runtime._call(functions.lookup, byref(query), answers, byref(prefix_count),
                   byref(leased_count))
     return Lookup(prefix_count.value, leased_count.value, answers,

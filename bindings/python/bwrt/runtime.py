@@ -272,7 +272,7 @@ class Runtime(Core):
                    credit_burst_bytes=credit_burst_bytes)
 
     def lookup(self, identities: Blocks, *, parts: Union[int, range] = 1, tenant: int = 0,
-               lease_ms: int = 0, layout: Optional[Layout] = None,
+               lease_ms: int = 0, expected_ms: int = 0, layout: Optional[Layout] = None,
                split: Optional[Split] = None) -> Lookup:
         """Asks where blocks are; see Lookup.
 
@@ -280,11 +280,13 @@ class Runtime(Core):
         other as bytes or an array.
         parts: how many, from 0 on, or a range; a block is there when all of them are.
         lease_ms: the leading hits stay for that long; up to 600,000.
+        expected_ms: instead: they will have been asked for by then, and stay as long as anything
+        else can go; what is expected last goes first when nothing else can.
         layout: a hit must have been stored with one like it.
         split: how fast the engine computes; Lookup.split then says how many blocks to load.  Without
         identities it is not asked.
         """
-        return look_up(self, identities, parts, tenant, lease_ms, layout, split)
+        return look_up(self, identities, parts, tenant, lease_ms, expected_ms, layout, split)
 
     def events(self, cursor: int = 0) -> Events:
         """A reader of what comes to the store and goes; cursor 0 begins with all there is."""

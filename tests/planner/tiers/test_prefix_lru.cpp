@@ -302,6 +302,90 @@ void there_are_as_many_leases_as_were_asked_for(void**) {
     assert_false(tier.policy.is_held(1));
 }
 
+void what_is_expected_goes_behind_all_else_and_the_latest_of_it_first(void**) {
+    Tier tier(4);
+    for (std::uint32_t block = 0; block < 4; ++block) tier.put(block);
+
+    assert_true(tier.policy.expect(0, 300));
+    assert_true(tier.policy.expect(1, 500));
+    assert_true(tier.policy.expect(2, 400));
+
+    for (const std::uint32_t victim : {3u, 1u, 2u, 0u}) {
+        assert_int_equal(tier.evict(), victim);
+        tier.policy.insert(10 + victim, Tier::arrival_of({}), tier.now);
+        tier.policy.pin(10 + victim);
+    }
+    assert_true(tier.make_room().verdict == RoomVerdict::kFull);
+}
+
+// One expectation of its last block keeps a chain.
+void a_chain_that_is_expected_loses_its_end_first(void**) {
+    Tier tier(6);
+    tier.put_chain({0, 1, 2});
+    tier.put_chain({3, 4, 5});
+
+    assert_true(tier.policy.expect(2, 500));
+    assert_true(tier.policy.expect(5, 400));
+
+    for (const std::uint32_t victim : {2u, 1u, 0u, 5u, 4u, 3u}) {
+        assert_int_equal(tier.evict(), victim);
+        tier.policy.insert(10 + victim, Tier::arrival_of({}), tier.now);
+        tier.policy.pin(10 + victim);
+    }
+}
+
+void what_is_expected_twice_goes_when_neither_use_can_wait(void**) {
+    Tier tier(2);
+    tier.put(0);
+    tier.put(1);
+
+    assert_true(tier.policy.expect(0, 900));
+    assert_true(tier.policy.expect(0, 300));
+    assert_true(tier.policy.expect(1, 600));
+
+    assert_int_equal(tier.evict(), 1);
+}
+
+void an_expectation_ends_at_its_tick(void**) {
+    Tier tier(2);
+    tier.put(0);
+    tier.put(1);
+
+    assert_true(tier.policy.expect(0, 100));
+
+    tier.now = 98;
+    assert_int_equal(tier.make_room().block, 1);
+    assert_int_equal(tier.make_room().block, 0);
+}
+
+void there_are_no_more_expectations_than_leases(void**) {
+    Tier tier(2, 1);
+    tier.put(0);
+    tier.put(1);
+
+    assert_true(tier.policy.expect(0, 100));
+    assert_false(tier.policy.expect(1, 100));
+
+    assert_false(tier.policy.is_held(1));
+}
+
+void a_tenant_at_its_quota_loses_what_it_expects_and_nobody_else_does(void**) {
+    Tier tier(4);
+    tier.policy.set_quota(1, 2);
+    tier.put(0, {.tenant = 1});
+    tier.put(1, {.tenant = 1});
+    tier.put(2);
+
+    assert_true(tier.policy.expect(0, 300));
+    assert_true(tier.policy.expect(1, 400));
+    assert_true(tier.policy.expect(2, 500));
+
+    const Room room = tier.make_room({.tenant = 1});
+    assert_true(room.verdict == RoomVerdict::kQuota);
+    assert_int_equal(room.block, 1);
+    assert_true(tier.policy.is_held(2));
+}
+
 void what_has_expired_goes_first(void**) {
     Tier tier(3);
     tier.put(0);
@@ -627,6 +711,12 @@ int main() {
         cmocka_unit_test(a_lease_protects_until_its_tick_and_the_block_keeps_its_age),
         cmocka_unit_test(a_lease_may_be_released_early),
         cmocka_unit_test(there_are_as_many_leases_as_were_asked_for),
+        cmocka_unit_test(what_is_expected_goes_behind_all_else_and_the_latest_of_it_first),
+        cmocka_unit_test(a_chain_that_is_expected_loses_its_end_first),
+        cmocka_unit_test(what_is_expected_twice_goes_when_neither_use_can_wait),
+        cmocka_unit_test(an_expectation_ends_at_its_tick),
+        cmocka_unit_test(there_are_no_more_expectations_than_leases),
+        cmocka_unit_test(a_tenant_at_its_quota_loses_what_it_expects_and_nobody_else_does),
         cmocka_unit_test(what_has_expired_goes_first),
         cmocka_unit_test(what_has_expired_goes_before_the_tenants_own),
         cmocka_unit_test(an_expired_block_waits_for_its_pins_and_children),
