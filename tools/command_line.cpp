@@ -351,6 +351,11 @@ void add_engine(CLI::App* app, ReplayOptions* options, int streams_least, const 
                     "Seconds of the trace in one; 0: nobody waits for an arrival")
         ->check(real_range(0.0, 1e6))
         ->capture_default_str();
+    app->add_option("--lookahead", options->lookahead_s,
+                    "Seconds of the trace: what arrives within them is known, as an engine knows "
+                    "its queue, and is kept while anything else can go")
+        ->check(real_range(0.0, 600.0))
+        ->capture_default_str();
     app->add_option("--deadline-ms", options->deadline_ms,
                     "From arrival to first token, on the trace's clock; 0: none")
         ->check(real_range(0.0, 1e9))

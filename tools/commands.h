@@ -151,6 +151,7 @@ struct ReplayOptions {
     double scale = 1;   // how many times smaller than the model's
     double speed = 1;   // trace seconds in a second; 0: nobody waits for an arrival
     double deadline_ms = 0;
+    double lookahead_s = 0;
     std::uint32_t streams = 1;
     std::uint64_t prefill_rate = 28'000;  // tokens a second of a stream
     std::uint32_t write_touch_count = 1;

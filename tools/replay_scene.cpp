@@ -96,7 +96,11 @@ Scene scene_of(const ReplayOptions& options) {
     if (!options.calibration.empty()) {
         cache.machine = read_machine(options.calibration, options.folder);
     }
+    if (options.lookahead_s > 0 && options.speed <= 0) {
+        throw Failure("E_INVAL", "--lookahead: with --speed 0 nobody waits for an arrival", 2);
+    }
     scene.rule.speed = options.speed;
+    scene.rule.lookahead_ns = static_cast<std::uint64_t>(options.lookahead_s * 1e9);
     scene.rule.deadline_ns = static_cast<std::uint64_t>(options.deadline_ms * 1e6);
     scene.rule.prefill = {options.streams, options.prefill_rate};
     if (!options.report.empty()) scene.rule.part_ns = part_ns_of(scene.trace);

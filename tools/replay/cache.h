@@ -63,6 +63,9 @@ class Cache {
     // Those from `first` on; what there is no room for is not kept.
     virtual void store(std::span<const std::uint32_t> blocks, std::uint32_t first,
                        const Asker& asker) = 0;
+    // They will have been asked for within so long: what is there of them should stay.
+    virtual void expect(std::span<const std::uint32_t> blocks, const Asker& asker,
+                        std::uint64_t within_ns);
     // Waits for what is still being written.
     virtual void settle() = 0;
     [[nodiscard]] virtual CacheFigures figures() = 0;

@@ -9,6 +9,8 @@
 #include <span>
 #include <utility>
 
+#include "tools/replay/queue.h"
+
 namespace bwrt::replay {
 namespace {
 
@@ -24,7 +26,12 @@ std::uint64_t time_of(clockid_t clock) {
 class Replay {
  public:
     Replay(const Trace& trace, const ReplayRule& rule, Cache& cache)
-        : trace_(trace), rule_(rule), cache_(cache), prefill_(rule.prefill) {
+        : trace_(trace),
+          rule_(rule),
+          cache_(cache),
+          prefill_(rule.prefill),
+          queue_(trace, cache, rule.lookahead_ns,
+                 [this](std::uint64_t trace_ns) { return to_cache(trace_ns); }) {
         result_.served.reserve(trace.request_count());
         result_.stream_count = static_cast<std::uint32_t>(prefill_.stream_count());
         result_.has_deadline = rule.deadline_ns != 0;
@@ -110,6 +117,7 @@ class Replay {
         served.block_count = static_cast<std::uint32_t>(blocks.size());
         served.begun_ns = begin_ns(request);
         const Asker asker = {served.tenant, trace_.request(request).session};
+        if (rule_.lookahead_ns != 0) queue_.come_to(request);
         const Located located = cache_.look_up(blocks, asker);
         served.host_count = located.host_count;
         served.disk_count = located.disk_count;
@@ -122,6 +130,7 @@ class Replay {
         served.is_late = rule_.deadline_ns != 0 && served.wait_ns() > rule_.deadline_ns;
         if (served.delivered_count < blocks.size()) {
             cache_.store(blocks, served.delivered_count, asker);
+            if (rule_.lookahead_ns != 0) queue_.stored(blocks, served.delivered_count);
         }
         result_.served.push_back(served);
     }
@@ -157,6 +166,7 @@ class Replay {
     const ReplayRule& rule_;
     Cache& cache_;
     Prefill prefill_;
+    Queue queue_;
     ReplayResult result_;
     std::uint64_t begun_ns_ = 0;   // on the cache's clock
     std::uint64_t loaded_ns_ = 0;  // the last request's blocks, on the trace's clock

@@ -29,6 +29,7 @@ struct ReplayRule {
     double speed = 1;               // trace seconds in a second; 0: nobody waits for an arrival
     std::uint64_t deadline_ns = 0;  // from arrival to first token, on the trace's clock; 0: none
     PrefillRule prefill = {};
+    std::uint64_t lookahead_ns = 0;  // of the trace: which requests are seen before they arrive
     std::uint64_t part_ns = 0;  // of the trace: what moved is counted in parts of it; 0: at the end
     bool settles = false;       // what is still being written is waited for before each request
 };

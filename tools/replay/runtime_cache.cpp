@@ -22,9 +22,9 @@ std::byte* RuntimeCache::bytes_of(std::uint32_t half, std::uint32_t index) const
     return window_bytes_ + place * options_.block_bytes;
 }
 
-Located RuntimeCache::look_up(std::span<const std::uint32_t> blocks, const Asker& asker) {
-    Located located;
-    if (blocks.empty()) return located;
+// The answers are in answers_; how many of the leading blocks are there.
+std::uint32_t RuntimeCache::ask(std::span<const std::uint32_t> blocks, const Asker& asker,
+                                std::uint32_t flags, std::uint32_t lease_ms) {
     identities_.resize(blocks.size() * kIdentityBytes);
     answers_.resize(blocks.size());
     for (std::size_t i = 0; i < blocks.size(); ++i) {
@@ -34,12 +34,29 @@ Located RuntimeCache::look_up(std::span<const std::uint32_t> blocks, const Asker
     }
     bwrt_lookup_query query = {};
     query.struct_size = sizeof query;
+    query.flags = flags;
+    query.lease_ms = lease_ms;
     query.tenant = asker.tenant;
     query.identities = identities_.data();
     query.identity_count = static_cast<std::uint32_t>(blocks.size());
+    std::uint32_t count = 0;
     bwrt_error error = {};
-    must(library_.lookup(runtime_, &query, answers_.data(), &located.block_count, nullptr, &error),
-         error);
+    must(library_.lookup(runtime_, &query, answers_.data(), &count, nullptr, &error), error);
+    return count;
+}
+
+void RuntimeCache::expect(std::span<const std::uint32_t> blocks, const Asker& asker,
+                          std::uint64_t within_ns) {
+    if (blocks.empty()) return;
+    const std::uint64_t within_ms = std::clamp<std::uint64_t>(within_ns / 1'000'000, 1, 600'000);
+    static_cast<void>(
+        ask(blocks, asker, BWRT_QUERY_EXPECTED, static_cast<std::uint32_t>(within_ms)));
+}
+
+Located RuntimeCache::look_up(std::span<const std::uint32_t> blocks, const Asker& asker) {
+    Located located;
+    if (blocks.empty()) return located;
+    located.block_count = ask(blocks, asker, 0, 0);
     for (std::uint32_t i = 0; i < located.block_count; ++i) {
         ++(answers_[i].tier == BWRT_TIER_DISK ? located.disk_count : located.host_count);
     }

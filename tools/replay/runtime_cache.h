@@ -72,6 +72,8 @@ class RuntimeCache final : public Cache {
                 std::uint64_t deadline_ns) override;
     void store(std::span<const std::uint32_t> blocks, std::uint32_t first,
                const Asker& asker) override;
+    void expect(std::span<const std::uint32_t> blocks, const Asker& asker,
+                std::uint64_t within_ns) override;
     void settle() override;
     CacheFigures figures() override;
     [[nodiscard]] std::uint64_t now_ns() const override;
@@ -81,6 +83,8 @@ class RuntimeCache final : public Cache {
     [[nodiscard]] std::uint32_t window_block_count() const { return half_block_count_; }
 
  private:
+    std::uint32_t ask(std::span<const std::uint32_t> blocks, const Asker& asker,
+                      std::uint32_t flags, std::uint32_t lease_ms);
     // A wave over some blocks of a prompt and one half of the window.
     struct Part {
         bwrt_handle wave = 0;
