@@ -78,6 +78,17 @@ what_memory_has_no_room_for_comes_from_disk_in_few_operations() {
     holds 'it["disk_gb_per_s"] > 0'
 }
 
+# Of a disk that is too small for all, segments are emptied: what lives in them is read and written
+# once more, and was not asked for.
+what_is_carried_over_is_told_apart_from_what_is_delivered() {
+    replay --mode model --generate agent --seconds 60 --dram 8m --disk 128m
+    holds '0 < it["carried_bytes"] < it["disk_written_bytes"]'
+    holds '0 < it["disk_delivered_bytes"] <= it["disk_read_bytes"] - it["carried_bytes"]'
+    holds 'abs(it["written_per_delivered"] * it["disk_delivered_bytes"] - it["disk_written_bytes"]) < 1'
+    replay --mode model --generate agent --seconds 60 --dram 8m --disk 2g
+    holds 'it["carried_bytes"] == 0 and it["disk_delivered_bytes"] == it["disk_read_bytes"] > 0'
+}
+
 damaged_blocks_are_found_and_computed_anew() {
     export LD_LIBRARY_PATH=$faults BWRT_FAULTS='seed=3; read:flip%5'
     replay --generate agent --seconds 30 --dram 8m --disk 512m

@@ -43,6 +43,9 @@ struct CacheFigures {
     std::uint64_t disk_read_count = 0, disk_written_count = 0;  // requests, after merging
     std::uint64_t disk_piece_count = 0;                         // read, before it
     std::uint64_t disk_written_piece_count = 0;
+    // Those of the disk, above, include what was carried over so that its segments could be used
+    // again; what was delivered is of loads alone.
+    std::uint64_t carried_bytes = 0, disk_delivered_bytes = 0;
     std::uint64_t host_read_bytes = 0, host_written_bytes = 0;        // of blocks, by the tier
     std::uint64_t process_read_bytes = 0, process_written_bytes = 0;  // /proc/self/io
     std::uint64_t host_used_bytes = 0, disk_used_bytes = 0;           // now

@@ -96,23 +96,26 @@ void add_moved(FigureList& list, const ReplayResult& result, const Sums& sums) {
     const CacheFigures& cache = result.cache;
     list.bytes("host_read_bytes", "read from memory", cache.host_read_bytes);
     list.bytes("host_written_bytes", "written to memory", cache.host_written_bytes);
-    list.bytes("disk_read_bytes", "read from disk", cache.disk_read_bytes);
-    list.bytes("disk_written_bytes", "written to disk", cache.disk_written_bytes);
-    list.add("disk_blocks_per_operation", "blocks a disk operation",
+    list.bytes("disk_delivered_bytes", "delivered from disk", cache.disk_delivered_bytes);
+    list.bytes("disk_read_bytes", "read from disk, with carrying", cache.disk_read_bytes);
+    list.bytes("disk_written_bytes", "written to disk, with carrying", cache.disk_written_bytes);
+    list.bytes("carried_bytes", "  carried over to make room", cache.carried_bytes);
+    list.add("disk_blocks_per_operation", "blocks a disk read, with carrying",
              ratio(static_cast<double>(cache.disk_piece_count),
                    static_cast<double>(cache.disk_read_count)),
              "%.2f");
-    list.count("disk_piece_count", "disk reads, before merging", cache.disk_piece_count);
-    list.count("disk_read_count", "disk reads, after merging", cache.disk_read_count);
-    list.count("disk_written_piece_count", "disk writes, before merging",
+    list.count("disk_piece_count", "disk reads with carrying, before merging",
+               cache.disk_piece_count);
+    list.count("disk_read_count", "disk reads with carrying, merged", cache.disk_read_count);
+    list.count("disk_written_piece_count", "disk writes with carrying, before merging",
                cache.disk_written_piece_count);
-    list.count("disk_written_count", "disk writes, after merging", cache.disk_written_count);
+    list.count("disk_written_count", "disk writes with carrying, merged", cache.disk_written_count);
     list.add("disk_gb_per_s", "from disk, while a request waits",
              ratio(static_cast<double>(sums.disk_bytes), static_cast<double>(result.disk_load_ns)),
              "%.2f GB/s");
-    list.add("written_per_read", "written for a byte read back",
+    list.add("written_per_delivered", "written for a byte delivered from disk",
              ratio(static_cast<double>(cache.disk_written_bytes),
-                   static_cast<double>(cache.disk_read_bytes)),
+                   static_cast<double>(cache.disk_delivered_bytes)),
              "%.2f");
     if (cache.is_modelled) return;
     list.bytes("process_read_bytes", "read, as the kernel counts", cache.process_read_bytes);

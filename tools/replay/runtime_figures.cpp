@@ -53,6 +53,8 @@ CacheFigures RuntimeCache::figures() {
     figures.disk_evicted_count = store.disk.evicted_count;
     figures.host_read_bytes = store.host.hit_bytes;
     figures.host_written_bytes = store.host.stored_bytes;
+    figures.carried_bytes = store.carried_bytes;
+    figures.disk_delivered_bytes = store.disk.hit_bytes;
     figures.host_used_bytes = store.host.used_bytes;
     figures.disk_used_bytes = store.disk.used_bytes;
     figures.foretells = options_.prefetch_bytes != 0;

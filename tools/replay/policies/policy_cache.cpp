@@ -81,6 +81,7 @@ Loaded PolicyCache::load(std::span<const std::uint32_t> blocks, const Asker&,
             length = run_length(i, blocks.size());
             done_ns = disk.read(length * options_.block_bytes);
             figures_.disk_read_bytes += length * options_.block_bytes;
+            figures_.disk_delivered_bytes = figures_.disk_read_bytes;
             figures_.disk_piece_count += length;
             ++figures_.disk_read_count;
         }
