@@ -235,10 +235,11 @@ ReportContent report_of(const Scene& scene, const DeviceTable& device,
     content.trace = &scene.trace;
     std::uint64_t wrong_count = 0;
     for (std::size_t i = 0; i < columns.size(); ++i) {
-        content.runs.push_back({columns[i].title,
-                                table[i].figures,
-                                {&results[i], scene.cache.block_bytes, scene.cache.host_bytes,
-                                 scene.cache.disk_bytes, scene.cache.write_touch_count}});
+        content.runs.push_back(
+            {columns[i].title,
+             table[i].figures,
+             {&results[i], scene.cache.block_bytes, scene.cache.host_bytes, scene.cache.disk_bytes,
+              scene.cache.write_touch_count, scene.rule.speed}});
         if (!columns[i].is_policy && columns[content.subject].is_policy) content.subject = i;
         wrong_count += columns[i].wrong_count;
     }

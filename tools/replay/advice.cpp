@@ -3,6 +3,7 @@
 #include "tools/replay/advice.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdarg>
 #include <cstdio>
 
@@ -17,6 +18,8 @@ constexpr double kPoint = 1.0;            // of hits: what makes a tier short
 constexpr double kWrittenPerRead = 4;     // from here on writing is worth a word
 constexpr double kBusyPercentShort = 90;  // of processors
 constexpr double kTurnPercentLong = 50;   // of the time to first token, for one's turn
+constexpr double kLoadPercentShort = 1;   // likewise, in loading: what a faster tier can save
+constexpr double kSinglePercentLeast = 0.5;
 
 [[gnu::format(printf, 1, 2)]] std::string said(const char* format, ...) {
     char text[512];
@@ -31,9 +34,18 @@ double percent(std::uint64_t part, std::uint64_t whole) {
     return whole == 0 ? 0 : 100 * static_cast<double>(part) / static_cast<double>(whole);
 }
 
+// As an option takes it, and as few digits as that allows: "1536m", or "20k" where it is less.
+std::string option_bytes(double bytes) {
+    constexpr double kKiB = 1024, kMiB = kKiB * 1024;
+    const bool is_large = bytes >= 16 * kMiB;
+    return said(is_large ? "%.0fm" : "%.0fk", std::ceil(bytes / (is_large ? kMiB : kKiB)));
+}
+
 struct Sums {
     std::uint64_t blocks = 0, host = 0, disk = 0;
     std::uint64_t wait_ns = 0, turn_ns = 0, load_ns = 0;
+
+    [[nodiscard]] double load_percent() const { return percent(load_ns, wait_ns); }
 };
 
 Sums sums_of(const ReplayResult& result) {
@@ -51,30 +63,53 @@ Sums sums_of(const ReplayResult& result) {
 
 // A tier, what blocks took of it, and twice of that, by leaf-LRU.
 struct Step {
-    Step(const char* tier_name, const MissCurve& curve, std::uint64_t tier_bytes,
-         std::uint64_t taken_bytes, std::uint64_t block_bytes)
+    Step(const char* tier_name, const char* tier_option, const MissCurve& curve,
+         std::uint64_t tier_bytes, std::uint64_t taken_bytes, std::uint64_t block_bytes)
         : name(tier_name),
+          option(tier_option),
           size_bytes(tier_bytes),
           room_bytes(taken_bytes),
           percent_now(curve.hit_percent(taken_bytes / block_bytes)),
           percent_twice(curve.hit_percent(2 * (taken_bytes / block_bytes))) {}
     [[nodiscard]] double gain() const { return percent_twice - percent_now; }
 
+    // With what option it has room for so much of blocks: not all of a tier can be blocks, and of a
+    // larger one the same share is taken to be.
+    [[nodiscard]] std::string for_room(std::uint64_t bytes) const {
+        const double share =
+            room_bytes == 0 ? 1 : static_cast<double>(size_bytes) / static_cast<double>(room_bytes);
+        return said("%s %s (%s of it blocks)", option,
+                    option_bytes(share * static_cast<double>(bytes)).c_str(),
+                    format_bytes(bytes).c_str());
+    }
+
     const char* name;
+    const char* option;
     std::uint64_t size_bytes, room_bytes;
     double percent_now, percent_twice;
+};
+
+struct Tiers {
+    Step memory, disk;
+
+    // Together they have what the larger one has.
+    [[nodiscard]] const Step& reach() const {
+        return disk.room_bytes > memory.room_bytes ? disk : memory;
+    }
 };
 
 std::string short_of(const Step& step, const char* where) {
     return said(
         "%s is short: with twice the room, %s, leaf-LRU finds %.1f %% of the blocks asked for %s "
         "instead of %.1f %%, %.1f points more.",
-        step.name, format_bytes(2 * step.room_bytes).c_str(), step.percent_twice, where,
+        step.name, step.for_room(2 * step.room_bytes).c_str(), step.percent_twice, where,
         step.percent_now, step.gain());
 }
 
-std::string verdict_of(const Step& memory, const Step& disk, double found_percent) {
-    const Step& reach = disk.room_bytes > memory.room_bytes ? disk : memory;
+std::string verdict_of(const Tiers& tiers, const Sums& sums) {
+    const Step& memory = tiers.memory;
+    const Step& reach = tiers.reach();
+    const double found_percent = percent(sums.host + sums.disk, sums.blocks);
     if (reach.percent_now - found_percent >= kPoint) {
         return said(
             "Less was found than there is room for: %.1f %% of the blocks asked for, where "
@@ -83,8 +118,14 @@ std::string verdict_of(const Step& memory, const Step& disk, double found_percen
             found_percent, reach.percent_now, format_bytes(reach.room_bytes).c_str());
     }
     if (reach.gain() >= kPoint) return short_of(reach, "in some tier");
+    if (memory.gain() >= kPoint && sums.load_percent() < kLoadPercentShort) {
+        return said(
+            "No tier is short: more memory would turn hits on disk into hits in memory, but "
+            "loading takes %.1f %% of the time to first tokens.",
+            sums.load_percent());
+    }
     if (memory.gain() >= kPoint) return short_of(memory, "in it and not on disk alone");
-    if (disk.size_bytes == 0 || memory.size_bytes == 0) {
+    if (tiers.disk.size_bytes == 0 || memory.size_bytes == 0) {
         return said("The tier is not short: twice the room gives %.1f points more.", reach.gain());
     }
     return said(
@@ -112,46 +153,58 @@ void tell_size(const Step& step, const Measured& measured, const MissCurve& curv
         step.percent_twice));
 }
 
-void tell_enough(const Measured& measured, const MissCurve& curve, std::vector<std::string>& out) {
+void tell_enough(const Step& reach, const Measured& measured, const MissCurve& curve,
+                 std::vector<std::string>& out) {
     const std::uint64_t all = curve.hit_count(curve.block_count());
     const std::uint64_t point = curve.reference_count() / 100;
     if (all <= point) return;
     const std::uint64_t blocks = curve.capacity_for(all - point);
-    out.push_back(said(
-        "To come within a point of all that can be had takes %s, room for %.1f %% "
-        "of the different blocks.",
-        format_bytes(blocks * measured.block_bytes).c_str(), percent(blocks, curve.block_count())));
+    const std::uint64_t bytes = blocks * measured.block_bytes;
+    const bool is_there = bytes <= reach.room_bytes;
+    const std::string takes = is_there ? format_bytes(bytes) + " of blocks" : reach.for_room(bytes);
+    out.push_back(
+        said("To come within a point of all that can be had takes %s, room for %.1f %% of the "
+             "different ones%s.",
+             takes.c_str(), percent(blocks, curve.block_count()), is_there ? ": it is there" : ""));
 }
 
 void tell_writes(const Measured& measured, const MissCurve& curve, std::vector<std::string>& out) {
     const CacheFigures& cache = measured.result->cache;
     const auto written = static_cast<double>(cache.disk_written_bytes);
-    if (written < kWrittenPerRead * static_cast<double>(cache.disk_read_bytes)) return;
+    if (written < kWrittenPerRead * static_cast<double>(cache.disk_delivered_bytes)) return;
     if (written == 0 || measured.write_touch_count > 1) return;
+    const double single_percent = percent(curve.single_count(), curve.block_count());
+    if (single_percent < kSinglePercentLeast) return;
     out.push_back(said(
-        "%s were written to disk for %s read back, and %.0f %% of the different "
-        "blocks were never asked for again: --write-touches 2 writes those alone "
-        "that are.",
-        format_bytes(cache.disk_written_bytes).c_str(), format_bytes(cache.disk_read_bytes).c_str(),
-        percent(curve.single_count(), curve.block_count())));
+        "%s were written to disk for %s delivered from it, and %.0f %% of the different blocks "
+        "were never asked for again. --write-touches 2 writes less, and finds less on disk: a "
+        "block is written at its second use only while it is in memory.",
+        format_bytes(cache.disk_written_bytes).c_str(),
+        format_bytes(cache.disk_delivered_bytes).c_str(), single_percent));
 }
 
-void tell_time(const ReplayResult& result, const Sums& sums, std::vector<std::string>& out) {
+// What keeps first tokens waiting most, where that is no tier.
+const char* most_of(const Measured& measured, double busy_percent, double turn_percent) {
+    if (busy_percent >= kBusyPercentShort) {
+        return ": more of them would shorten it before any tier does";
+    }
+    if (turn_percent < kTurnPercentLong) return "";
+    return measured.speed > 1 ? ". The replay did not keep up with its --speed: a lower one tells "
+                                "more"
+                              : ". Loading and storing did not keep up with arrivals";
+}
+
+void tell_time(const Measured& measured, const Sums& sums, std::vector<std::string>& out) {
+    const ReplayResult& result = *measured.result;
     const double busy =
         percent(result.prefill_busy_ns / result.stream_count, result.prefill_end_ns);
     const double turns = percent(sums.turn_ns, sums.wait_ns);
-    const double loads = percent(sums.load_ns, sums.wait_ns);
-    const char* most = "";
-    if (busy >= kBusyPercentShort) {
-        most = ": more of them would shorten it before any tier does";
-    } else if (turns >= kTurnPercentLong) {
-        most = ". The replay did not keep up with its --speed: a lower one tells more";
-    }
+    const double loads = sums.load_percent();
     out.push_back(
         said("Of all the time to first tokens, %.0f %% passed until those before were loaded and "
              "stored, %.0f %% in loading, and %.0f %% in line for processors and in computing. The "
              "processors were busy %.0f %% of the time%s.",
-             turns, loads, 100 - turns - loads, busy, most));
+             turns, loads, 100 - turns - loads, busy, most_of(measured, busy, turns)));
 }
 
 void tell_trouble(const ReplayResult& result, std::vector<std::string>& out) {
@@ -190,17 +243,19 @@ Advice advice_of(const Measured& measured, const MissCurve& curve) {
     }
     const Sums sums = sums_of(result);
     const Room room = room_of(measured);
-    const Step memory("Memory", curve, measured.host_bytes, room.host_bytes, measured.block_bytes);
-    const Step disk("Disk", curve, measured.disk_bytes, room.disk_bytes, measured.block_bytes);
+    const std::uint64_t block_bytes = measured.block_bytes;
+    const Tiers tiers = {
+        {"Memory", "--dram", curve, measured.host_bytes, room.host_bytes, block_bytes},
+        {"Disk", "--disk", curve, measured.disk_bytes, room.disk_bytes, block_bytes}};
     Advice advice;
-    advice.verdict = verdict_of(memory, disk, percent(sums.host + sums.disk, sums.blocks));
+    advice.verdict = verdict_of(tiers, sums);
     tell_trouble(result, advice.reasons);
     tell_hits(sums, curve, advice.reasons);
-    tell_size(memory, measured, curve, advice.reasons);
-    tell_size(disk, measured, curve, advice.reasons);
-    tell_enough(measured, curve, advice.reasons);
+    tell_size(tiers.memory, measured, curve, advice.reasons);
+    tell_size(tiers.disk, measured, curve, advice.reasons);
+    tell_enough(tiers.reach(), measured, curve, advice.reasons);
     tell_writes(measured, curve, advice.reasons);
-    tell_time(result, sums, advice.reasons);
+    tell_time(measured, sums, advice.reasons);
     return advice;
 }
 

@@ -9,7 +9,8 @@
 // most, since not all of a disk can be blocks.  A tier is short when twice of that gives a point of
 // hits, and only where what was measured is no more than a point below leaf-LRU in it: else
 // something other than the size is in the way, and that is said first.  What is written to disk is
-// not taken out of memory: together the tiers have what the larger one has.
+// not taken out of memory: together the tiers have what the larger one has.  Nor is memory short
+// where loads take next to nothing of what first tokens wait for: hits on disk cost nothing, then.
 
 #pragma once
 
@@ -28,6 +29,7 @@ struct Measured {
     std::uint64_t block_bytes = 1;
     std::uint64_t host_bytes = 0, disk_bytes = 0;
     std::uint32_t write_touch_count = 1;
+    double speed = 1;  // trace seconds in a second; 0: nobody waited for an arrival
 };
 
 // What blocks took of each tier at most; where nobody looked, all of it.
