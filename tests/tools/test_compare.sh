@@ -65,6 +65,8 @@ each_column_has_the_figures_of_its_policy() {
     holds 'not any("cpu_s" in c or "wall_s" in c for c in it["columns"] if c["policy"])'
     holds '"gap_host_percent" in by["bwrt"] and "gap_host_percent" not in by["fifo"]'
     holds 'it["mode"] == "model" and not it["interrupted"]'
+    holds 'not any("wrong_block_count" in c or "corrupt_count" in c for c in it["columns"])'
+    holds 'all(("failed_load_count" in c) != c["policy"] for c in it["columns"])'
     is_empty
 }
 
@@ -113,6 +115,7 @@ on_a_real_disk_every_byte_is_compared() {
     compare --generate chat --seconds 20 --mode real --speed 0 --dram 2m --disk 512m \
         --policies lru,bwrt,optimum
     holds 'by["bwrt"]["wrong_block_count"] == 0 and it["mode"] == "real"'
+    holds '"wrong_block_count" not in by["lru"] and "corrupt_count" not in by["optimum"]'
     holds '0 < by["bwrt"]["delivered_percent"] == by["bwrt"]["hit_percent"]'
     holds 'it["disk"]["read_bytes_per_s"] > 1e6 and it["disk"]["read_latency_ns"] > 0'
     is_empty

@@ -142,7 +142,9 @@ a_modelled_replay_moves_nothing_and_is_the_same_each_time() {
     cmp first second
     holds 'it["mode"] == "model" and it["modelled_s"] > 500 and it["hit_disk_percent"] > 0'
     holds 'it["disk_read_bytes"] > 0 and "process_read_bytes" not in it'
+    holds '"wrong_block_count" not in it and "corrupt_count" not in it' # nobody looked
     "$bwrt" replay --folder place "${options[@]}" >said
+    grep -q '^wrong blocks delivered  *-$' said || fail "$(cat said)"
     grep -q '^a modelled world: no byte was moved, and none compared$' said || fail "$(cat said)"
 }
 

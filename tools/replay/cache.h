@@ -35,7 +35,7 @@ struct Loaded {
 
 // What moved below, as the library and the kernel count it.
 struct CacheFigures {
-    bool is_modelled = false;  // what the kernel counts is not of this, then
+    bool is_modelled = false;  // the kernel counts none of it then, and no byte is compared
     std::uint64_t host_hit_count = 0, disk_hit_count = 0, miss_count = 0;  // blocks that GETs found
     std::uint64_t stored_count = 0, refused_count = 0, corrupt_count = 0;
     std::uint64_t host_evicted_count = 0, disk_evicted_count = 0;

@@ -33,6 +33,10 @@ class FigureList {
     void bytes(const char* key, const char* label, std::uint64_t value) {
         figures_.push_back({key, label, static_cast<double>(value), tools::format_bytes(value)});
     }
+    // Where there is nothing to tell.
+    void none(const char* key, const char* label) {
+        figures_.push_back({key, label, std::nan(""), "-"});
+    }
     std::vector<Figure> take() { return std::move(figures_); }
     std::vector<Figure>& all() { return figures_; }
 
@@ -143,8 +147,11 @@ void add_prefetched(FigureList& list, const CacheFigures& cache) {
 }
 
 void add_trouble(FigureList& list, const ReplayResult& result) {
-    list.count("wrong_block_count", "wrong blocks delivered", result.wrong_block_count);
-    list.count("corrupt_count", "blocks found not to verify", result.cache.corrupt_count);
+    const auto compared = [&](const char* key, const char* label, std::uint64_t count) {
+        result.cache.is_modelled ? list.none(key, label) : list.count(key, label, count);
+    };
+    compared("wrong_block_count", "wrong blocks delivered", result.wrong_block_count);
+    compared("corrupt_count", "blocks found not to verify", result.cache.corrupt_count);
     list.count("late_load_count", "loads cut off by a deadline", result.late_load_count);
     list.count("failed_load_count", "loads that failed", result.failed_load_count);
 }
