@@ -60,11 +60,12 @@ const Kind kKinds[] = {
     {"lru", "LRU", lru_policy, false, false,
      "policy: what was used longest ago goes first; an operation a block"},
     {kGapFrom, "leaf-LRU", leaf_lru_policy, true, false,
-     "policy: likewise, no block before its children; what was written together is read together"},
+     "policy: what was used longest ago goes first, but no block before its children; what was "
+     "written together is read together"},
     {"ttl", "TTL", ttl_policy, false, false,
      "policy: each use gives a time to live, memory is for a second use; an operation a block"},
     {"bwrt", "bwrt", nullptr, true, false, "this library as it comes"},
-    {"bwrt-foretelling", "foretelling", nullptr, true, true,
+    {"bwrt-foretelling", "bwrt-foretelling", nullptr, true, true,
      "this library, which reads back what it expects: a quarter of memory is for that"},
     {kGapTo, "optimum", optimum_policy, true, false,
      "policy: knows the whole future; no cache that reads nothing ahead has more hits"},
@@ -77,19 +78,24 @@ std::string names_of_kinds() {
     return names;
 }
 
+bool is_name_of(const Kind& kind, const std::string& name) {
+    return name == kind.name || (kind.foretells && name == "foretelling");
+}
+
 // In the order of the table, whichever they are named in; all where none is named.
 std::vector<const Kind*> kinds_of(const CompareOptions& options, const Scene& scene) {
     for (const std::string& name : options.policies) {
         if (std::none_of(std::begin(kKinds), std::end(kKinds),
-                         [&](const Kind& kind) { return name == kind.name; })) {
+                         [&](const Kind& kind) { return is_name_of(kind, name); })) {
             throw Failure("E_INVAL",
                           "--policies: no '" + name + "'; there are: " + names_of_kinds(), 2);
         }
     }
     std::vector<const Kind*> kinds;
     for (const Kind& kind : kKinds) {
-        const bool is_named = std::find(options.policies.begin(), options.policies.end(),
-                                        kind.name) != options.policies.end();
+        const bool is_named =
+            std::any_of(options.policies.begin(), options.policies.end(),
+                        [&](const std::string& name) { return is_name_of(kind, name); });
         if (!options.policies.empty() && !is_named) continue;
         if (kind.foretells && (scene.cache.disk_bytes == 0 || scene.cache.host_bytes == 0)) {
             if (is_named)
@@ -252,16 +258,11 @@ ReportContent report_of(const Scene& scene, const DeviceTable& device,
 }
 
 void print_text(const Scene& scene, const DeviceTable& device, const std::vector<Column>& columns) {
-    const Trace& trace = scene.trace;
-    std::printf("%s: %zu requests in %.0f s, %u different blocks of %s\n", scene.name.c_str(),
-                trace.request_count(), static_cast<double>(trace.duration_us()) / 1e6,
-                trace.block_count(), format_bytes(scene.cache.block_bytes).c_str());
-    std::printf("memory %s, disk %s, %u processors\n\n",
-                format_bytes(scene.cache.host_bytes).c_str(),
-                format_bytes(scene.cache.disk_bytes).c_str(), scene.rule.prefill.stream_count);
+    print_scene(scene);
+    std::printf("%s\n\n", counted(scene.rule.prefill.stream_count, "processor").c_str());
     std::printf("%s\n", table_of(aligned(columns)).c_str());
     for (const Column& column : columns) {
-        std::printf("%-12s %s\n", column.title.c_str(), column.what.c_str());
+        std::printf("%-16s %s\n", column.title.c_str(), column.what.c_str());
     }
     std::printf("\n%s\n", note_of_policies(scene, device).c_str());
 }

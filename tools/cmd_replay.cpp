@@ -52,21 +52,12 @@ const char* closing_of(const Scene& scene, const ReplayResult& result) {
 
 void print_text(const Scene& scene, const ReplayResult& result,
                 const std::vector<Figure>& figures) {
-    const Trace& trace = scene.trace;
-    std::printf("%s: %zu requests in %.0f s, %u different blocks of %s\n", scene.name.c_str(),
-                trace.request_count(), static_cast<double>(trace.duration_us()) / 1e6,
-                trace.block_count(), format_bytes(scene.cache.block_bytes).c_str());
-    std::printf("memory %s, disk %s, ", format_bytes(scene.cache.host_bytes).c_str(),
-                format_bytes(scene.cache.disk_bytes).c_str());
-    if (scene.rule.speed > 0) {
-        std::printf("%g times as fast as recorded\n\n", scene.rule.speed);
-    } else {
-        std::printf("as fast as it goes\n\n");
-    }
+    print_scene(scene);
+    std::printf("%s\n\n", speed_text(scene.rule.speed).c_str());
     std::printf("%s\n", table_of({{"bwrt", figures}}).c_str());
     if (result.is_interrupted) {
         std::printf("interrupted after %zu of %zu requests\n", result.served.size(),
-                    trace.request_count());
+                    scene.trace.request_count());
     }
     std::printf("%s\n", closing_of(scene, result));
 }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <initializer_list>
 
 namespace bwrt::tools {
@@ -40,9 +39,7 @@ void insert_behind(std::vector<Figure>& figures, const char* key, const Figure& 
 }
 
 Figure percent(const char* key, const char* label, double value) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.1f %%", value);
-    return {key, label, value, text};
+    return {key, label, value, number_text("%.1f %%", value)};
 }
 
 // What a request got from disk while it waited, of what the disk gives.

@@ -104,6 +104,9 @@ void print_failure(const Failure& failure, bool json);
 // "3.00 MiB"
 std::string format_bytes(std::uint64_t bytes);
 
+// "1 request", "2 requests"
+std::string counted(std::uint64_t count, const std::string& what);
+
 // Of text in UTF-8, as most terminals show it.
 std::size_t columns_of(std::string_view text);
 // A name that others chose: cut to 40 characters, without control characters.

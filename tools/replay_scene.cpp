@@ -107,6 +107,17 @@ Scene scene_of(const ReplayOptions& options) {
     return scene;
 }
 
+void print_scene(const Scene& scene) {
+    const Trace& trace = scene.trace;
+    std::printf("%s: %s in %.0f s, %s of %s\n", scene.name.c_str(),
+                counted(trace.request_count(), "request").c_str(),
+                static_cast<double>(trace.duration_us()) / 1e6,
+                counted(trace.block_count(), "different block").c_str(),
+                format_bytes(scene.cache.block_bytes).c_str());
+    std::printf("memory %s, disk %s, ", format_bytes(scene.cache.host_bytes).c_str(),
+                format_bytes(scene.cache.disk_bytes).c_str());
+}
+
 ReplayLine::ReplayLine(const Trace& trace, std::string title)
     : trace_(trace),
       title_(std::move(title)),

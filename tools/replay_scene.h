@@ -27,6 +27,9 @@ struct Scene {
 // Throws a Failure for what makes no sense together.
 [[nodiscard]] Scene scene_of(const ReplayOptions& options);
 
+// For people: the trace and the tiers, the latter on a line that goes on.
+void print_scene(const Scene& scene);
+
 // One line on a terminal, rewritten ten times a second and cleared at the end.
 class ReplayLine {
  public:

@@ -30,23 +30,28 @@ std::string note_of_bytes(const RuntimeCacheOptions& cache, std::uint64_t wrong_
 
 std::string note_of_time(const ReplayRule& rule) {
     if (rule.speed > 0) {
-        return with_number(
-            "Requests arrived %g times as fast as recorded; times to first token are on the "
-            "trace's clock, where a load counts so many times the time that it took.",
-            rule.speed);
+        return "Requests arrived " + speed_text(rule.speed) +
+               "; times to first token are on the trace's clock" +
+               (rule.speed == 1 ? "."
+                                : ", where a load counts so many times the time that it took.");
     }
     return "Nobody waited for an arrival: each request was begun when the loads before it were "
            "done.";
 }
 
 std::string note_of_prefill(const PrefillRule& rule) {
-    return "What was not loaded was computed by " + std::to_string(rule.stream_count) +
-           " simulated processor" + (rule.stream_count == 1 ? "" : "s") + " of " +
-           std::to_string(rule.tokens_per_s) + " tokens a second" +
+    return "What was not loaded was computed by " +
+           counted(rule.stream_count, "simulated processor") + " of " +
+           counted(rule.tokens_per_s, "token") + " a second" +
            (rule.stream_count == 1 ? "." : " each.");
 }
 
 }  // namespace
+
+std::string speed_text(double speed) {
+    if (speed <= 0) return "as fast as it goes";
+    return speed == 1 ? "as fast as recorded" : with_number("%g times as fast as recorded", speed);
+}
 
 std::vector<std::string> notes_of(const RuntimeCacheOptions& cache, const ReplayRule& rule,
                                   std::uint64_t wrong_block_count) {

@@ -17,6 +17,9 @@ namespace bwrt::tools {
                                                 const replay::ReplayRule& rule,
                                                 std::uint64_t wrong_block_count);
 
+// "as fast as recorded", "20 times as fast as recorded", "as fast as it goes".
+[[nodiscard]] std::string speed_text(double speed);
+
 [[nodiscard]] ReportContent report_of_replay(const std::string& trace_name,
                                              const replay::Trace& trace,
                                              const replay::RuntimeCacheOptions& cache,

@@ -138,11 +138,17 @@ an_interrupted_comparison_tells_the_columns_that_are_whole() {
 
 a_comparison_is_a_table_for_people() {
     "$bwrt" compare --folder place --generate chat --seconds 60 --block-bytes 16k --disk 1g >said
-    grep -q '^  *no cache  *FIFO  *LRU  *leaf-LRU  *TTL  *bwrt  *foretelling  *optimum$' said ||
+    grep -q '^  *no cache  *FIFO  *LRU  *leaf-LRU  *TTL  *bwrt  *bwrt-foretelling  *optimum$' said ||
         fail "$(cat said)"
     grep -qE '^prefix hits in memory( +[0-9.]+ %){8}$' said || fail "$(cat said)"
-    grep -qE '^processor time( +-){5}( +[0-9.]+ s){2} +-$' said || fail "$(cat said)"
+    grep -qE '^processor time of this run( +-){5}( +[0-9.]+ s){2} +-$' said || fail "$(cat said)"
     grep -q '^FIFO  *policy: ' said || fail "$(cat said)"
+    grep -q '^leaf-LRU  *policy: what was used longest ago' said || fail "$(cat said)"
+    printf '{"timestamp": 0, "input_length": 512, "output_length": 1, "hash_ids": [1]}\n' >one.jsonl
+    "$bwrt" compare --folder place one.jsonl --policies bwrt,foretelling --streams 1 >said
+    grep -q '^one.jsonl: 1 request in 0 s, 1 different block of ' said || fail "$(cat said)"
+    grep -q ', 1 processor$' said || fail "$(cat said)"
+    grep -q '^  *bwrt  *bwrt-foretelling$' said || fail "$(cat said)"
     grep -q '^A policy moves nothing' said || fail "$(cat said)"
 }
 

@@ -301,6 +301,13 @@ void a_disk_is_modelled_by_what_was_measured_of_it(void**) {
     assert_int_equal(plain.read_latency_ns + plain.requests_per_s, 0);
 }
 
+void a_number_that_is_rounded_to_none_has_no_sign(void**) {
+    assert_string_equal(number_text("%.1f %%", -0.04).c_str(), "0.0 %");
+    assert_string_equal(number_text("%.1f %%", -0.06).c_str(), "-0.1 %");
+    assert_string_equal(number_text("%.0f", -0.0).c_str(), "0");
+    assert_string_equal(number_text("%.2f s", 10).c_str(), "10.00 s");
+}
+
 void quantiles_are_values_at_their_ranks(void**) {
     std::vector<std::uint64_t> none, some;
     for (std::uint64_t i = 100; i > 0; --i) some.push_back(i);
@@ -367,6 +374,7 @@ int main() {
         cmocka_unit_test(times_beyond_the_clocks_are_never),
         cmocka_unit_test(figures_are_those_of_the_requests),
         cmocka_unit_test(a_disk_is_modelled_by_what_was_measured_of_it),
+        cmocka_unit_test(a_number_that_is_rounded_to_none_has_no_sign),
         cmocka_unit_test(quantiles_are_values_at_their_ranks),
         cmocka_unit_test(a_table_has_a_column_for_each_run),
         cmocka_unit_test(columns_have_the_same_rows_where_one_has_less),

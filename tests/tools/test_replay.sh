@@ -129,6 +129,11 @@ a_table_is_for_people() {
     "$bwrt" replay --folder place --generate chat --seconds 5 --speed 0 --model llama3-8b \
         --scale 1024 >said
     grep -q 'blocks of 64.00 KiB' said || fail "$(cat said)"
+    grep -q '^memory .*, as fast as it goes$' said || fail "$(cat said)"
+    "$bwrt" replay --folder place --mode model --generate chat --seconds 5 >said
+    grep -q '^memory .*, as fast as recorded$' said || fail "$(cat said)"
+    "$bwrt" replay --folder place --mode model --generate chat --seconds 5 --speed 2 >said
+    grep -q '^memory .*, 2 times as fast as recorded$' said || fail "$(cat said)"
 }
 
 # But for processor time, wall time and memory, the figures are the same each time.

@@ -56,7 +56,7 @@ END
 a_trace_is_shown_with_what_was_counted() {
     write_small
     trace small.jsonl
-    says 'small.jsonl: 1 sessions, blocks of 512 tokens'
+    says 'small.jsonl: 1 session, blocks of 512 tokens'
     says 'requests 3'
     says 'seconds 60'
     says 'references to blocks 7'

@@ -5,23 +5,18 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <string_view>
 #include <utility>
 
 namespace bwrt::replay {
 namespace {
-
-std::string with_unit(const char* format, double value) {
-    char text[64];
-    std::snprintf(text, sizeof text, format, value);
-    return text;
-}
 
 double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 class FigureList {
  public:
     void add(const char* key, const char* label, double value, const char* format) {
-        figures_.push_back({key, label, value, with_unit(format, value)});
+        figures_.push_back({key, label, value, number_text(format, value)});
     }
     void count(const char* key, const char* label, std::uint64_t value) {
         add(key, label, static_cast<double>(value), "%.0f");
@@ -89,7 +84,7 @@ void add_times(FigureList& list, const ReplayResult& result, Sums& sums) {
     }
     const double end_s = static_cast<double>(result.prefill_end_ns) / 1e9;
     list.add(
-        "gpu_busy_percent", "processors busy",
+        "gpu_busy_percent", "simulated processors busy",
         100 * ratio(static_cast<double>(result.prefill_busy_ns) / 1e9 / result.stream_count, end_s),
         "%.1f %%");
     list.add("requests_per_s", "requests a second of the trace",
@@ -207,6 +202,14 @@ std::string on_the_right(const std::string& text, std::size_t width) {
 
 }  // namespace
 
+std::string number_text(const char* format, double value) {
+    char text[64];
+    std::snprintf(text, sizeof text, format, value);
+    const bool is_zero =
+        std::string_view(text).find_first_of("123456789") == std::string_view::npos;
+    return is_zero && text[0] == '-' ? text + 1 : text;
+}
+
 std::uint64_t quantile(std::vector<std::uint64_t>& values, double rank) {
     if (values.empty()) return 0;
     const auto place = static_cast<std::size_t>(rank * static_cast<double>(values.size()));
@@ -228,13 +231,15 @@ std::vector<Figure> figures_of(const ReplayResult& result, const Trace& trace,
     add_moved(list, result, sums);
     add_prefetched(list, result.cache);
     add_trouble(list, result);
-    list.add("cpu_s", "processor time", static_cast<double>(result.cpu_ns) / 1e9, "%.2f s");
-    list.add("wall_s", "time", static_cast<double>(result.wall_ns) / 1e9, "%.2f s");
+    list.add("cpu_s", "processor time of this run", static_cast<double>(result.cpu_ns) / 1e9,
+             "%.2f s");
+    list.add("wall_s", "time on the wall's clock", static_cast<double>(result.wall_ns) / 1e9,
+             "%.2f s");
     if (result.cache.is_modelled) {
         list.add("modelled_s", "time in the modelled world",
                  static_cast<double>(result.cache_ns) / 1e9, "%.2f s");
     }
-    list.bytes("memory_peak_bytes", "memory, at most", result.memory_peak_bytes);
+    list.bytes("memory_peak_bytes", "resident memory of the process", result.memory_peak_bytes);
     return list.take();
 }
 

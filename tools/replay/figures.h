@@ -45,6 +45,9 @@ struct FigureColumn {
 void align(std::vector<FigureColumn>& columns);
 [[nodiscard]] std::string table_of(const std::vector<FigureColumn>& columns);
 
+// A number as `format` says; what is rounded to 0 has no sign.
+[[nodiscard]] std::string number_text(const char* format, double value);
+
 // The value at that rank; 0 of none.  Sorts what it is given.
 [[nodiscard]] std::uint64_t quantile(std::vector<std::uint64_t>& values, double rank);
 
