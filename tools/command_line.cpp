@@ -314,9 +314,9 @@ void add_trace(CLI::App* bwrt, const bool* json) {
 }
 
 void add_tiers(CLI::App* app, ReplayOptions* options) {
-    app->add_option("--dram", options->host_bytes, "Of the tier in memory: 512m")
+    app->add_option("--dram", options->host_bytes, "Of the tier in memory: 512m; 0: no such tier")
         ->transform(CLI::AsSizeValue(false));
-    app->add_option("--disk", options->disk_bytes, "Of the tier on disk: 4g")
+    app->add_option("--disk", options->disk_bytes, "Of the tier on disk: 4g; 0: no such tier")
         ->transform(CLI::AsSizeValue(false));
     app->add_option("--dram-percent", options->host_percent,
                     "Without --dram: of the trace's different blocks; 0: no such tier")

@@ -142,8 +142,8 @@ struct TraceOptions {
 
 struct ReplayOptions {
     TraceSource source;
-    std::uint64_t host_bytes = 0;  // of a tier; 0: as many per cent of the trace's blocks
-    std::uint64_t disk_bytes = 0;
+    // Of a tier, 0: there is none; not given: as many per cent of the trace's blocks.
+    std::optional<std::uint64_t> host_bytes, disk_bytes;
     double host_percent = 10;
     double disk_percent = 50;
     std::uint64_t block_bytes = 65'536;

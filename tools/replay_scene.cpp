@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <utility>
 
 #include "tools/output.h"
@@ -47,14 +48,16 @@ std::uint64_t block_bytes_of(const ReplayOptions& options, const Trace& trace) {
     return bytes;
 }
 
-// Bytes if they are given, else a share of the trace's blocks; none of a share of 0.
-std::uint64_t capacity_of(std::uint64_t bytes, double percent, std::uint64_t least,
-                          std::uint64_t block_bytes, const Trace& trace) {
-    if (bytes == 0 && percent <= 0) return 0;
-    if (bytes == 0) {
-        bytes = static_cast<std::uint64_t>(trace.block_count() * percent / 100) * block_bytes;
-    }
-    return std::max(bytes, least);
+// Bytes if they are given, else a share of the trace's blocks; none of 0.
+std::uint64_t capacity_of(const char* tier, std::optional<std::uint64_t> given, double percent,
+                          std::uint64_t least, std::uint64_t block_bytes, const Trace& trace) {
+    if (given.has_value() ? *given == 0 : percent <= 0) return 0;
+    const std::uint64_t bytes = given.value_or(
+        static_cast<std::uint64_t>(trace.block_count() * percent / 100) * block_bytes);
+    if (bytes >= least) return bytes;
+    std::fprintf(stderr, "bwrt: %s: %s is raised to %s, the least\n", tier,
+                 format_bytes(bytes).c_str(), format_bytes(least).c_str());
+    return least;
 }
 
 }  // namespace
@@ -67,9 +70,9 @@ Scene scene_of(const ReplayOptions& options) {
     cache.folder = options.folder;
     cache.block_bytes = block_bytes_of(options, scene.trace);
     cache.host_bytes =
-        capacity_of(options.host_bytes, options.host_percent,
+        capacity_of("memory", options.host_bytes, options.host_percent,
                     std::max(kHostBytesMin, 8 * cache.block_bytes), cache.block_bytes, scene.trace);
-    cache.disk_bytes = capacity_of(options.disk_bytes, options.disk_percent, kDiskBytesMin,
+    cache.disk_bytes = capacity_of("disk", options.disk_bytes, options.disk_percent, kDiskBytesMin,
                                    cache.block_bytes, scene.trace);
     if (cache.host_bytes + cache.disk_bytes == 0) {
         throw Failure("E_INVAL", "no tier: --dram or --disk must be more than 0", 2);

@@ -104,6 +104,19 @@ a_deadline_cuts_loads_off() {
     holds 'it["wrong_block_count"] == 0 and it["delivered_percent"] < it["hit_percent"]'
 }
 
+a_tier_of_0_is_none_and_one_that_is_too_small_is_raised_and_told() {
+    replay --mode model --generate chat --seconds 5 --dram 0 2>told
+    holds 'it["host_bytes"] == 0 and it["disk_bytes"] == 128 << 20'
+    grep -qE '^bwrt: disk: [0-9.]+ MiB is raised to 128.00 MiB, the least$' told || fail "$(cat told)"
+    ! grep -q memory told || fail "$(cat told)"
+    replay --mode model --generate chat --seconds 5 --dram 1m --disk 0 2>told
+    holds 'it["host_bytes"] == 2 << 20 and it["disk_bytes"] == 0'
+    grep -q '^bwrt: memory: 1.00 MiB is raised to 2.00 MiB, the least$' told || fail "$(cat told)"
+    ! grep -q disk told || fail "$(cat told)"
+    replay --mode model --generate chat --seconds 5 --dram 2m --disk 128m 2>told
+    [ ! -s told ] || fail "$(cat told)"
+}
+
 an_interrupted_replay_tells_what_was_measured_and_leaves_nothing() {
     local status=0
     "$bwrt" --json replay --folder place --generate chat --seconds 600 --speed 1 >said &
@@ -196,6 +209,7 @@ a_wrong_replay_command_line_is_refused() {
     refused 'a block of 314572800 bytes' "${replay[@]}" --generate chat --seconds 2 \
         --block-bytes 300m
     refused 'no tier' "${replay[@]}" --generate chat --dram-percent 0 --disk-percent 0
+    refused 'no tier' "${replay[@]}" --generate chat --dram 0 --disk 0
     refused '--prefetch-percent: plans' "${replay[@]}" --generate chat --prefetch-percent 10 --no-plan
     refused '--speed' "${replay[@]}" --generate chat --speed -1
     refused '--mode' "${replay[@]}" --generate chat --mode dream
