@@ -201,11 +201,22 @@ void print_json(const Scene& scene, const DeviceTable& device, const std::vector
         one.add("name", column.name);
         one.add("policy", column.is_policy);
         one.add("what", column.what);
+        if (!column.is_policy) one.add("disk_room_bytes", column.disk_room_bytes);
         add_figures(one, column.figures);
         all.push_back(std::move(one));
     }
     object.add("columns", std::move(all));
     object.print();
+}
+
+// Not empty where the policies have more room on disk than bwrt.
+std::string note_of_room(const Scene& scene, const std::vector<Column>& columns) {
+    for (const Column& column : columns) {
+        if (column.is_policy || column.disk_room_bytes >= scene.cache.disk_bytes) continue;
+        return "bwrt has room for " + format_bytes(column.disk_room_bytes) + " of blocks in " +
+               format_bytes(scene.cache.disk_bytes) + " of disk; policies use all of it.";
+    }
+    return {};
 }
 
 std::string note_of_policies(const Scene& scene, const DeviceTable& device) {
@@ -251,6 +262,8 @@ ReportContent report_of(const Scene& scene, const DeviceTable& device,
     }
     content.notes = notes_of(scene.cache, scene.rule, wrong_count);
     content.notes.push_back(note_of_policies(scene, device));
+    const std::string room = note_of_room(scene, columns);
+    if (!room.empty()) content.notes.push_back(room);
     for (const Column& column : columns) {
         content.notes.push_back(column.title + " — " + column.what + ".");
     }
@@ -265,6 +278,8 @@ void print_text(const Scene& scene, const DeviceTable& device, const std::vector
         std::printf("%-16s %s\n", column.title.c_str(), column.what.c_str());
     }
     std::printf("\n%s\n", note_of_policies(scene, device).c_str());
+    const std::string room = note_of_room(scene, columns);
+    if (!room.empty()) std::printf("%s\n", room.c_str());
 }
 
 }  // namespace

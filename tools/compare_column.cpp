@@ -71,6 +71,7 @@ void measure(Column& column, const Scene& scene, const DeviceTable& device,
              const ReplayResult& result) {
     column.figures = figures_of(result, scene.trace, scene.cache.block_bytes);
     column.wrong_count = result.wrong_block_count;
+    column.disk_room_bytes = result.cache.disk_room_bytes;
     for (const Served& served : result.served) {
         column.host_count += served.host_count;
         column.count += served.host_count + served.disk_count;

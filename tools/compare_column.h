@@ -26,6 +26,7 @@ struct Column {
     std::vector<replay::Figure> figures;
     std::uint64_t host_count = 0, count = 0;  // prefix hits: in memory, together
     std::uint64_t wrong_count = 0;
+    std::uint64_t disk_room_bytes = 0;  // bwrt's, for blocks
 };
 
 // Fills in figures and counts.

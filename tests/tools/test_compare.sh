@@ -78,6 +78,19 @@ hits_of_leaf_lru_are_those_of_another_program() {
     holds 'by["leaf-lru"]["disk_written_bytes"] == 0 and it["disk_bytes"] == 0'
 }
 
+# Not all of a disk can be blocks (docs/operations.md, Stores, Room).
+the_room_that_bwrt_has_on_disk_is_told() {
+    local options=(--generate chat --seconds 20 --policies leaf-lru,bwrt)
+    compare "${options[@]}" --disk 512m
+    holds '0.6 * it["disk_bytes"] < by["bwrt"]["disk_room_bytes"] < 0.76 * it["disk_bytes"]'
+    holds '"disk_room_bytes" not in by["leaf-lru"]'
+    "$bwrt" compare --folder place --block-bytes 64k "${options[@]}" --disk 512m >said
+    grep -qE '^bwrt has room for (3[6-9]|40).\.[0-9]+ MiB of blocks in 512.00 MiB of disk; pol' said ||
+        fail "$(cat said)"
+    "$bwrt" compare --folder place "${options[@]}" --disk 0 >said
+    ! grep -q 'bwrt has room' said || fail "$(cat said)"
+}
+
 the_column_of_bwrt_is_its_replay() {
     local options=(--generate tenants --seconds 60 --dram 16m --disk 512m --streams 3 --deadline-ms 900)
     "$bwrt" --json replay --folder place --block-bytes 16k --mode model "${options[@]}" >replayed
@@ -87,7 +100,8 @@ import json
 
 replayed = json.load(open("replayed"))
 column = json.load(open("said"))["columns"][0]
-here = {"cpu_s", "wall_s", "memory_peak_bytes", "name", "policy", "what", "disk_reached_percent"}
+here = {"cpu_s", "wall_s", "memory_peak_bytes", "name", "policy", "what", "disk_reached_percent",
+        "disk_room_bytes"}
 for key in set(column) - here:
     assert column[key] == replayed[key], f"{key}: {column[key]}, {replayed[key]}"
 assert len(column["tenants"]) >= 4 and column["past_deadline_percent"] > 0, column

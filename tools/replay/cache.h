@@ -49,7 +49,8 @@ struct CacheFigures {
     std::uint64_t host_read_bytes = 0, host_written_bytes = 0;        // of blocks, by the tier
     std::uint64_t process_read_bytes = 0, process_written_bytes = 0;  // /proc/self/io
     std::uint64_t host_used_bytes = 0, disk_used_bytes = 0;           // now
-    bool foretells = false;                                           // where it does:
+    std::uint64_t disk_room_bytes = 0;  // of blocks that the disk can have now; 0: it is not known
+    bool foretells = false;             // where it does:
     // What was read before it was asked for, and what of it was right or in vain.
     std::uint64_t prefetch_bytes = 0, prefetch_right_bytes = 0, prefetch_wasted_bytes = 0;
 };

@@ -96,6 +96,7 @@ class RuntimeCache final : public Cache {
     void open(const bwrt_config& config);
     void close();
     void set_tenants();
+    [[nodiscard]] std::uint64_t disk_room_bytes(const bwrt_store_counters& store) const;
     [[nodiscard]] bool submit(std::uint32_t kind, std::span<const std::uint32_t> blocks,
                               std::uint32_t first, const Asker& asker, std::uint64_t deadline_ns,
                               Part& part_out);

@@ -28,6 +28,15 @@ std::uint64_t number_in_file(const char* name, std::string_view key) {
 
 }  // namespace
 
+// The budget, less what has to be free for carrying; and records have a room of their own.
+std::uint64_t RuntimeCache::disk_room_bytes(const bwrt_store_counters& store) const {
+    bwrt_error error = {};
+    bwrt_store_info info = {};
+    info.struct_size = sizeof info;
+    tools::must(library_.get_store_info(runtime_, &info, &error), error);
+    return std::min(store.disk.capacity_bytes, info.disk_block_count_max * options_.block_bytes);
+}
+
 CacheFigures RuntimeCache::figures() {
     bwrt_error error = {};
     bwrt_store_counters store = {};
@@ -57,6 +66,7 @@ CacheFigures RuntimeCache::figures() {
     figures.disk_delivered_bytes = store.disk.hit_bytes;
     figures.host_used_bytes = store.host.used_bytes;
     figures.disk_used_bytes = store.disk.used_bytes;
+    figures.disk_room_bytes = disk_room_bytes(store);
     figures.foretells = options_.prefetch_bytes != 0;
     figures.prefetch_bytes = counters.prefetch_bytes;
     figures.prefetch_right_bytes = counters.prefetch_right_bytes;
