@@ -272,7 +272,7 @@ void run_trace(const TraceOptions& options, bool json) {
             ? replay::published_trace(static_cast<replay::TraceKind>(*source.kind))
             : nullptr;
     if (json) return print_json(name, trace, statistics, published);
-    std::printf("%s: %s, blocks of %s\n", name.c_str(),
+    std::printf("%s: %s, blocks of %s\n", shown_name(name, kPathColumnsMax).c_str(),
                 counted(trace.session_count(), "session").c_str(),
                 counted(trace.block_tokens(), "token").c_str());
     print_table(rows_of(statistics), published);

@@ -16,7 +16,6 @@
 namespace bwrt::tools {
 namespace {
 
-constexpr std::size_t kNameColumnsMax = 40;
 constexpr double kRedrawSeconds = 0.1;
 constexpr int kBarColumns = 30;
 
@@ -93,11 +92,11 @@ std::size_t columns_of(std::string_view text) {
 }
 
 // The control characters of Unicode are those below a blank, 0x7F, and C2 80 to C2 9F in UTF-8.
-std::string shown_name(std::string_view name) {
+std::string shown_name(std::string_view name, std::size_t columns_max) {
     std::string shown;
     std::size_t columns = 0;
     for (std::size_t i = 0; i < name.size(); ++i) {
-        if (!is_continued(name[i]) && columns++ == kNameColumnsMax) {
+        if (!is_continued(name[i]) && columns++ == columns_max) {
             shown += "..";
             break;
         }
@@ -109,6 +108,31 @@ std::string shown_name(std::string_view name) {
         if (is_c1) ++i;
     }
     return shown;
+}
+
+// What is longer than need be, a half of a pair, or beyond the last character, is none.
+std::size_t character_bytes(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned char first = byte(0);
+    if (first < 0x80) return 1;
+    const std::size_t count = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+    if (first < 0xC2 || first > 0xF4 || text.size() < count) return 0;
+    for (std::size_t i = 1; i < count; ++i) {
+        if ((byte(i) & 0xC0) != 0x80) return 0;
+    }
+    const bool is_wrong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) >= 0xA0) ||
+                          (first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) >= 0x90);
+    return is_wrong ? 0 : count;
+}
+
+std::string in_utf8(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        const std::size_t count = character_bytes(text);
+        out += count == 0 ? std::string_view("\xEF\xBF\xBD") : text.substr(0, count);
+        text.remove_prefix(std::max<std::size_t>(count, 1));
+    }
+    return out;
 }
 
 double seconds_now() {

@@ -48,12 +48,18 @@ void must(bwrt_status status, const bwrt_error& error);
 // Throws `subject: strerror(os_code)`.
 [[noreturn]] void fail_system(const std::string& subject, int os_code);
 
+// The bytes of the character at the front of what is not empty; 0: it is none in UTF-8.
+std::size_t character_bytes(std::string_view text);
+// The same text where all of it is UTF-8; what is not is U+FFFD.
+std::string in_utf8(std::string_view text);
+
+// Whatever a text is made of, in JSON it is UTF-8.
 class JsonObject {
  public:
     JsonObject() : object_(cJSON_CreateObject(), cJSON_Delete) {}
 
     void add(const char* name, const std::string& value) {
-        cJSON_AddStringToObject(object_.get(), name, value.c_str());
+        cJSON_AddStringToObject(object_.get(), name, in_utf8(value).c_str());
     }
     void add(const char* name, const char* value) {
         cJSON_AddStringToObject(object_.get(), name, value);
@@ -87,7 +93,7 @@ class JsonObject {
     void add(const char* name, const std::vector<std::string>& texts) {
         cJSON* const array = cJSON_AddArrayToObject(object_.get(), name);
         for (const std::string& text : texts)
-            cJSON_AddItemToArray(array, cJSON_CreateString(text.c_str()));
+            cJSON_AddItemToArray(array, cJSON_CreateString(in_utf8(text).c_str()));
     }
 
     // On standard output, with a newline.
@@ -109,8 +115,9 @@ std::string counted(std::uint64_t count, const std::string& what);
 
 // Of text in UTF-8, as most terminals show it.
 std::size_t columns_of(std::string_view text);
-// A name that others chose: cut to 40 characters, without control characters.
-std::string shown_name(std::string_view name);
+constexpr std::size_t kNameColumnsMax = 40, kPathColumnsMax = 200;
+// A name that others chose: cut to so many characters, without control characters.
+std::string shown_name(std::string_view name, std::size_t columns_max = kNameColumnsMax);
 
 double seconds_now();
 

@@ -112,7 +112,7 @@ Scene scene_of(const ReplayOptions& options) {
 
 void print_scene(const Scene& scene) {
     const Trace& trace = scene.trace;
-    std::printf("%s: %s in %.0f s, %s of %s\n", scene.name.c_str(),
+    std::printf("%s: %s in %.0f s, %s of %s\n", shown_name(scene.name, kPathColumnsMax).c_str(),
                 counted(trace.request_count(), "request").c_str(),
                 static_cast<double>(trace.duration_us()) / 1e6,
                 counted(trace.block_count(), "different block").c_str(),

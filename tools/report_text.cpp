@@ -6,28 +6,13 @@
 #include <cstdio>
 #include <string_view>
 
+#include "tools/output.h"
 #include "tools/report_data.h"
 
 namespace bwrt::tools {
 namespace {
 
 constexpr const char* kReplacement = "\xEF\xBF\xBD";  // U+FFFD
-
-// How many bytes the character at the front has; 0: it is none in UTF-8.
-std::size_t character_bytes(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned char first = byte(0);
-    if (first < 0x80) return 1;
-    const std::size_t count = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-    if (first < 0xC2 || first > 0xF4 || text.size() < count) return 0;
-    for (std::size_t i = 1; i < count; ++i) {
-        if ((byte(i) & 0xC0) != 0x80) return 0;
-    }
-    // Longer than need be, a half of a pair, or beyond the last.
-    const bool is_wrong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) >= 0xA0) ||
-                          (first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) >= 0x90);
-    return is_wrong ? 0 : count;
-}
 
 // Each character as `other` says; what is none is replaced.
 template <typename Other>

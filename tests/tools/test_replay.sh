@@ -117,6 +117,17 @@ a_tier_of_0_is_none_and_one_that_is_too_small_is_raised_and_told() {
     [ ! -s told ] || fail "$(cat told)"
 }
 
+names_of_files_are_shown_without_harm() {
+    local name=$'\xff\e[2J.jsonl'
+    printf '{"timestamp": 0, "input_length": 512, "output_length": 1, "hash_ids": [1]}\n' >"$name"
+    "$bwrt" replay --folder place --mode model "$name" >said
+    "$bwrt" trace "$name" >>said
+    ! grep -q $'\e' said || fail "$(cat -v said)"
+    [ "$(grep -ac '?\[2J.jsonl: [01] ' said)" -eq 2 ] || fail "$(cat -v said)"
+    replay --mode model "$name"
+    python3 -c 'import json; assert json.load(open("said", encoding="utf-8"))["trace"] == "\ufffd\x1b[2J.jsonl"'
+}
+
 an_interrupted_replay_tells_what_was_measured_and_leaves_nothing() {
     local status=0
     "$bwrt" --json replay --folder place --generate chat --seconds 600 --speed 1 >said &
