@@ -10,6 +10,8 @@
 // Ctrl-C ends the replay, and what was measured until then is told.  Every delivered byte is
 // compared with what the block's id says that it has to be: a wrong one is status 1.
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -28,6 +30,8 @@ namespace bwrt::tools {
 namespace {
 
 using namespace bwrt::replay;
+
+constexpr double kSecondsUntold = 10;
 
 void print_json(const Scene& scene, const ReplayResult& result,
                 const std::vector<Figure>& figures) {
@@ -50,6 +54,15 @@ const char* closing_of(const Scene& scene, const ReplayResult& result) {
                                          : "WRONG BYTES WERE DELIVERED";
 }
 
+// Where nobody can see how far it is, so that nobody takes it for dead.
+void announce(const Scene& scene) {
+    if (scene.cache.is_modelled || scene.rule.speed <= 0 || isatty(STDERR_FILENO) == 1) return;
+    const double seconds = static_cast<double>(scene.trace.duration_us()) / 1e6 / scene.rule.speed;
+    if (seconds <= kSecondsUntold) return;
+    std::fprintf(stderr, "bwrt: this takes %.0f s; with --speed %g a tenth of that\n", seconds,
+                 10 * scene.rule.speed);
+}
+
 void print_text(const Scene& scene, const ReplayResult& result,
                 const std::vector<Figure>& figures) {
     print_scene(scene);
@@ -69,6 +82,7 @@ void run_replay(const ReplayOptions& options, bool json) {
     catch_signals();
     std::optional<Report> report;
     if (!options.report.empty()) report.emplace(options.report);
+    announce(scene);
     ReplayResult result;
     {
         RuntimeCache cache(scene.cache, scene.trace);

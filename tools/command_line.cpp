@@ -278,6 +278,7 @@ void take_rate(TraceSource* source, double per_second) {
 }
 
 void add_trace_source(CLI::App* app, TraceSource* source) {
+    source->command = app->get_name();
     CLI::Option* const file = app->add_option(
         "TRACE", source->file, "A trace in Mooncake's form, plain or zstd; -: standard input");
     std::map<std::string, std::uint32_t> kinds;

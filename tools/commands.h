@@ -127,6 +127,7 @@ struct PlanOptions {
 
 // A trace of requests: from a file, or drawn.
 struct TraceSource {
+    std::string command;                // that takes it: "replay"
     std::string file;                   // empty: a generated trace; "-": standard input
     std::optional<std::uint32_t> kind;  // a replay::TraceKind
     std::uint64_t seed = 1;

@@ -20,7 +20,8 @@ std::string name_of(const TraceSource& source) {
 
 replay::Trace trace_of(const TraceSource& source) {
     if (source.kind.has_value() == !source.file.empty()) {
-        throw Failure("E_INVAL", "takes either a trace in a file or --generate", 2);
+        throw Failure("E_INVAL", source.command + " takes either a trace in a file or --generate",
+                      2);
     }
     replay::Trace trace;
     replay::TraceError error;

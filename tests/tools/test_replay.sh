@@ -128,6 +128,21 @@ names_of_files_are_shown_without_harm() {
     python3 -c 'import json; assert json.load(open("said", encoding="utf-8"))["trace"] == "\ufffd\x1b[2J.jsonl"'
 }
 
+what_takes_long_is_told_where_nobody_sees_it() {
+    local options=(--generate chat --seconds 30 --dram 8m --disk 0) status=0
+    "$bwrt" replay --folder place "${options[@]}" --speed 2 >said 2>told &
+    until [ -s told ]; do
+        kill -0 $! || fail "it ended by itself"
+        sleep 0.01
+    done
+    kill -INT $!
+    wait $! || status=$?
+    grep -q '^bwrt: this takes 1[45] s; with --speed 20 a tenth of that$' told || fail "$(cat told)"
+    replay_at 0 --generate chat --seconds 20 --dram 8m --disk 0 2>told
+    replay_at 1 --mode model "${options[@]}" 2>>told
+    [ ! -s told ] || fail "$(cat told)"
+}
+
 an_interrupted_replay_tells_what_was_measured_and_leaves_nothing() {
     local status=0
     "$bwrt" --json replay --folder place --generate chat --seconds 600 --speed 1 >said &
@@ -214,7 +229,8 @@ a_library_that_models_is_asked_for_by_name() {
 
 a_wrong_replay_command_line_is_refused() {
     local replay=("$bwrt" replay --folder place)
-    refused 'either a trace in a file or --generate' "${replay[@]}"
+    refused 'bwrt: replay takes either a trace in a file or --generate' "${replay[@]}"
+    refused 'bwrt: trace takes either a trace in a file or --generate' "$bwrt" trace
     refused 'excludes' "${replay[@]}" trace.jsonl --generate chat
     refused 'llama3-70b' "${replay[@]}" --generate chat --model gpt
     refused 'a block of 314572800 bytes' "${replay[@]}" --generate chat --seconds 2 \
