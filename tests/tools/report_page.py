@@ -70,7 +70,8 @@ def same(shown, value, what):
 def check_numbers(page, said, leaf_lru, trace):
     for key, value in said.items():
         if key in page.keyed:
-            same(page.keyed[key], value, key)
+            in_seconds = key.endswith("_ms") and page.keyed[key].endswith(" s")
+            same(page.keyed[key], value / 1000 if in_seconds else value, key)
     missing = [key for key in ("hit_percent", "ttft_p99_ms", "disk_read_bytes", "cpu_s",
                                "wrong_block_count") if key not in page.keyed]
     missing += [key for key in page.keyed if key not in said]
@@ -138,6 +139,13 @@ def check_runs(page):
         sys.exit(f"hits: {page.tables['table-policies']}")
     if [row[3] for row in page.rows_of("table-waits")] != ["70.0", "71.0", "72.0"]:
         sys.exit(f"times: {page.tables['table-waits']}")
+    if page.texts["next"] != "What to do next with policy 2":
+        sys.exit(f"the advice is headed: {page.texts['next']}")
+    if "policy 2: prefix hits together" not in page.texts["short"]:
+        sys.exit(f"in short: {page.texts['short']}")
+    p50 = next(row for row in page.rows_of("figures") if row[0] == "time to first token, p50")
+    if p50[1] != "12.3 s" or not p50[2].endswith(" ms"):
+        sys.exit(f"times: {p50}")
     if page.tables["figures"][0] != [""] + titles:
         sys.exit(f"figures: {page.tables['figures'][0]}")
     if page.rows_of("table-hits")[0][2:] != ["20.00", "21.00", "22.00"]:

@@ -13,8 +13,14 @@ const isOne = data.runs.length === 1;
 // ---- words
 
 const fixed = (value, digits) =>
-    value === null || value === undefined ? "\u2013" : value.toFixed(digits);
+    value === null || value === undefined ? "\u2013" : value.toFixed(digits).replace(/^-(?=[0.]*$)/, "");
 const grouped = value => Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, ",");
+
+const counted = (value, what) => `${grouped(value)} ${what}${value === 1 ? "" : "s"}`;
+
+// Of milliseconds nobody reads more than four digits.
+const figureText = figure => figure.key.endsWith("_ms") && figure.value >= 10000 ?
+    `${(figure.value / 1000).toFixed(1)} s` : figure.text;
 
 function bytesText(value) {
     if (value === null || value === undefined) return "\u2013";
@@ -81,6 +87,14 @@ function line(colours, index, label, points, more = {}) {
     return {label, data: points, borderColor: colour, backgroundColor: colour, borderWidth: 2,
         borderDash: dashes[index % dashes.length], pointRadius: points.length > 40 ? 0 : 2,
         pointHoverRadius: 4, tension: 0, spanGaps: false, ...more};
+}
+
+// The line of a run: that of the subject among several is drawn over the others, thick and whole.
+function lineOf(colours, index, run, points, more = {}) {
+    const made = line(colours, index, run.title, points, more);
+    if (isOne) return made;
+    return run === subject ? {...made, order: 0, borderWidth: 4, borderDash: []} :
+        {...made, order: 1, borderWidth: 1.5};
 }
 
 const zip = (xs, ys) => xs.map((x, i) => ({x, y: ys[i]}));

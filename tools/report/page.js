@@ -36,7 +36,7 @@ function addHits() {
         config: colours => linesConfig(colours, isOne ?
             [area(colours, 0, "memory", subject.parts.hit_host_percent),
                 area(colours, 1, "disk", subject.parts.hit_disk_percent)] :
-            data.runs.map((run, i) => line(colours, i, run.title, zip(times(run), totalHits(run)))),
+            data.runs.map((run, i) => lineOf(colours, i, run, zip(times(run), totalHits(run)))),
         timeAxis(colours, longest), y(colours))});
 }
 
@@ -53,8 +53,8 @@ function addTimes() {
         heads: ["from, s", "requests", ...runs.map(([label]) => `${label}, ms`)],
         rows: partTexts(longest).map((start, i) => [start, fixed(longest.parts.requests[i], 0),
             ...runs.map(([, run, rank]) => fixed(run.parts[`ttft_${rank}_ms`][i], 1))]),
-        config: colours => linesConfig(colours, runs.map(([label, run, rank], i) => line(colours, i,
-            label, zip(times(run), positive(run.parts[`ttft_${rank}_ms`])))),
+        config: colours => linesConfig(colours, runs.map(([label, run, rank], i) => lineOf(colours,
+            i, run, zip(times(run), positive(run.parts[`ttft_${rank}_ms`])), {label})),
         timeAxis(colours, longest), logAxis(colours, "time to first token", msText))});
 }
 
@@ -65,7 +65,7 @@ function addDistribution() {
         heads: ["of requests, %", ...data.runs.map(run => isOne ? "within, ms" : `${run.title}, ms`)],
         rows: ranks.map((rank, i) => [fixed(rank, 1),
             ...data.runs.map(run => fixed(run.distribution.ttft_ms[i], 1))]),
-        config: colours => linesConfig(colours, data.runs.map((run, i) => line(colours, i, run.title,
+        config: colours => linesConfig(colours, data.runs.map((run, i) => lineOf(colours, i, run,
             zip(positive(run.distribution.ttft_ms), run.distribution.percent), {pointRadius: 0})),
         logAxis(colours, "time to first token", msText),
         axis(colours, "of the requests, %", {min: 0, max: 100}))});
@@ -158,16 +158,23 @@ function addCurve() {
 
 // ---- side by side
 
-function barsConfig(colours, datasets, x, isStacked) {
-    return {type: "bar", data: {labels: data.runs.map(run => run.title), datasets}, options: {
+// A row for each run: bars from 0, or points, since a logarithm has no 0 to begin at.
+function rowsConfig(colours, type, datasets, x) {
+    const isStacked = type === "bar";
+    return {type, data: {labels: data.runs.map(run => run.title), datasets}, options: {
         indexAxis: "y", animation: false, responsive: true, maintainAspectRatio: false,
         scales: {x: {...x, stacked: isStacked},
-            y: {stacked: isStacked, grid: {display: false}, ticks: {color: colours.ink}}},
-        plugins: {legend: {position: "bottom", labels: {color: colours.ink, boxWidth: 14}}}}};
+            y: {type: "category", offset: true, stacked: isStacked,
+                grid: {display: !isStacked, color: colours.grid}, ticks: {color: colours.ink}}},
+        plugins: {legend: {position: "bottom", labels: {color: colours.ink, boxWidth: 14,
+            usePointStyle: !isStacked}}}}};
 }
 
 const bar = (colours, index, label, values) => ({label, data: values,
     backgroundColor: colours.series[index], borderWidth: 0, maxBarThickness: 18});
+const point = (colours, index, label, values) => ({label, data: values, showLine: false,
+    pointRadius: 5, pointHoverRadius: 7, pointStyle: ["circle", "rect", "triangle"][index],
+    borderColor: colours.series[index], backgroundColor: colours.series[index]});
 const figureOf = (run, key) => run.figures.find(figure => figure.key === key);
 
 function addSideBySide() {
@@ -175,18 +182,18 @@ function addSideBySide() {
         heads: ["", "memory, %", "disk, %", "together, %"],
         rows: data.runs.map(run => [run.title, fixed(run.hit_host_percent, 2),
             fixed(run.hit_disk_percent, 2), fixed(run.hit_host_percent + run.hit_disk_percent, 2)]),
-        config: colours => barsConfig(colours, [
+        config: colours => rowsConfig(colours, "bar", [
             bar(colours, 0, "memory", data.runs.map(run => run.hit_host_percent)),
             bar(colours, 1, "disk", data.runs.map(run => run.hit_disk_percent))],
-        axis(colours, "of the blocks asked for, %", {min: 0}), true)});
+        axis(colours, "of the blocks asked for, %", {min: 0}))});
     const ranks = ["p50", "p90", "p99"];
     const value = (run, rank) => (figureOf(run, `ttft_${rank}_ms`) || {value: null}).value;
     addChart({id: "waits", title: "Time to first token side by side", about: "Of the whole trace.",
         heads: ["", ...ranks.map(rank => `${rank}, ms`)],
         rows: data.runs.map(run => [run.title, ...ranks.map(rank => fixed(value(run, rank), 1))]),
-        config: colours => barsConfig(colours, ranks.map((rank, i) => bar(colours, i, rank,
-            positive(data.runs.map(run => value(run, rank))))),
-        logAxis(colours, "time to first token", msText), false)});
+        config: colours => rowsConfig(colours, "line", ranks.map((rank, i) => point(colours, i,
+            rank, positive(data.runs.map(run => value(run, rank))))),
+        logAxis(colours, "time to first token", msText))});
 }
 
 // ---- colours, and drawing
@@ -214,18 +221,20 @@ function fillHead() {
     const trace = data.trace;
     document.getElementById("title").textContent = document.title;
     const cut = subject.interrupted ? `, interrupted after ${grouped(trace.requests_served)}` : "";
-    fill("subtitle", `${grouped(trace.requests)} requests in ${grouped(trace.seconds)} s${cut} \u00b7 `
-        + `${grouped(trace.blocks)} different blocks of ${bytesText(trace.block_bytes)}, `
-        + `${grouped(trace.block_tokens)} tokens each`);
+    fill("subtitle", `${counted(trace.requests, "request")} in ${grouped(trace.seconds)} s${cut} `
+        + `\u00b7 ${counted(trace.blocks, "different block")} of ${bytesText(trace.block_bytes)}, `
+        + `${counted(trace.block_tokens, "token")} each`);
     const keys = ["hit_host_percent", "hit_disk_percent", "hit_percent", "ttft_p50_ms", "ttft_p99_ms"];
     for (const figure of keys.map(key => figureOf(subject, key)).filter(Boolean)) {
         const box = element("div");
-        box.append(element("b", figure.text), element("span", figure.label));
+        box.append(element("b", figureText(figure)),
+            element("span", isOne ? figure.label : `${subject.title}: ${figure.label}`));
         fill("short", box);
     }
 }
 
 function fillWords() {
+    if (!isOne) document.getElementById("next").textContent += ` with ${subject.title}`;
     fill("verdict", data.advice.verdict);
     for (const reason of data.advice.reasons) fill("reasons", element("li", reason));
     for (const note of data.notes) fill("notes", element("li", note));
@@ -234,7 +243,7 @@ function fillWords() {
     }
     fillTable(document.getElementById("figures"), ["", ...data.runs.map(run => run.title)],
         subject.figures.map((figure, row) => [figure.label,
-            ...data.runs.map(run => [run.figures[row].text, figure.key])]));
+            ...data.runs.map(run => [figureText(run.figures[row]), figure.key])]));
 }
 
 fillHead();
