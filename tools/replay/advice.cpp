@@ -202,8 +202,8 @@ void tell_time(const Measured& measured, const Sums& sums, std::vector<std::stri
     const double loads = sums.load_percent();
     out.push_back(
         said("Of all the time to first tokens, %.0f %% passed until those before were loaded and "
-             "stored, %.0f %% in loading, and %.0f %% in line for processors and in computing. The "
-             "processors were busy %.0f %% of the time%s.",
+             "stored, %.0f %% in loading, and %.0f %% in line for simulated processors and in "
+             "computing. These were busy %.0f %% of the time%s.",
              turns, loads, 100 - turns - loads, busy, most_of(measured, busy, turns)));
 }
 
