@@ -135,6 +135,24 @@ on_a_real_disk_every_byte_is_compared() {
     is_empty
 }
 
+# Nobody is advised on a policy, unless there is nothing else.
+a_report_of_a_comparison_is_on_bwrt() {
+    local policies subject
+    for policies in none,lru,bwrt,optimum:2 bwrt,bwrt-foretelling:0 lru,optimum:0; do
+        subject=${policies#*:}
+        compare --generate chat --seconds 20 --disk 128m --policies "${policies%:*}" --report out.html
+        python3 - "$subject" <<'PYTHON'
+import json
+import re
+import sys
+
+page = open("out.html", encoding="utf-8").read()
+it = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S).group(1))
+assert it["subject"] == int(sys.argv[1]), (it["subject"], [run["title"] for run in it["runs"]])
+PYTHON
+    done
+}
+
 an_interrupted_comparison_tells_the_columns_that_are_whole() {
     local status=0
     "$bwrt" --json compare --folder place --generate chat --seconds 600 --mode real --speed 1 \

@@ -173,6 +173,18 @@ void the_optimum_keeps_what_is_needed_and_writes_what_memory_has_no_room_for(voi
     equal(sums_of(trace, optimum_policy(trace, {2, 2})), 2, 0, 0);
 }
 
+// What goes through it to the disk is not written to memory, and what comes back from there is.
+void the_optimum_writes_to_memory_what_it_keeps_there(void**) {
+    const Trace once = trace_of({{1}, {2}, {9}, {1}, {2}});
+    const Trace twice = trace_of({{1}, {2}, {9}, {1}, {2}, {2}});
+    const auto written = [](const Trace& trace, const PolicyRoom& room) {
+        return sums_of(trace, optimum_policy(trace, room)).figures.host_written_bytes / 65'536;
+    };
+    assert_int_equal(written(once, {1, 1}), 1);
+    assert_int_equal(written(once, {2, 2}), 2);
+    assert_int_equal(written(twice, {1, 1}), 2);
+}
+
 void what_is_asked_for_soon_is_seen_to_be(void**) {
     const Trace trace = trace_of({{1}, {2}, {3}, {1}});
     equal(sums_of(trace, seeing_policy(trace, {2, 0}, 0)), 0, 0, 0);
@@ -496,6 +508,7 @@ int main() {
         cmocka_unit_test(for_want_of_room_what_ends_first_goes),
         cmocka_unit_test(memory_is_for_what_was_used_twice),
         cmocka_unit_test(the_optimum_keeps_what_is_needed_and_writes_what_memory_has_no_room_for),
+        cmocka_unit_test(the_optimum_writes_to_memory_what_it_keeps_there),
         cmocka_unit_test(what_is_asked_for_soon_is_seen_to_be),
         cmocka_unit_test(blocks_that_were_written_together_are_read_together),
         cmocka_unit_test(a_load_takes_as_long_as_the_table_says),

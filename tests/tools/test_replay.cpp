@@ -282,6 +282,27 @@ void figures_are_those_of_the_requests(void**) {
     assert_true(figure(figures, "ttft_p99_ms").value >= 1'500);
 }
 
+// Two loads of 1 ms, each with two blocks from the disk; what was cut off has neither bytes nor a
+// time.
+void the_rate_of_the_disk_is_that_of_whole_loads_with_blocks_from_it(void**) {
+    const Trace trace = small_trace();
+    ScriptedCache cache;
+    cache.disk_most = 2;
+    cache.took_ns = 1 * kMs;
+    const auto rate_of = [&](std::uint32_t deliver_most) {
+        cache.deliver_most = deliver_most;
+        cache.kept.clear();
+        return figure(figures_of(replay(trace, rule_of(), cache, nullptr), trace, 1'000'000),
+                      "disk_gb_per_s")
+            .value;
+    };
+    assert_float_equal(rate_of(~0u), 2.0, 1e-9);  // 4 MB in 2 ms
+    assert_float_equal(rate_of(2), 2.0, 1e-9);    // the second load of 3 is cut off: 2 MB in 1 ms
+    assert_float_equal(rate_of(1), 0.0, 1e-9);
+    cache.disk_most = 0;
+    assert_float_equal(rate_of(~0u), 0.0, 1e-9);
+}
+
 void a_disk_is_modelled_by_what_was_measured_of_it(void**) {
     constexpr std::uint64_t kKiB = 1'024;
     const bwrt_model_machine none = machine_of({});
@@ -373,6 +394,7 @@ int main() {
         cmocka_unit_test(an_interrupt_ends_the_replay_while_an_arrival_is_waited_for),
         cmocka_unit_test(times_beyond_the_clocks_are_never),
         cmocka_unit_test(figures_are_those_of_the_requests),
+        cmocka_unit_test(the_rate_of_the_disk_is_that_of_whole_loads_with_blocks_from_it),
         cmocka_unit_test(a_disk_is_modelled_by_what_was_measured_of_it),
         cmocka_unit_test(a_number_that_is_rounded_to_none_has_no_sign),
         cmocka_unit_test(quantiles_are_values_at_their_ranks),

@@ -143,6 +143,19 @@ what_takes_long_is_told_where_nobody_sees_it() {
     [ ! -s told ] || fail "$(cat told)"
 }
 
+# As nohup has it.
+a_hangup_that_is_ignored_ends_nothing() {
+    (trap '' HUP && exec "$bwrt" --json replay --folder place --generate chat --seconds 3 --speed 1 \
+        --dram 8m --disk 0 >said) &
+    until compgen -G 'place/bwrt-replay-*' >/dev/null; do
+        kill -0 $! || fail "it ended by itself"
+        sleep 0.01
+    done
+    kill -HUP $!
+    wait $! || fail "status $?"
+    holds 'not it["interrupted"]'
+}
+
 an_interrupted_replay_tells_what_was_measured_and_leaves_nothing() {
     local status=0
     "$bwrt" --json replay --folder place --generate chat --seconds 600 --speed 1 >said &
@@ -208,6 +221,9 @@ JSON
     python3 -c "import sys; sys.exit(not 2 < $(cat fast) / $load < 5)" || fail "$(cat fast), $load"
     echo '{"bwrt_calibration": 2}' >table.json
     refused 'is not a calibration table' "$bwrt" replay --folder place --mode model \
+        --generate chat --calibration table.json
+    echo '{"bwrt_calibration": 1, "devices": []}' >table.json
+    refused 'table.json has no device' "$bwrt" replay --folder place --mode model \
         --generate chat --calibration table.json
     echo '{"bwrt_calibration": 1, "devices": [{"device": "0:0"}, {"device": "0:1"}]}' >table.json
     refused 'several devices' "$bwrt" replay --folder place --mode model --generate chat \
