@@ -377,6 +377,58 @@ void what_a_session_uses_next_is_fetched_when_it_uses_what_is_before(void**) {
     assert_int_equal(caller.plan().let_go.size(), 1);
 }
 
+// 3 and then 4 by one session, always a second later; 4 alone comes back no more.
+void teach_to_follow(Caller* caller) {
+    for (int i = 0; i < 40; ++i) {
+        for (const std::uint64_t key : {3u, 4u}) {
+            caller->use(key, 99);
+            caller->predictor.ended(key, caller->now_ns);
+            caller->now_ns += kSecond;
+        }
+    }
+    caller->now_ns += 1000 * kSecond;
+    (void)caller->plan();
+}
+
+void a_follower_is_expected_until_the_horizon_ends_and_no_longer(void**) {
+    for (const std::uint64_t early_ns : {1u, 0u}) {
+        Caller caller;
+        teach_to_follow(&caller);
+        caller.use(3, 99);
+
+        caller.now_ns += PredictionRule{}.horizon_ns - early_ns;
+        caller.predictor.evicted(4, caller.now_ns);
+
+        assert_int_equal(caller.plan().fetches.size(), early_ns);
+    }
+}
+
+// Between two windows what was probable may have ceased to be.
+void what_is_not_probable_any_more_is_not_fetched(void**) {
+    Caller caller;
+    teach_to_follow(&caller);
+    caller.predictor.evicted(4, caller.now_ns);
+    caller.use(3, 99);
+
+    caller.now_ns += PredictionRule{}.horizon_ns;
+
+    assert_false(caller.predictor.is_behind());  // so nothing else would have noticed
+    assert_int_equal(caller.plan().fetches.size(), 0);
+}
+
+void a_follower_in_use_is_not_fetched_before_its_use_has_ended(void**) {
+    Caller caller({.ends_are_told = true});
+    teach_to_follow(&caller);
+    caller.use(4, 99);
+    caller.predictor.evicted(4, caller.now_ns);
+
+    caller.use(3, 99);
+
+    assert_int_equal(caller.plan().fetches.size(), 0);
+    caller.predictor.ended(4, caller.now_ns);
+    assert_int_equal(caller.plan().fetches.size(), 1);
+}
+
 void what_a_session_uses_later_than_the_horizon_is_not_fetched(void**) {
     Caller caller;
     for (int i = 0; i < 20; ++i) {
@@ -438,6 +490,37 @@ void a_chain_keeps_its_past_when_it_grows(void**) {
     const Round round = caller.plan();
     assert_int_equal(round.fetches.size(), 1);
     assert_true(round.fetches[0].key == 9);
+}
+
+void return_after(Caller* caller, std::uint64_t key, std::uint64_t seconds, int count) {
+    for (int i = 0; i < count; ++i) {
+        caller->use(key);
+        caller->now_ns += seconds * kSecond;
+        (void)caller->plan();
+    }
+    caller->use(key);
+}
+
+// One chain always comes back after eight seconds, another one after one.
+void a_chain_comes_back_like_others_of_the_mean_of_its_rests(void**) {
+    Caller caller;
+    return_after(&caller, 1, 8, 200);
+    return_after(&caller, 2, 1, 200);
+
+    const auto is_like_the_first = [&](std::uint64_t key) {
+        caller.predictor.evicted(key, caller.now_ns);
+        const Round round = caller.plan();
+        assert_int_equal(round.fetches.size(), 1);
+        assert_in_range(round.fetches[0].expected_ns, caller.now_ns + 7 * kSecond,
+                        caller.now_ns + 9 * kSecond);
+    };
+    return_after(&caller, 3, 8, 1);
+    is_like_the_first(3);
+    // Sixteen seconds, and once, a quarter of the mean of octaves, one.
+    return_after(&caller, 4, 16, 20);
+    caller.now_ns += kSecond;
+    caller.use(4);
+    is_like_the_first(4);
 }
 
 void a_chain_does_not_rest_before_its_use_has_ended(void**) {
@@ -738,9 +821,13 @@ int main() {
         cmocka_unit_test(nothing_is_fetched_before_all_is_looked_at),
         cmocka_unit_test(what_a_session_uses_next_is_fetched_when_it_uses_what_is_before),
         cmocka_unit_test(what_a_session_uses_later_than_the_horizon_is_not_fetched),
+        cmocka_unit_test(a_follower_is_expected_until_the_horizon_ends_and_no_longer),
+        cmocka_unit_test(what_is_not_probable_any_more_is_not_fetched),
+        cmocka_unit_test(a_follower_in_use_is_not_fetched_before_its_use_has_ended),
         cmocka_unit_test(a_session_that_has_changed_its_ways_is_believed),
         cmocka_unit_test(another_session_says_nothing_of_this_ones_followers),
         cmocka_unit_test(a_chain_keeps_its_past_when_it_grows),
+        cmocka_unit_test(a_chain_comes_back_like_others_of_the_mean_of_its_rests),
         cmocka_unit_test(a_chain_does_not_rest_before_its_use_has_ended),
         cmocka_unit_test(where_nothing_can_be_foretold_fetching_ends),
         cmocka_unit_test(the_share_that_is_wasted_comes_near_the_one_that_the_rule_allows),
