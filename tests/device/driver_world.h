@@ -23,6 +23,8 @@ namespace bwrt::test {
 
 using runtime::cuda::Driver;
 
+constexpr const char* kLate = "delay=60000000us";  // a minute: nothing is over by itself here
+
 struct FakeDriver {
     fake_cuda_configure_function configure = nullptr;
     fake_cuda_report_function report = nullptr;
@@ -134,6 +136,13 @@ struct DriverWorld {
         return made;
     }
 
+    // It is full of `value` when the stream has come so far.
+    CUdeviceptr memory_of(unsigned char value, std::size_t bytes, CUstream on) {
+        const CUdeviceptr made = memory(bytes);
+        assert_int_equal(driver.memset_d8_async(made, value, bytes, on), CUDA_SUCCESS);
+        return made;
+    }
+
     void pin(void* address, std::size_t bytes) {
         const unsigned flags = CU_MEMHOSTREGISTER_PORTABLE | CU_MEMHOSTREGISTER_DEVICEMAP;
         assert_int_equal(driver.mem_host_register(address, bytes, flags), CUDA_SUCCESS);
@@ -148,5 +157,12 @@ struct DriverWorld {
 
     void synchronize(CUstream on) { assert_int_equal(driver.stream_synchronize(on), CUDA_SUCCESS); }
 };
+
+// And says on which driver.
+template <std::size_t kCount>
+int run_on_driver(const CMUnitTest (&tests)[kCount]) {
+    say_which_driver();
+    return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
 
 }  // namespace bwrt::test

@@ -134,7 +134,6 @@ void names_errors_also_those_that_the_driver_does_not_know(void**) {
 
 int main() {
     using namespace bwrt::test;
-    say_which_driver();
     const CMUnitTest tests[] = {
         cmocka_unit_test(has_every_entry_point_of_a_new_driver),
         cmocka_unit_test(takes_a_driver_that_is_newer_than_the_headers),
@@ -149,5 +148,5 @@ int main() {
         cmocka_unit_test(says_that_a_library_is_no_driver),
         cmocka_unit_test(names_errors_also_those_that_the_driver_does_not_know),
     };
-    return cmocka_run_group_tests(tests, nullptr, nullptr);
+    return run_on_driver(tests);
 }

@@ -10,7 +10,6 @@
 namespace bwrt::test {
 namespace {
 
-constexpr const char* kLate = "delay=60000000us";
 constexpr std::size_t kBytes = 4096;
 
 using Bytes = std::vector<unsigned char>;
@@ -64,9 +63,8 @@ void a_pageable_target_is_there_when_the_call_returns(void**) {
     DriverWorld world;
     Bytes target(kBytes, 9);
     world.start_on_fake(kLate);
-    const CUdeviceptr memory = world.memory(kBytes);
     const CUstream stream = world.stream();
-    assert_int_equal(world.driver.memset_d8_async(memory, 3, kBytes, stream), CUDA_SUCCESS);
+    const CUdeviceptr memory = world.memory_of(3, kBytes, stream);
 
     assert_int_equal(world.driver.memcpy_d2h_async(target.data(), memory, kBytes, stream), 0);
 
@@ -79,9 +77,8 @@ void a_registered_target_is_garbage_until_it_is_there(void**) {
     Bytes target(kBytes, 9);
     world.start_on_fake(kLate);
     world.pin(target.data(), kBytes);
-    const CUdeviceptr memory = world.memory(kBytes);
     const CUstream stream = world.stream();
-    assert_int_equal(world.driver.memset_d8_async(memory, 3, kBytes, stream), CUDA_SUCCESS);
+    const CUdeviceptr memory = world.memory_of(3, kBytes, stream);
     world.synchronize(stream);
 
     assert_int_equal(world.driver.memcpy_d2h_async(target.data(), memory, kBytes, stream), 0);
@@ -97,9 +94,8 @@ void a_target_is_left_alone_until_the_copy_could_begin(void**) {
     Bytes target(kBytes, 9);
     world.start_on_fake(kLate);
     world.pin(target.data(), kBytes);
-    const CUdeviceptr memory = world.memory(kBytes);
     const CUstream stream = world.stream();
-    assert_int_equal(world.driver.memset_d8_async(memory, 3, kBytes, stream), CUDA_SUCCESS);
+    const CUdeviceptr memory = world.memory_of(3, kBytes, stream);
 
     assert_int_equal(world.driver.memcpy_d2h_async(target.data(), memory, kBytes, stream), 0);
 
@@ -324,10 +320,9 @@ void a_batch_larger_than_real_drivers_survive_is_the_end(void**) {
 void sources_that_may_be_read_in_any_order_are_read_at_once(void**) {
     DriverWorld world;
     world.start_on_fake(kLate);
-    const CUdeviceptr source = world.memory(kBytes);
     const CUdeviceptr target = world.memory(kBytes);
     const CUstream stream = world.stream();
-    assert_int_equal(world.driver.memset_d8_async(source, 3, kBytes, stream), CUDA_SUCCESS);
+    const CUdeviceptr source = world.memory_of(3, kBytes, stream);
     Batch batch = batch_of(target, source, 1, kBytes);
     batch.attributes.srcAccessOrder = CU_MEMCPY_SRC_ACCESS_ORDER_ANY;
 
@@ -342,7 +337,6 @@ void sources_that_may_be_read_in_any_order_are_read_at_once(void**) {
 
 int main() {
     using namespace bwrt::test;
-    say_which_driver();
     const CMUnitTest tests[] = {
         cmocka_unit_test(a_registered_source_is_read_late),
         cmocka_unit_test(a_pageable_source_is_read_during_the_call),
@@ -363,5 +357,5 @@ int main() {
         cmocka_unit_test(a_batch_larger_than_real_drivers_survive_is_the_end),
         cmocka_unit_test(sources_that_may_be_read_in_any_order_are_read_at_once),
     };
-    return cmocka_run_group_tests(tests, nullptr, nullptr);
+    return run_on_driver(tests);
 }

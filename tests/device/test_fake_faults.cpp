@@ -170,9 +170,8 @@ void a_kernel_runs_in_the_order_of_its_stream(void**) {
     KernelWorld world;
     unsigned char found[64] = {};
     world.start_with_kernel();
-    const CUdeviceptr memory = world.memory(64);
     const CUstream stream = world.stream();
-    assert_int_equal(world.driver.memset_d8_async(memory, 1, 64, stream), CUDA_SUCCESS);
+    const CUdeviceptr memory = world.memory_of(1, 64, stream);
 
     world.launch(memory + 8, 16, stream);
 
@@ -250,7 +249,6 @@ void an_image_begins_as_images_do(void**) {
 
 int main() {
     using namespace bwrt::test;
-    say_which_driver();
     const CMUnitTest tests[] = {
         cmocka_unit_test(the_nth_call_fails_and_no_other),
         cmocka_unit_test(a_lost_context_is_seen_late_and_stays_lost),
@@ -266,5 +264,5 @@ int main() {
         cmocka_unit_test(a_kernel_ends_with_its_library),
         cmocka_unit_test(an_image_begins_as_images_do),
     };
-    return cmocka_run_group_tests(tests, nullptr, nullptr);
+    return run_on_driver(tests);
 }

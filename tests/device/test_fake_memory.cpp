@@ -179,7 +179,7 @@ void what_is_not_mapped_cannot_be_registered(void**) {
 void unregistering_what_a_copy_needs_is_noted(void**) {
     DriverWorld world;
     unsigned char memory[64] = {};
-    world.start_on_fake("delay=60000000us");
+    world.start_on_fake(kLate);
     world.pin(memory, sizeof memory);
     const CUstream stream = world.stream();
     const CUdeviceptr target = world.memory(64);
@@ -264,7 +264,7 @@ void mapped_memory_needs_access_first(void**) {
 void unmapping_what_a_copy_needs_is_noted(void**) {
     DriverWorld world;
     Mapped mapped;
-    world.start_on_fake("delay=60000000us");
+    world.start_on_fake(kLate);
     mapped.make(world.driver, true);
     const CUstream stream = world.stream();
     assert_int_equal(world.driver.memset_d8_async(mapped.address, 1, 64, stream), CUDA_SUCCESS);
@@ -318,7 +318,6 @@ void the_kind_of_memory_is_told(void**) {
 
 int main() {
     using namespace bwrt::test;
-    say_which_driver();
     const CMUnitTest tests[] = {
         cmocka_unit_test(a_round_trip_brings_the_bytes_back),
         cmocka_unit_test(the_host_cannot_touch_device_memory),
@@ -338,5 +337,5 @@ int main() {
         cmocka_unit_test(reserved_addresses_with_memory_behind_them_are_kept),
         cmocka_unit_test(the_kind_of_memory_is_told),
     };
-    return cmocka_run_group_tests(tests, nullptr, nullptr);
+    return run_on_driver(tests);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Streams and events as the fake driver has them: as late as CUDA allows, in the order that it
-// promises, and in no other.  A delay of a minute is one that never is over by itself here.
+// promises, and in no other.
 
 #include <ctime>
 #include <thread>
@@ -10,8 +10,6 @@
 
 namespace bwrt::test {
 namespace {
-
-constexpr const char* kLate = "delay=60000000us";
 
 // A word of the host that streams write and anybody reads.
 struct Word {
@@ -31,54 +29,63 @@ void write(const DriverWorld& world, CUstream stream, const Word& word, std::uin
     assert_int_equal(world.driver.stream_write_value32(stream, word.seen, value, 0), CUDA_SUCCESS);
 }
 
-struct EventPair {
-    CUevent first = nullptr;
-    CUevent second = nullptr;
+CUevent new_event(const Driver& driver, unsigned flags = CU_EVENT_DISABLE_TIMING) {
+    CUevent made = nullptr;
+    assert_int_equal(driver.event_create(&made, flags), CUDA_SUCCESS);
+    return made;
+}
 
-    void make(const Driver& driver, unsigned flags = CU_EVENT_DISABLE_TIMING) {
-        assert_int_equal(driver.event_create(&first, flags), CUDA_SUCCESS);
-        assert_int_equal(driver.event_create(&second, flags), CUDA_SUCCESS);
+// A late driver, two streams, a word that they write, and an event.
+struct LateWorld : DriverWorld {
+    Word word;
+    CUevent event = nullptr;
+    CUstream first = nullptr;
+    CUstream second = nullptr;
+
+    void start() {
+        start_on_fake(kLate);
+        word.map(this);
+        event = new_event(driver);
+        first = stream();
+        second = stream();
     }
-    void destroy(const Driver& driver) const {
-        assert_int_equal(driver.event_destroy(first), CUDA_SUCCESS);
-        assert_int_equal(driver.event_destroy(second), CUDA_SUCCESS);
+    void end() {
+        assert_int_equal(driver.event_destroy(event), CUDA_SUCCESS);
+        DriverWorld::end();
     }
+    void write(CUstream on) { test::write(*this, on, word, 1); }
+    void record(CUstream on) { assert_int_equal(driver.event_record(event, on), CUDA_SUCCESS); }
+    void wait(CUstream on) {
+        assert_int_equal(driver.stream_wait_event(on, event, 0), CUDA_SUCCESS);
+    }
+    [[nodiscard]] std::uint32_t read() const { return word.read(); }
 };
 
 void work_waits_until_somebody_synchronizes(void**) {
-    DriverWorld world;
-    Word word;
-    world.start_on_fake(kLate);
-    word.map(&world);
-    const CUstream stream = world.stream();
+    LateWorld world;
+    world.start();
 
-    write(world, stream, word, 1);
-    assert_int_equal(word.read(), 0);
-    world.synchronize(stream);
+    world.write(world.first);
+    assert_int_equal(world.read(), 0);
+    world.synchronize(world.first);
 
-    assert_int_equal(word.read(), 1);
+    assert_int_equal(world.read(), 1);
     world.end();
 }
 
 void asking_often_enough_is_enough(void**) {
-    DriverWorld world;
-    Word word;
-    EventPair events;
-    world.start_on_fake(kLate);
-    word.map(&world);
-    events.make(world.driver);
-    const CUstream stream = world.stream();
-    write(world, stream, word, 1);
-    assert_int_equal(world.driver.event_record(events.first, stream), CUDA_SUCCESS);
+    LateWorld world;
+    world.start();
+    world.write(world.first);
+    world.record(world.first);
 
-    assert_int_equal(world.driver.event_query(events.first), CUDA_ERROR_NOT_READY);
+    assert_int_equal(world.driver.event_query(world.event), CUDA_ERROR_NOT_READY);
     CUresult code = CUDA_ERROR_NOT_READY;
-    while (code == CUDA_ERROR_NOT_READY) code = world.driver.event_query(events.first);
+    while (code == CUDA_ERROR_NOT_READY) code = world.driver.event_query(world.event);
 
     assert_int_equal(code, CUDA_SUCCESS);
-    assert_int_equal(word.read(), 1);
-    assert_int_equal(world.driver.stream_query(stream), CUDA_SUCCESS);
-    events.destroy(world.driver);
+    assert_int_equal(world.read(), 1);
+    assert_int_equal(world.driver.stream_query(world.first), CUDA_SUCCESS);
     world.end();
 }
 
@@ -112,89 +119,66 @@ void the_order_of_a_stream_is_kept(void**) {
 }
 
 void a_wait_for_what_was_never_recorded_passes(void**) {
-    DriverWorld world;
-    Word word;
-    EventPair events;
-    world.start_on_fake(kLate);
-    word.map(&world);
-    events.make(world.driver);
-    const CUstream stream = world.stream();
-    const CUstream other = world.stream();
+    LateWorld world;
+    world.start();
 
-    assert_int_equal(world.driver.event_query(events.first), CUDA_SUCCESS);
-    assert_int_equal(world.driver.stream_wait_event(stream, events.first, 0), CUDA_SUCCESS);
-    write(world, other, word, 1);
-    assert_int_equal(world.driver.event_record(events.first, other), CUDA_SUCCESS);
-    world.synchronize(stream);  // its wait was for nothing, and stays so
+    assert_int_equal(world.driver.event_query(world.event), CUDA_SUCCESS);
+    world.wait(world.first);
+    world.write(world.second);
+    world.record(world.second);
+    world.synchronize(world.first);  // its wait was for nothing, and stays so
 
-    assert_int_equal(word.read(), 0);
-    world.synchronize(other);
-    events.destroy(world.driver);
+    assert_int_equal(world.read(), 0);
+    world.synchronize(world.second);
     world.end();
 }
 
 void a_wait_is_for_what_was_recorded_last_before_it(void**) {
-    DriverWorld world;
-    Word word;
+    LateWorld world;
     Word later;
-    EventPair events;
-    world.start_on_fake(kLate);
-    word.map(&world);
+    world.start();
     later.map(&world);
-    events.make(world.driver);
-    const CUstream stream = world.stream();
-    const CUstream other = world.stream();
 
-    write(world, other, word, 1);
-    assert_int_equal(world.driver.event_record(events.first, other), CUDA_SUCCESS);
-    assert_int_equal(world.driver.stream_wait_event(stream, events.first, 0), CUDA_SUCCESS);
-    write(world, other, later, 1);
-    assert_int_equal(world.driver.event_record(events.first, other), CUDA_SUCCESS);
-    world.synchronize(stream);
+    world.write(world.second);
+    world.record(world.second);
+    world.wait(world.first);
+    write(world, world.second, later, 1);
+    world.record(world.second);
+    world.synchronize(world.first);
 
-    assert_int_equal(word.read(), 1);
+    assert_int_equal(world.read(), 1);
     assert_int_equal(later.read(), 0);
-    world.synchronize(other);
-    events.destroy(world.driver);
+    world.synchronize(world.second);
     world.end();
 }
 
 void a_destroyed_event_is_still_waited_for(void**) {
-    DriverWorld world;
-    Word word;
-    EventPair events;
-    world.start_on_fake(kLate);
-    word.map(&world);
-    events.make(world.driver);
-    const CUstream stream = world.stream();
-    const CUstream other = world.stream();
-    write(world, other, word, 1);
-    assert_int_equal(world.driver.event_record(events.first, other), CUDA_SUCCESS);
-    assert_int_equal(world.driver.stream_wait_event(stream, events.first, 0), CUDA_SUCCESS);
+    LateWorld world;
+    world.start();
+    world.write(world.second);
+    world.record(world.second);
+    world.wait(world.first);
 
-    events.destroy(world.driver);
-    world.synchronize(stream);
+    assert_int_equal(world.driver.event_destroy(world.event), CUDA_SUCCESS);
+    world.synchronize(world.first);
 
-    assert_int_equal(word.read(), 1);
-    assert_int_equal(world.driver.event_query(events.first), CUDA_ERROR_INVALID_HANDLE);
+    assert_int_equal(world.read(), 1);
+    assert_int_equal(world.driver.event_query(world.event), CUDA_ERROR_INVALID_HANDLE);
     world.driver.primary_ctx_release(0);
     assert_reported("an event that is not there");
 }
 
 void a_destroyed_streams_work_still_runs(void**) {
-    DriverWorld world;
-    Word word;
-    world.start_on_fake(kLate);
-    word.map(&world);
-    const CUstream stream = world.stream();
-    write(world, stream, word, 1);
+    LateWorld world;
+    world.start();
+    world.write(world.first);
 
-    assert_int_equal(world.driver.stream_destroy(stream), CUDA_SUCCESS);
-    assert_int_equal(word.read(), 0);
+    assert_int_equal(world.driver.stream_destroy(world.first), CUDA_SUCCESS);
+    assert_int_equal(world.read(), 0);
     assert_int_equal(world.driver.ctx_synchronize(), CUDA_SUCCESS);
 
-    assert_int_equal(word.read(), 1);
-    assert_int_equal(world.driver.stream_query(stream), CUDA_ERROR_INVALID_HANDLE);
+    assert_int_equal(world.read(), 1);
+    assert_int_equal(world.driver.stream_query(world.first), CUDA_ERROR_INVALID_HANDLE);
     assert_reported("a stream that is not there");
 }
 
@@ -219,21 +203,19 @@ void stream_0_waits_for_blocking_streams_and_for_no_others(void**) {
 
 void times_are_told_of_events_that_have_them(void**) {
     DriverWorld world;
-    EventPair events;
-    EventPair without;
     float milliseconds = -1;
     world.start_on_fake("");
-    events.make(world.driver, CU_EVENT_DEFAULT);
-    without.make(world.driver);
+    const CUevent begin = new_event(world.driver, CU_EVENT_DEFAULT);
+    const CUevent end = new_event(world.driver, CU_EVENT_DEFAULT);
+    const CUevent without = new_event(world.driver);
     const CUstream stream = world.stream();
-    assert_int_equal(world.driver.event_record(events.first, stream), CUDA_SUCCESS);
-    assert_int_equal(world.driver.event_record(events.second, stream), CUDA_SUCCESS);
-    assert_int_equal(world.driver.event_synchronize(events.second), CUDA_SUCCESS);
+    assert_int_equal(world.driver.event_record(begin, stream), CUDA_SUCCESS);
+    assert_int_equal(world.driver.event_record(end, stream), CUDA_SUCCESS);
+    assert_int_equal(world.driver.event_synchronize(end), CUDA_SUCCESS);
 
-    assert_int_equal(world.driver.event_elapsed_time(&milliseconds, events.first, events.second),
-                     CUDA_SUCCESS);
+    assert_int_equal(world.driver.event_elapsed_time(&milliseconds, begin, end), CUDA_SUCCESS);
     assert_true(milliseconds >= 0);
-    assert_int_equal(world.driver.event_elapsed_time(&milliseconds, events.first, without.first),
+    assert_int_equal(world.driver.event_elapsed_time(&milliseconds, begin, without),
                      CUDA_ERROR_INVALID_HANDLE);
 
     assert_reported("an event without times");
@@ -297,7 +279,6 @@ void a_stream_belongs_to_its_context(void**) {
 
 int main() {
     using namespace bwrt::test;
-    say_which_driver();
     const CMUnitTest tests[] = {
         cmocka_unit_test(work_waits_until_somebody_synchronizes),
         cmocka_unit_test(asking_often_enough_is_enough),
@@ -313,5 +294,5 @@ int main() {
         cmocka_unit_test(a_context_ends_with_its_last_holder),
         cmocka_unit_test(a_stream_belongs_to_its_context),
     };
-    return cmocka_run_group_tests(tests, nullptr, nullptr);
+    return run_on_driver(tests);
 }
