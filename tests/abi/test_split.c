@@ -42,16 +42,22 @@ static bwrt_split some_split(void) {
     return split;
 }
 
-static bwrt_status ask(client* self, bwrt_split* split) {
-    bwrt_lookup_answer answers[BLOCK_COUNT];
+static bwrt_lookup_query query_of(bwrt_split* split) {
     bwrt_lookup_query query;
-    uint32_t count = 77;
 
     memset(&query, 0, sizeof(query));
     query.struct_size = sizeof(query);
     query.identities = identities;
     query.identity_count = BLOCK_COUNT;
     query.split = split;
+    return query;
+}
+
+static bwrt_status ask(client* self, bwrt_split* split) {
+    const bwrt_lookup_query query = query_of(split);
+    bwrt_lookup_answer answers[BLOCK_COUNT];
+    uint32_t count = 77;
+
     const bwrt_status status =
         bwrt_lookup(self->runtime, &query, answers, &count, NULL, &self->error);
     assert_int_equal(count, status == BWRT_OK ? 0 : 77);
@@ -126,14 +132,9 @@ static void the_largest_numbers_are_reckoned_with(void** state) {
 static void a_split_wants_answers_and_lies_straight(void** state) {
     client* self = *state;
     bwrt_split splits[2] = {some_split(), some_split()};
-    bwrt_lookup_query query;
+    const bwrt_lookup_query query = query_of(splits);
     uint32_t count = 77;
 
-    memset(&query, 0, sizeof(query));
-    query.struct_size = sizeof(query);
-    query.identities = identities;
-    query.identity_count = BLOCK_COUNT;
-    query.split = splits;
     assert_int_equal(bwrt_lookup(self->runtime, &query, NULL, &count, NULL, &self->error),
                      BWRT_E_INVAL);
     assert_blames(&self->error, BWRT_E_INVAL, "answers");
