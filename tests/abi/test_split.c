@@ -127,6 +127,10 @@ static void the_largest_numbers_are_reckoned_with(void** state) {
     assert_true(split.finish_ns == UINT64_MAX);
     split.prefill_tokens_per_s = UINT64_MAX;
     assert_int_equal(ask(*state, &split), BWRT_OK);
+    assert_true(split.finish_ns == UINT64_MAX);
+    split.attention_ps = 0; /* a token takes no less than a picosecond */
+    assert_int_equal(ask(*state, &split), BWRT_OK);
+    assert_true(split.finish_ns - split.loaded_ns == UINT64_C(4294968));
 }
 
 static void a_split_wants_answers_and_lies_straight(void** state) {

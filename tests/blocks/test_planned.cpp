@@ -174,6 +174,47 @@ void blocks_that_several_want_are_counted_once(void** state) {
     assert_int_equal(after.plan_served_count - before.plan_served_count, 2);
 }
 
+// Three lie side by side, of which the first and the last are asked for.
+void blocks_that_lie_apart_are_runs_of_their_own(void** state) {
+    BlockWorld* world = world_of(state);
+    const bwrt_planner planner = planner_of_test();
+    open_with_a_plan_behind(world, kDiskOnly, planner);
+    for (const std::uint32_t chain : {1u, 2u, 3u}) {
+        assert_int_equal(put_to(world, BWRT_TIER_DISK, {chain, 0}), BWRT_OK);
+    }
+    const bwrt_counters before = counters_of(world->runtime);
+    Planned getter(world, BWRT_OP_GET, {1, 0}, 2);
+    getter.blocks[1] = block_of({3, 0});
+    getter.operation.flags = BWRT_BLOCK_UNRELATED;
+    getter.start();
+    next_window(world);
+    assert_int_equal(getter.finish(), BWRT_OK);
+    assert_true(is_block(getter.memory.data() + kLength, {3, 0}, kLength));
+    const bwrt_counters after = counters_of(world->runtime);
+    assert_int_equal(after.plan_row_count - before.plan_row_count, 2);
+    assert_int_equal(after.plan_operation_count - before.plan_operation_count, 2);
+    assert_int_equal(after.plan_bytes - before.plan_bytes, 2 * kLength);
+}
+
+void neighbours_of_which_one_goes_to_memory_are_two_runs(void** state) {
+    BlockWorld* world = world_of(state);
+    const bwrt_planner planner = planner_of_test();
+    open_with_a_plan_behind(world, kBoth, planner);
+    assert_int_equal(put_to(world, BWRT_TIER_DISK, {1, 0}, 2), BWRT_OK);
+    const bwrt_counters before = counters_of(world->runtime);
+    const Request prefetch(world, BWRT_OP_PREFETCH, {1, 1}, 1);
+    Planned getter(world, BWRT_OP_GET, {1, 0});
+    getter.blocks = prefetch.blocks;  // the first, and the one behind it
+    const bwrt_operation operations[] = {getter.operation, prefetch.operation};
+    getter.wave.operations = operations;
+    getter.wave.operation_count = 2;
+    getter.results.resize(2);
+    getter.start();
+    next_window(world);
+    assert_int_equal(getter.finish(), BWRT_OK);
+    assert_int_equal(counters_of(world->runtime).plan_row_count - before.plan_row_count, 2);
+}
+
 // ---- when it moves
 
 void a_tier_gets_no_more_in_a_window_than_its_budget(void** state) {
@@ -522,6 +563,8 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(operations_of_every_kind_can_be_planned),
     IN_BLOCK_WORLD(what_moves_nothing_waits_for_no_plan),
     IN_BLOCK_WORLD(blocks_that_several_want_are_counted_once),
+    IN_BLOCK_WORLD(blocks_that_lie_apart_are_runs_of_their_own),
+    IN_BLOCK_WORLD(neighbours_of_which_one_goes_to_memory_are_two_runs),
     IN_BLOCK_WORLD(a_tier_gets_no_more_in_a_window_than_its_budget),
     IN_BLOCK_WORLD(the_first_deadline_and_the_higher_priority_go_first),
     IN_BLOCK_WORLD(what_waited_for_as_long_as_anything_may_is_given_back),
