@@ -220,6 +220,65 @@ void who_waits_for_transit_memory_is_no_return(void** state) {
     assert_int_equal(host_count(world, {5000, 0}, 48), 0);
 }
 
+// Of those that were used once the oldest goes, however long it was on its way.  There is room for
+// three at most.
+void a_slow_load_is_one_use(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(store_with(BWRT_EVICTION_LEARNED, kDiskBytes));
+    assert_int_equal(put_unrelated(world, {5000, 0}, 1, BWRT_TIER_DISK), BWRT_OK);
+    teach(world);
+    assert_int_equal(ask(world, BWRT_OP_DROP, {kCold, 0}), BWRT_OK);
+    assert_int_equal(ask(world, BWRT_OP_DROP, {kHot, kHotCount - 1}), BWRT_OK);
+    hold_all(world, bwrt::runtime::IoKind::kRead);
+    Request request(world, BWRT_OP_PREFETCH, {5000, 0}, 1);
+    request.start();
+    drive_until(world, [&] { return sample_store(world).flight_count == 1; });
+    let_time_pass(world, kSecondNs / 4);  // some ticks
+    world->storage->script = nullptr;
+    world->storage->let_go();
+    assert_int_equal(request.finish(), BWRT_OK);
+    assert_int_equal(host_count(world, {5000, 0}, 1), 1);
+    static_cast<void>(ask(world, BWRT_OP_PREFETCH, {kHot, 0}, kHotCount - 1));
+
+    for (std::uint32_t i = 1; i <= 4; ++i) {
+        assert_int_equal(put_unrelated(world, {5000 + i, 0}, 1, BWRT_TIER_HOST), BWRT_OK);
+    }
+
+    assert_int_equal(host_count(world, {5000, 0}, 1), 0);
+}
+
+// All that the disk has is asked for every second or leased.  Some 320 of the 400 MiB are spent by
+// then.
+void who_is_not_written_spends_no_budget(void** state) {
+    constexpr std::uint32_t kCount = 30, kComing = 150;
+    BlockWorld* world = world_of(state);
+    StoreOf given(0, kDiskBytes, 0, kMib);
+    given.store.eviction = BWRT_EVICTION_LEARNED;
+    given.store.write_bytes_per_day = 400 * kMib;
+    world->open(given);
+    Request hot(world, BWRT_OP_PUT, {kHot, 0}, kCount, kMib);
+    hot.operation.flags = BWRT_BLOCK_UNRELATED;
+    for (std::uint32_t i = 0; i < kComing; ++i) {
+        later(world);
+        static_cast<void>(hot.run());
+        static_cast<void>(put(world, {kCold + i, 0}, 1, kMib));
+        settle(world);
+    }
+    later(world);
+    static_cast<void>(hot.run());
+    for (std::uint32_t i = 0; i < kComing; ++i) {
+        static_cast<void>(look_up(world, {kCold + i, 0}, 1, 600'000));
+    }
+    const std::uint64_t unworthy = sample_store(world).unworthy_count;
+
+    for (std::uint32_t i = 0; i < kComing; ++i) {
+        assert_int_equal(put(world, {3000 + i, 0}, 1, kMib), BWRT_E_NOSPC);
+    }
+
+    assert_int_equal(sample_store(world).unworthy_count, unworthy + kComing);
+    assert_int_equal(put_to(world, BWRT_TIER_DISK, {4000, 0}, 1, kMib), BWRT_OK);
+}
+
 const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(what_returns_stays_while_a_crowd_passes_that_does_not),
     IN_BLOCK_WORLD(who_waits_for_transit_memory_is_no_return),
@@ -230,6 +289,8 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(who_names_the_tier_has_a_place_in_it),
     IN_BLOCK_WORLD(who_was_refused_is_taken_when_he_returns_as_fast),
     IN_BLOCK_WORLD(what_memory_does_not_take_is_on_the_disk_and_read_from_there),
+    IN_BLOCK_WORLD(a_slow_load_is_one_use),
+    IN_BLOCK_WORLD(who_is_not_written_spends_no_budget),
 };
 
 }  // namespace
