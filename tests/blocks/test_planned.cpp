@@ -390,6 +390,62 @@ void who_fills_the_window_does_not_keep_others_out(void** state) {
     assert_int_equal(world->close_with(BWRT_SHUTDOWN_CANCEL), 0);
 }
 
+// ---- what is switched off
+
+// Two that want the same three blocks at once; how many are over in the first window.
+std::uint32_t first_of_two(BlockWorld* world) {
+    assert_int_equal(put(world, {1, 0}, 3), BWRT_OK);
+    Planned first(world, BWRT_OP_GET, {1, 0}, 3), second(world, BWRT_OP_GET, {1, 0}, 3);
+    first.start();
+    second.start();
+    next_window(world);
+    assert_int_equal(first.finish(), BWRT_OK);
+    if (second.is_over()) return 2;
+    second.cancel();
+    return 1;
+}
+
+void without_budgets_what_comes_moves(void** state) {
+    BlockWorld* world = world_of(state);
+    bwrt_planner planner = planner_of_test();
+    planner.caller_budget_bytes = 3 * kLength;
+    planner.flags = BWRT_PLANNER_NO_BUDGETS;
+    open_with_a_plan_behind(world, kHostOnly, planner);
+    assert_int_equal(first_of_two(world), 2);
+}
+
+void without_credits_who_has_none_is_served(void** state) {
+    BlockWorld* world = world_of(state);
+    for (const std::uint32_t flags : {0u, std::uint32_t{BWRT_PLANNER_NO_CREDITS}}) {
+        bwrt_planner planner = planner_of_test();
+        planner.flags = flags;
+        open_with_a_plan_behind(world, kHostOnly, planner);
+        bwrt_tenant tenant = {};
+        tenant.struct_size = sizeof tenant;
+        tenant.credit_bytes_per_s = 1;
+        tenant.credit_burst_bytes = 3 * kLength;
+        assert_int_equal(bwrt_tenant_set(world->runtime, &tenant, nullptr), BWRT_OK);
+        assert_int_equal(first_of_two(world), flags == 0 ? 1 : 2);
+        world->close();
+    }
+}
+
+void without_merging_each_run_is_an_operation(void** state) {
+    BlockWorld* world = world_of(state);
+    bwrt_planner planner = planner_of_test();
+    planner.flags = BWRT_PLANNER_NO_MERGE;
+    open_with_a_plan_behind(world, kDiskOnly, planner);
+    assert_int_equal(put_to(world, BWRT_TIER_DISK, {1, 0}, 3), BWRT_OK);
+    const std::uint64_t before = counters_of(world->runtime).plan_operation_count;
+    Planned front(world, BWRT_OP_GET, {1, 0}, 2), back(world, BWRT_OP_GET, {1, 1}, 2);
+    front.start();
+    back.start();
+    next_window(world);
+    assert_int_equal(front.finish(), BWRT_OK);
+    assert_int_equal(back.finish(), BWRT_OK);
+    assert_int_equal(counters_of(world->runtime).plan_operation_count - before, 2);
+}
+
 // ---- how it ends
 
 void a_wave_that_waits_for_its_plan_can_be_cancelled(void** state) {
@@ -572,6 +628,9 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(what_would_be_late_ends_or_goes_on_without_its_deadline),
     IN_BLOCK_WORLD(what_is_small_waits_for_company),
     IN_BLOCK_WORLD(who_fills_the_window_does_not_keep_others_out),
+    IN_BLOCK_WORLD(without_budgets_what_comes_moves),
+    IN_BLOCK_WORLD(without_credits_who_has_none_is_served),
+    IN_BLOCK_WORLD(without_merging_each_run_is_an_operation),
     IN_BLOCK_WORLD(a_wave_that_waits_for_its_plan_can_be_cancelled),
     IN_BLOCK_WORLD(a_planned_wave_waits_for_others_first),
     IN_BLOCK_WORLD(a_runtime_that_ends_moves_what_is_planned_or_cancels_it),
