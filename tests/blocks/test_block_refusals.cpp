@@ -124,7 +124,7 @@ struct Sentence {
 const Sentence kSentences[] = {
     {"store.eviction", BWRT_E_INVAL, "3 is outside 1 to 2", [](bwrt_store* s) { s->eviction = 3; }},
     {"store.host_bytes", BWRT_E_INVAL, "the limit is 16 TiB",
-     [](bwrt_store* s) { s->host_bytes = std::uint64_t{1} << 44; }},
+     [](bwrt_store* s) { s->host_bytes = (std::uint64_t{1} << 44) - 4096; }},
     {"store.transit_bytes", BWRT_E_INVAL, "the limit is 16 TiB",
      [](bwrt_store* s) { s->transit_bytes = std::uint64_t{1} << 62; }},
     {"store.disk_bytes", BWRT_E_INVAL, "134217728 bytes are less than",
