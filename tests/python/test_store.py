@@ -386,6 +386,7 @@ class Asking(StoreTest):
         self.assertIsNone(self.runtime.lookup(self.ids).split)
         late = dataclasses.replace(split, deadline_ns=1, computes_least=True)
         self.assertIs(self.runtime.lookup(self.ids, split=late).split.is_late, True)
+        self.assertEqual(late.as_c().flags, split.as_c().flags | 2)  # BWRT_SPLIT_LEAST_COMPUTE
         with self.assertRaisesRegex(bwrt.CallerError, "split.block_tokens"):
             self.runtime.lookup(self.ids, split=dataclasses.replace(split, block_tokens=0))
         with self.assertRaisesRegex(ValueError, "token_count"):
