@@ -35,6 +35,11 @@ constexpr std::uint64_t kDiskBytes = 128 * kMib;  // the least there may be
 constexpr std::uint32_t kLength = 65536;          // of a block, where nothing else is said
 constexpr unsigned char kUntouched = 0xA5;        // targets before a GET
 
+// The modes of tests in which one thread calls.  Where that drives the runtime itself, what meets
+// the pool's threads is what the runtime's own thread does otherwise: the thread sanitizer looks at
+// this.
+constexpr int kBlocksModes = kThreadSanitizer ? 1 : FAULTS_MODES;
+
 using Bytes = std::vector<unsigned char>;
 
 struct Key {

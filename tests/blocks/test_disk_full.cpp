@@ -156,6 +156,6 @@ int main() {
         return 77;
     }
     int failures = 0;
-    RUN_IN_ALL_MODES(kTests, failures);
+    RUN_IN_MODES_OF(kTests, kBlocksModes, failures);
     return failures;
 }

@@ -632,6 +632,6 @@ const CMUnitTest kTests[] = {
 
 int main() {
     int failures = 0;
-    RUN_IN_MODES(kTests, 2, failures);
+    RUN_IN_MODES(kTests, kThreadSanitizer ? 1 : 2, failures);
     return failures;
 }

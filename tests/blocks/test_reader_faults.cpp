@@ -346,6 +346,6 @@ const CMUnitTest kTests[] = {
 
 int main() {
     int failures = 0;
-    RUN_IN_ALL_MODES(kTests, failures);
+    RUN_IN_MODES_OF(kTests, kBlocksModes, failures);
     return failures;
 }
