@@ -18,7 +18,7 @@ using bwrt::test::kMs;
 using bwrt::test::PlannerWorld;
 using bwrt::test::Random;
 
-constexpr int kWindowCount = 20'000;
+const int kWindowCount = static_cast<int>(bwrt::test::share_of(20'000));
 
 void limit_credits(Random& random, Planner& planner, std::uint64_t now_ns) {
     for (std::uint16_t tenant = 0; tenant < 3; ++tenant) {
