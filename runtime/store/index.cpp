@@ -10,7 +10,9 @@
 // middle:
 //
 //   first_of_[segment] ─▶ entry.own_link ─▶ ... ─▶ 0          links are numbers + 1
-//                    0 ◀─ low bits of entry.place ◀─ ...
+//     of the last one ◀─ low bits of entry.place ◀─ ...
+//
+// The first one's way back leads to the last, behind which the next one comes.
 //
 // The way back shares a word with the place, which has 28 bits to spare; readers mask it off, so
 // it may change beneath them without a version.
@@ -244,23 +246,36 @@ void IndexWriter::set_block_count(std::uint32_t count) noexcept {
     header_->block_count.store(count, std::memory_order::relaxed);
 }
 
+// The one before the first is the last.
 void IndexWriter::link(std::uint32_t number, std::uint16_t segment) noexcept {
-    const std::uint32_t next = first_of_[segment];
-    entries_[number].own_link = next;
-    if (next != 0) set_previous(&entries_[next - 1], number + 1);
-    first_of_[segment] = number + 1;
+    const std::uint32_t first = first_of_[segment];
+    entries_[number].own_link = 0;
+    if (first == 0) {
+        first_of_[segment] = number + 1;
+        set_previous(&entries_[number], number + 1);
+        return;
+    }
+    const std::uint32_t last = previous_of(entries_[first - 1]);
+    entries_[last - 1].own_link = number + 1;
+    set_previous(&entries_[number], last);
+    set_previous(&entries_[first - 1], number + 1);
 }
 
 void IndexWriter::unlink(std::uint32_t number) noexcept {
     IndexEntry& entry = entries_[number];
     const std::uint32_t next = entry.own_link;
     const std::uint32_t previous = previous_of(entry);
-    if (previous != 0) {
-        entries_[previous - 1].own_link = next;
+    std::uint32_t& first = first_of_[segment_of(entry)];
+    if (first == number + 1) {
+        first = next;
     } else {
-        first_of_[segment_of(entry)] = next;
+        entries_[previous - 1].own_link = next;
     }
-    if (next != 0) set_previous(&entries_[next - 1], previous);
+    if (next != 0) {
+        set_previous(&entries_[next - 1], previous);
+    } else if (first != 0) {
+        set_previous(&entries_[first - 1], previous);
+    }
     set_previous(&entry, 0);
 }
 

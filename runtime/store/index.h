@@ -189,8 +189,8 @@ class IndexWriter {
                 const BlockSeal* seal = nullptr) noexcept;
     void erase(std::uint32_t entry) noexcept;
 
-    // The blocks on disk by segment, the last one that came first; kNoEntry ends.  Whoever erases
-    // or moves on the way asks for the next one before.
+    // The blocks on disk by segment, in the order in which they came; kNoEntry ends.  Whoever
+    // erases or moves on the way asks for the next one before.
     [[nodiscard]] std::uint32_t first_of_segment(std::uint16_t segment) const noexcept;
     [[nodiscard]] std::uint32_t next_of_segment(std::uint32_t entry) const noexcept;
 

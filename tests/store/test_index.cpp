@@ -228,7 +228,7 @@ void place_in(IndexWriter* writer, std::uint32_t entry, std::uint16_t segment, b
     writer->update(entry, fields);
 }
 
-void a_segment_lists_its_blocks_wherever_one_leaves(void**) {
+void a_segment_lists_its_blocks_as_they_came_wherever_one_leaves(void**) {
     using Entries = std::vector<std::uint32_t>;
     IndexWorld world(24);
     IndexWriter& writer = world.writer;
@@ -236,13 +236,16 @@ void a_segment_lists_its_blocks_wherever_one_leaves(void**) {
     assert_true(blocks_of(writer, 9).empty());
 
     for (std::uint32_t entry = 0; entry < 6; ++entry) place_in(&writer, entry, 9, true);
-    assert_true(blocks_of(writer, 9) == (Entries{5, 4, 3, 2, 1, 0}));
+    assert_true(blocks_of(writer, 9) == (Entries{0, 1, 2, 3, 4, 5}));
     place_in(&writer, 3, 9, true);  // stays where it is
-    assert_true(blocks_of(writer, 9) == (Entries{5, 4, 3, 2, 1, 0}));
+    assert_true(blocks_of(writer, 9) == (Entries{0, 1, 2, 3, 4, 5}));
     writer.erase(3);                    // in the middle
-    place_in(&writer, 5, 9, false);     // at the front
-    place_in(&writer, 0, 65535, true);  // at the end, to another
-    assert_true(blocks_of(writer, 9) == (Entries{4, 2, 1}));
+    place_in(&writer, 5, 9, false);     // at the end
+    place_in(&writer, 0, 65535, true);  // at the front, to another
+    assert_true(blocks_of(writer, 9) == (Entries{1, 2, 4}));
+    place_in(&writer, 5, 9, true);
+    assert_true(blocks_of(writer, 9) == (Entries{1, 2, 4, 5}));
+    place_in(&writer, 5, 9, false);
     assert_true(blocks_of(writer, 65535) == Entries{0});
     for (const std::uint32_t entry : {4u, 1u, 2u}) writer.erase(entry);
     assert_true(blocks_of(writer, 9).empty());
@@ -370,7 +373,7 @@ int main() {
         cmocka_unit_test(blocks_that_meet_in_the_last_bucket_go_on_around_the_end),
         cmocka_unit_test(a_search_goes_past_an_emptied_bucket_as_long_as_something_lies_behind),
         cmocka_unit_test(a_crowd_around_one_bucket_is_refused_before_the_index_is_full),
-        cmocka_unit_test(a_segment_lists_its_blocks_wherever_one_leaves),
+        cmocka_unit_test(a_segment_lists_its_blocks_as_they_came_wherever_one_leaves),
         cmocka_unit_test(a_block_that_comes_on_disk_is_listed_at_once),
         cmocka_unit_test(what_readers_see_of_a_place_does_not_change_with_the_list),
         cmocka_unit_test(a_batch_has_an_answer_for_each_key_whatever_its_length),
