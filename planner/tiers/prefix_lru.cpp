@@ -62,6 +62,7 @@ void PrefixLru::insert(std::uint32_t block, const Arrival& arrival, Tick now) no
     // them.
     if (node.state() == State::kAbsent) {
         node.holds = 0;
+        node.faded = kNoBlock;
         node.parent = !is_alone && is_known(arrival.parent) ? arrival.parent : kNoBlock;
         if (node.parent != kNoBlock) ++nodes_[node.parent].holds;
     } else {
@@ -114,6 +115,19 @@ void PrefixLru::use_with_needs(std::uint32_t block, Tick now, Tick since) noexce
 
 void PrefixLru::remove(std::uint32_t block, std::uint64_t bytes) noexcept {
     Node& node = nodes_[block];
+    if (node.state() == State::kFaded) {
+        unlink_faded(block);
+        if (node.parent != kNoBlock) ++nodes_[node.parent].holds;  // as all ghosts do
+    } else {
+        leave(block, bytes);
+    }
+    node.set_state(State::kGhost);
+    if (is_alone(node)) free(block);
+}
+
+// It counts no more.
+void PrefixLru::leave(std::uint32_t block, std::uint64_t bytes) noexcept {
+    const Node& node = nodes_[block];
     Tenant& tenant = tenants_[node.tenant];
     assert(is_resident(block));
     assert(bytes <= tenant.used_bytes);
@@ -122,8 +136,38 @@ void PrefixLru::remove(std::uint32_t block, std::uint64_t bytes) noexcept {
     tenant.used_bytes -= bytes;
     used_bytes_ -= bytes;
     if (tenant.quota_bytes != 0) rank(node.tenant);
-    node.set_state(State::kGhost);
-    if (node.holds == 0) free(block);
+}
+
+void PrefixLru::fade(std::uint32_t block, std::uint64_t bytes) noexcept {
+    Node& node = nodes_[block];
+    assert(node.holds == 0);
+    leave(block, bytes);
+    node.set_state(State::kFaded);
+    link_faded(block);
+    if (node.parent != kNoBlock) unhold(node.parent);
+}
+
+void PrefixLru::revive(std::uint32_t block, std::uint64_t bytes, std::uint64_t fingerprint,
+                       Tick now) noexcept {
+    Node& node = nodes_[block];
+    assert(node.state() == State::kFaded);
+    unlink_faded(block);
+    if (node.parent != kNoBlock) ++nodes_[node.parent].holds;
+    Tenant& tenant = tenants_[node.tenant];
+    tenant.used_bytes += bytes;
+    used_bytes_ += bytes;
+    node.set_state(State::kParked);
+    if (reuse_ != nullptr) reuse_->come(block, fingerprint, now, kTickMax);
+    if (node.holds == 0) unpark(block);
+    if (tenant.quota_bytes != 0) rank(node.tenant);
+}
+
+std::uint32_t PrefixLru::faded_below(std::uint32_t block) const noexcept {
+    std::uint32_t below = kNoBlock;
+    for (block = nodes_[block].faded; block != kNoBlock; block = nodes_[block].faded) {
+        below = block;
+    }
+    return below;
 }
 
 std::uint32_t PrefixLru::take_free() noexcept {
@@ -175,7 +219,8 @@ std::uint32_t PrefixLru::find_expired(Tick now) noexcept {
     end_leases(now);
     return due_.find(now, [this](std::uint32_t block) noexcept {
         const Node& node = nodes_[block];
-        return node.holds == 0 && is_resident(block) ? node.expires : 0;
+        const bool is_there = is_resident(block) || node.state() == State::kFaded;
+        return is_alone(node) && is_there ? node.expires : 0;
     });
 }
 
@@ -228,7 +273,7 @@ void PrefixLru::unhold(std::uint32_t block) noexcept {
     assert(node.holds > 0);
     if (--node.holds > 0) return;
     if (node.state() == State::kGhost) {
-        free(block);
+        if (node.faded == kNoBlock) free(block);
         return;
     }
     if (node.state() == State::kParked) unpark(block);
@@ -244,7 +289,8 @@ void PrefixLru::free(std::uint32_t block) noexcept {
         node.older = freed_;
         freed_ = block;
         if (parent == kNoBlock) return;
-        if (nodes_[parent].state() != State::kGhost || nodes_[parent].holds > 1) {
+        const Node& above = nodes_[parent];
+        if (above.state() != State::kGhost || above.holds > 1 || above.faded != kNoBlock) {
             unhold(parent);
             return;
         }

@@ -42,6 +42,11 @@
 // a look into a table.  A block that comes is no use of those that it needs, only their place in
 // the order: its request has used them when it found them, and is the longer about what it did not.
 //
+// What a tier lets go of need not be gone at once: where its place is given to others later, and
+// together with other places, it can be *faded* until then (fade()).  It counts no more and holds
+// nothing, but who uses it again finds it (revive()).  Those whose parent it is go before it does,
+// so a parent keeps a list of its faded children.
+//
 // Tenants have a list each, and a tree of winners over their oldest blocks (tenant_order.h) knows
 // whose is the oldest of all; blocks used in the same tick go in the order of tenants.
 
@@ -62,7 +67,7 @@ namespace bwrt::planner {
 
 class PrefixLru final : public Eviction {
  public:
-    static constexpr std::uint32_t kBlockBytes = 28;  // a block, 44 where it learns
+    static constexpr std::uint32_t kBlockBytes = 32;  // a block, 48 where it learns
     static constexpr std::uint32_t kWindowMax = 2047;
 
     explicit PrefixLru(const EvictionLimits& limits);
@@ -79,6 +84,17 @@ class PrefixLru final : public Eviction {
     // The same, of one that was asked for then: what was used since has been used by this.
     void touch_since(std::uint32_t block, Tick now, Tick since) noexcept;
     void remove(std::uint32_t block, std::uint64_t bytes) noexcept override;
+    // The block counts no more, and remove() or revive() is to follow.  Of one that nothing holds.
+    void fade(std::uint32_t block, std::uint64_t bytes) noexcept;
+    // It counts again, as one that was used when it was.  Its parent does already.
+    void revive(std::uint32_t block, std::uint64_t bytes, std::uint64_t fingerprint,
+                Tick now) noexcept;
+    [[nodiscard]] bool is_faded(std::uint32_t block) const noexcept {
+        return nodes_[block].state() == State::kFaded;
+    }
+    // One that needs the block, or a block that does, and so on: the first to be removed.  kNoBlock
+    // when there is none.
+    [[nodiscard]] std::uint32_t faded_below(std::uint32_t block) const noexcept;
     [[nodiscard]] bool knows(std::uint32_t block) const noexcept override {
         return nodes_[block].state() != State::kAbsent;
     }
@@ -111,12 +127,13 @@ class PrefixLru final : public Eviction {
     [[nodiscard]] std::uint64_t used_bytes() const noexcept override { return used_bytes_; }
 
  private:
-    enum class State : std::uint8_t { kAbsent, kListed, kRetired, kParked, kGhost, kFreed };
+    enum class State : std::uint8_t { kAbsent, kListed, kRetired, kParked, kGhost, kFreed, kFaded };
 
     struct Node {
-        std::uint32_t newer;  // in its tenant's list
+        std::uint32_t newer;  // in its tenant's list; faded: among those of its parent
         std::uint32_t older;  // freed: the next that is
         std::uint32_t parent;
+        std::uint32_t faded;  // the first of its faded children
         Tick used_at;
         Tick expires;
         std::uint32_t holds;  // children that need it, pins, leases
@@ -176,6 +193,13 @@ class PrefixLru final : public Eviction {
     void use_with_needs(std::uint32_t block, Tick now, Tick since) noexcept;
     void use(std::uint32_t block, std::uint32_t anchor, Tick now, Tick since) noexcept;
     void retire(std::uint32_t block) noexcept;
+    void leave(std::uint32_t block, std::uint64_t bytes) noexcept;
+    void link_faded(std::uint32_t block) noexcept;
+    void unlink_faded(std::uint32_t block) noexcept;
+    // Nobody refers to it.
+    [[nodiscard]] bool is_alone(const Node& node) const noexcept {
+        return node.holds == 0 && node.faded == kNoBlock;
+    }
     void rank(std::uint32_t index, std::uint32_t reuse_class) noexcept;
     void rank(std::uint32_t index) noexcept;
 

@@ -126,6 +126,31 @@ void PrefixLru::retire(std::uint32_t block) noexcept {
     link_front(block);
 }
 
+// Among those of its parent, if it has one.
+void PrefixLru::link_faded(std::uint32_t block) noexcept {
+    Node& node = nodes_[block];
+    node.newer = node.older = kNoBlock;
+    if (node.parent == kNoBlock) return;
+    std::uint32_t& first = nodes_[node.parent].faded;
+    node.older = first;
+    if (first != kNoBlock) nodes_[first].newer = block;
+    first = block;
+}
+
+// A ghost that waited for the last of them only is freed by whoever changes its holds next.
+void PrefixLru::unlink_faded(std::uint32_t block) noexcept {
+    const Node& node = nodes_[block];
+    if (node.parent == kNoBlock) return;
+    if (node.newer != kNoBlock) {
+        nodes_[node.newer].older = node.older;
+    } else {
+        nodes_[node.parent].faded = node.older;
+    }
+    if (node.older != kNoBlock) nodes_[node.older].newer = node.newer;
+    const Node& parent = nodes_[node.parent];
+    if (parent.faded == kNoBlock && parent.expires != 0) due_.add(node.parent, parent.expires);
+}
+
 // A tenant's place among the others: above its quota first, then by its oldest block of a class.
 // What is retired counts as of class 0.
 void PrefixLru::rank(std::uint32_t index, std::uint32_t reuse_class) noexcept {

@@ -689,6 +689,81 @@ void ticks_of_a_clock_begin_at_one_and_end_at_the_last(void**) {
     assert_int_equal(tick_at(~std::uint64_t{0}), kTickMax);
 }
 
+// ---- what has faded
+
+void what_has_faded_counts_no_more_and_its_parent_is_a_leaf(void**) {
+    Tier tier(3);
+    tier.put_chain({7, 3, 9});
+
+    tier.policy.fade(9, 1);
+
+    assert_true(tier.policy.is_faded(9) && tier.policy.knows(9));
+    assert_int_equal(tier.policy.used_bytes(), 2);
+    tier.put(20);
+    assert_int_equal(tier.make_room().block, 3);
+}
+
+void what_is_revived_counts_again_and_holds_its_parent(void**) {
+    Tier tier(3);
+    tier.put_chain({7, 3, 9});
+    tier.policy.fade(9, 1);
+    tier.policy.fade(3, 1);
+
+    tier.policy.revive(3, 1, 0, ++tier.now);
+    tier.policy.revive(9, 1, 0, tier.now);
+
+    assert_int_equal(tier.policy.used_bytes(), 3);
+    assert_int_equal(tier.policy.arrival_of(9).parent, 3);
+    for (const std::uint32_t block : {9u, 3u, 7u}) {
+        assert_int_equal(tier.evict(), block);
+        tier.put(20 + block);
+    }
+}
+
+void the_deepest_that_has_faded_below_a_block_is_found(void**) {
+    Tier tier(5);
+    tier.put_chain({7, 3, 9});
+    tier.put(4, {.parent = 3});
+    for (const std::uint32_t block : {9u, 4u, 3u}) tier.policy.fade(block, 1);
+
+    std::uint32_t count = 0;
+    for (;; ++count) {
+        const std::uint32_t below = tier.policy.faded_below(7);
+        if (below == kNoBlock) break;
+        assert_true(count == 2 ? below == 3 : below == 9 || below == 4);
+        tier.drop(below);
+    }
+    assert_int_equal(count, 3);
+    assert_int_equal(tier.policy.used_bytes(), 1);
+    assert_int_equal(tier.evict({}), kNoBlock);
+}
+
+// So that its number is not another's while a child still names it.
+void a_parent_that_is_gone_is_remembered_while_a_faded_child_names_it(void**) {
+    Tier tier(3);
+    tier.put_chain({7, 3});
+    tier.policy.fade(3, 1);
+
+    tier.policy.remove(7, 1);
+    assert_int_equal(tier.policy.take_free(), kNoBlock);
+    tier.policy.remove(3, 1);
+
+    assert_int_equal(tier.policy.take_free(), 7);
+    assert_int_equal(tier.policy.take_free(), 3);
+    assert_int_equal(tier.policy.used_bytes(), 0);
+}
+
+void what_has_faded_expires_once_nothing_faded_needs_it(void**) {
+    Tier tier(3);
+    tier.put_chain({7, 3}, {.expires = 5});
+    tier.policy.fade(3, 1);
+    tier.policy.fade(7, 1);
+
+    assert_int_equal(tier.policy.find_expired(9), 3);
+    tier.drop(3);
+    assert_int_equal(tier.policy.find_expired(9), 7);
+}
+
 }  // namespace
 
 int main() {
@@ -740,6 +815,11 @@ int main() {
         cmocka_unit_test(a_dropped_block_keeps_its_number_while_it_is_pinned),
         cmocka_unit_test(a_long_chain_of_dropped_blocks_is_freed_at_once),
         cmocka_unit_test(ticks_of_a_clock_begin_at_one_and_end_at_the_last),
+        cmocka_unit_test(what_has_faded_counts_no_more_and_its_parent_is_a_leaf),
+        cmocka_unit_test(what_is_revived_counts_again_and_holds_its_parent),
+        cmocka_unit_test(the_deepest_that_has_faded_below_a_block_is_found),
+        cmocka_unit_test(a_parent_that_is_gone_is_remembered_while_a_faded_child_names_it),
+        cmocka_unit_test(what_has_faded_expires_once_nothing_faded_needs_it),
     };
     return cmocka_run_group_tests_name("planner/tiers/prefix_lru.cpp", tests, nullptr, nullptr);
 }
