@@ -123,10 +123,16 @@ void BlockLane::empty_segments() noexcept {
     const auto segment = static_cast<std::uint16_t>(emptying_);
     std::uint32_t entry = store_->index().first_of_segment(segment);
     while (entry != kNoEntry && carry_count_ < kCarryCountMax && disk.has_log_room()) {
-        const std::uint32_t following = store_->index().next_of_segment(entry);
         const std::uint16_t flags = store_->index().fields_of(entry).flags;
         const bool busy = (flags & (kCarried | kPending)) != 0;
-        if (!busy && !carry(entry)) break;
+        const bool goes = !busy && disk.policy().is_faded(entry);
+        if (goes) store_->leave_faded_below(entry);  // of those that follow some, too
+        const std::uint32_t following = store_->index().next_of_segment(entry);
+        if (goes) {
+            store_->leave_disk(entry, BWRT_REASON_EVICTED);
+        } else if (!busy && !carry(entry)) {
+            break;
+        }
         entry = following;
     }
     if (!disk.segments().can_be_emptied(emptying_)) return;

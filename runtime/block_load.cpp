@@ -97,6 +97,7 @@ BlockLane::Begun BlockLane::found_in_host(BlockTask* task, std::uint32_t entry) 
         count.hit_bytes += fields.length_bytes;
     }
     if ((fields.flags & kOnDisk) != 0) {
+        store_->revive(entry);
         store_->disk().policy().touch_since(entry, store_->tick(), task->since);
     }
     switch (task->kind) {
@@ -209,6 +210,7 @@ BlockLane::Begun BlockLane::begin_read(BlockTask* task, std::uint32_t entry) noe
     TierCount& count = count_of(*task).disk;
     ++count.hit_count;
     count.hit_bytes += flight->length_bytes;
+    store_->revive(entry);
     store_->disk().policy().touch(entry, store_->tick());
     join(task, number_of(flight));
     constexpr OwnWave kWaves[] = {OwnWave::kNormal, OwnWave::kUrgent, OwnWave::kBackground};

@@ -67,7 +67,10 @@ BlockLane::Begun BlockLane::present(BlockTask* task, std::uint32_t entry) noexce
         store_->host().policy().touch(fields.host_place, store_->tick());
         write_behind(entry, *task);
     }
-    if (on_disk) store_->disk().policy().touch(entry, store_->tick());
+    if (on_disk) {
+        store_->revive(entry);
+        store_->disk().policy().touch(entry, store_->tick());
+    }
     TenantCount& count = count_of(*task);
     ++count.present_count;
     count.present_bytes += task->length_bytes;
@@ -230,6 +233,7 @@ bool BlockLane::take_disk(BlockTask* task, Flight* flight, const Arriving& block
         }
     }
     const bool known = parent != kNoEntry && store_->disk().knows(parent);
+    if (known) store_->revive(parent);
     const DiskTier::Taken taken =
         store_->disk().take(block, known ? parent : kNoEntry, near, store_->tick(),
                             store_->disk_owner(), &flight->disk);

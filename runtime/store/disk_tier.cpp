@@ -85,7 +85,7 @@ std::uint64_t DiskTier::capacity_bytes() const noexcept {
     const std::uint64_t full = segments_->full_count();
     std::uint64_t tail_bytes = segments_->tail_bytes();
     if (full > counted) tail_bytes = tail_bytes / full * counted;
-    return (whole_bytes_ - std::min(whole_bytes_, tail_bytes)) / 8 * 7;
+    return (whole_bytes_ - std::min(whole_bytes_, tail_bytes)) / kParts * part_count_;
 }
 
 // Whoever has let one go comes, so that nobody goes for nothing.
@@ -111,7 +111,11 @@ DiskTier::Taken DiskTier::make_room(const planner::Arrival& arrival, bool evicts
         }
         if (!has_log_room()) return Taken::kLater;
         must_come |= room.verdict != planner::RoomVerdict::kExpired;
-        owner->let_go(room.block, room.verdict);
+        if (room.verdict == planner::RoomVerdict::kOldest && count_ < block_count_max_) {
+            owner->fade(room.block);
+        } else {
+            owner->let_go(room.block, room.verdict);
+        }
     }
 }
 
@@ -169,6 +173,18 @@ DiskTier::Taken DiskTier::take_for_carrying(std::uint32_t segment, std::uint32_t
 
 void DiskTier::release(const DiskPlace& place, std::uint32_t length_bytes) noexcept {
     segments_->release(place.segment, place_bytes(length_bytes));
+}
+
+void DiskTier::fade(std::uint32_t entry, std::uint32_t segment,
+                    std::uint32_t length_bytes) noexcept {
+    policy_.fade(entry, place_bytes(length_bytes));
+    segments_->fade(segment, place_bytes(length_bytes));
+}
+
+void DiskTier::revive(std::uint32_t entry, std::uint32_t segment, std::uint32_t length_bytes,
+                      std::uint64_t fingerprint, planner::Tick now) noexcept {
+    policy_.revive(entry, place_bytes(length_bytes), fingerprint, now);
+    segments_->unfade(segment, place_bytes(length_bytes));
 }
 
 void DiskTier::remove(std::uint32_t entry, std::uint32_t length_bytes) noexcept {
@@ -235,15 +251,31 @@ void DiskTier::record_budget(std::uint64_t now_ns, std::uint64_t wall_s, bool is
 // ---- emptying
 
 std::uint32_t DiskTier::begin_emptying() noexcept {
-    // As the policy has seven eighths of what is used, there is always one by which as much is won,
-    // where there is need: half of a segment or more is used, or its tail counts.
-    const std::uint64_t gain_bytes_min = segments_->segment_bytes() / 16;
+    const std::uint64_t segment_bytes = segments_->segment_bytes();
     for (std::uint32_t i = 0; i < segments_->directory_count(); ++i) {
-        if (segments_->empty_count(i) > 2) continue;
-        const std::uint32_t begun = segments_->begin_emptying(i, gain_bytes_min);
-        if (begun != kNoSegment) return begun;
+        const std::uint32_t empty_count = segments_->empty_count(i);
+        if (empty_count > 2) continue;
+        // Ahead of the need what is won has to be worth it.  With need there is always one by which
+        // a 32nd is won, as the policy has at most so many parts of what is used: half of a segment
+        // or more is used, or its tail counts.
+        const std::uint32_t begun =
+            segments_->begin_emptying(i, segment_bytes / (empty_count == 2 ? 16 : 32));
+        if (begun != kNoSegment) {
+            weigh(segments_->carry_bytes_of(begun));
+            return begun;
+        }
+        if (empty_count < 2) part_count_ = kPartCountMin;
     }
     return kNoSegment;
+}
+
+// The more blocks count the more have to be carried.
+void DiskTier::weigh(std::uint64_t carry_bytes) noexcept {
+    if (carry_bytes > segments_->segment_bytes() / 16) {
+        part_count_ = std::max(part_count_ - 1, kPartCountMin);
+    } else {
+        part_count_ = std::min(part_count_ + 1, kPartCountMax);
+    }
 }
 
 }  // namespace bwrt::runtime

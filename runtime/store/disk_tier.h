@@ -6,9 +6,13 @@
 //                         └── who has to go: let_go(), record_removed()
 //
 // Decides and counts; the driver's alone, and does no I/O.  A block here is known by its entry in
-// the index.  The policy is given seven eighths of what the segments hold beside those that are
-// kept free, less the tails that nobody can have: what is dead between the living is the room in
-// which segments are emptied cheaply.
+// the index.  The policy is given seven eighths or more of what the segments hold beside those that
+// are kept free, less the tails that nobody can have.  Whom it lets go of fades: he stays, and can
+// be had, until the segment that he is in is emptied.  So the rest, dead or faded, is the room in
+// which segments are emptied cheaply, and as it comes from the end of the policy's order it is
+// mostly the oldest segments that have much of it, and hold little that must be carried.  How much
+// the policy has follows what that costs: step by step more while next to nothing is carried, less
+// while more is.
 
 #pragma once
 
@@ -70,6 +74,10 @@ class DiskTier {
 
     // A place that nothing will be read from any more.
     void release(const DiskPlace& place, std::uint32_t length_bytes) noexcept;
+    // It counts no more, and may go when its segment is emptied; or it counts again.
+    void fade(std::uint32_t entry, std::uint32_t segment, std::uint32_t length_bytes) noexcept;
+    void revive(std::uint32_t entry, std::uint32_t segment, std::uint32_t length_bytes,
+                std::uint64_t fingerprint, planner::Tick now) noexcept;
     // The block is not here any more; the caller releases its place.
     void remove(std::uint32_t entry, std::uint32_t length_bytes) noexcept;
     // take() and hold() keep a block until it is where it is to be, or gone: no use of it.
@@ -120,7 +128,15 @@ class DiskTier {
     [[nodiscard]] Taken make_room(const planner::Arrival& arrival, bool evicts, planner::Tick now,
                                   TierOwner* owner) noexcept;
 
+    // Of what may be counted on, the policy has so many parts.
+    static constexpr std::uint32_t kParts = 512;
+    static constexpr std::uint32_t kPartCountMin = 448;
+    static constexpr std::uint32_t kPartCountMax = 488;
+
+    void weigh(std::uint64_t carry_bytes) noexcept;
+
     Segments* segments_;
+    std::uint32_t part_count_ = kPartCountMin;
     std::uint64_t whole_bytes_;  // of the segments that the policy may count on
     std::uint32_t block_count_max_;
     std::uint32_t no_tenant_;  // one without a quota

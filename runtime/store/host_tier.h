@@ -45,6 +45,10 @@ struct Arriving {
 class TierOwner {
  public:
     virtual void let_go(std::uint32_t block, planner::RoomVerdict why) noexcept = 0;
+    // Its place may be had once others there are had, too: it goes then.
+    virtual void fade(std::uint32_t block) noexcept {
+        let_go(block, planner::RoomVerdict::kOldest);
+    }
 
  protected:
     ~TierOwner() = default;

@@ -7,11 +7,13 @@
 #include "runtime/check.h"
 
 namespace bwrt::runtime {
-std::uint64_t Segments::segment_bytes_for(
-    const std::vector<DirectoryBudget>& directories) noexcept {
+std::uint64_t Segments::segment_bytes_for(const std::vector<DirectoryBudget>& directories,
+                                          std::uint64_t run_bytes_max) noexcept {
     std::uint64_t smallest = ~std::uint64_t{0};
     for (const DirectoryBudget& one : directories) smallest = std::min(smallest, one.bytes);
-    return std::clamp(smallest / 64 / kMebibyte * kMebibyte, 16 * kMebibyte, 4096 * kMebibyte);
+    const std::uint64_t least =
+        std::clamp(16 * run_bytes_max / kMebibyte * kMebibyte, kMebibyte, 16 * kMebibyte);
+    return std::clamp(smallest / 128 / kMebibyte * kMebibyte, least, 4096 * kMebibyte);
 }
 
 Segments::Segments(const std::vector<DirectoryBudget>& directories, std::uint64_t segment_bytes,
@@ -147,6 +149,19 @@ void Segments::release(std::uint32_t segment, std::uint64_t bytes) noexcept {
     ++release_count_;
 }
 
+void Segments::fade(std::uint32_t segment, std::uint64_t bytes) noexcept {
+    at(segment).faded_bytes += bytes;
+    faded_bytes_ += bytes;
+    BWRT_CHECK(at(segment).faded_bytes <= at(segment).live_bytes);
+    ++release_count_;
+}
+
+void Segments::unfade(std::uint32_t segment, std::uint64_t bytes) noexcept {
+    BWRT_CHECK(at(segment).faded_bytes >= bytes);
+    at(segment).faded_bytes -= bytes;
+    faded_bytes_ -= bytes;
+}
+
 void Segments::unhold(std::uint32_t segment) noexcept {
     BWRT_CHECK(at(segment).holders > 0);
     --at(segment).holders;
@@ -162,10 +177,10 @@ std::uint32_t Segments::begin_emptying(std::uint32_t directory,
         const Segment& candidate = at(i);
         if (candidate.state != State::kFull || candidate.holders != 0) continue;
         const std::uint64_t left_bytes = left_of(candidate);
-        std::uint64_t gain_bytes = candidate.used_bytes - candidate.live_bytes;
+        std::uint64_t gain_bytes = candidate.used_bytes - carried_of(candidate);
         if (candidate.is_cut || left_bytes >= segment_bytes_ / 2) gain_bytes += left_bytes;
         if (gain_bytes < gain_bytes_min) continue;
-        if (best == kNoSegment || candidate.live_bytes < at(best).live_bytes) best = i;
+        if (best == kNoSegment || carried_of(candidate) < carried_of(at(best))) best = i;
     }
     if (best == kNoSegment) return kNoSegment;
     at(best).state = State::kEmptying;

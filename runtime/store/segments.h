@@ -9,12 +9,13 @@
 //
 // Space is given out in runs: blocks of one wave and prefix lie behind each other and are read back
 // as one extent.  Nothing is written over in place.  Blocks die one by one, where they lie; to have
-// the space again a whole segment is emptied, the one with the least alive, and what is alive in it
-// is carried elsewhere first.  What is carried has an open segment of its own, and the last empty
-// one of a directory is kept for it: what was alive in one segment fits the next, so emptying one
-// is always possible, gives one back, and never needs a byte beyond the budget.  (But for a restart
-// that found no empty one, after a crash in the middle of carrying or with a smaller budget: then
-// there may be no room to carry to, and what would have been carried is dropped.)
+// the space again a whole segment is emptied, and what is alive in it is carried elsewhere first,
+// but for what has faded (prefix_lru.h), which goes: the one is taken that has the least to carry,
+// and that is mostly an old one.  What is carried has an open segment of its own, and the last
+// empty one of a directory is kept for it: what was alive in one segment fits the next, so emptying
+// one is always possible, gives one back, and never needs a byte beyond the budget.  (But for a
+// restart that found no empty one, after a crash in the middle of carrying or with a smaller
+// budget: then there may be no room to carry to, and what would have been carried is dropped.)
 //
 // A segment in use by a read or write in flight (hold()) is not emptied; its generation, which each
 // filling begins anew, tells a reader in another process that what it has read is gone.
@@ -73,9 +74,10 @@ class Segments {
     Segments(const std::vector<DirectoryBudget>& directories, std::uint64_t segment_bytes,
              std::uint64_t generation_step = 1);
 
-    // A 64th of the smallest directory's budget in whole MiB, from 16 MiB to 4 GiB.
+    // A 128th of the smallest directory's budget in whole MiB, at most 4 GiB; at least 16 of the
+    // longest runs, but of such a bound no more than 16 MiB and no less than one.
     [[nodiscard]] static std::uint64_t segment_bytes_for(
-        const std::vector<DirectoryBudget>& directories) noexcept;
+        const std::vector<DirectoryBudget>& directories, std::uint64_t run_bytes_max) noexcept;
 
     // ---- after a restart, in the order of the log; then settle()
 
@@ -106,10 +108,14 @@ class Segments {
     // A block is no more, or lies elsewhere.
     void release(std::uint32_t segment, std::uint64_t bytes) noexcept;
 
-    // Begins the emptying of the full segment of the directory that has the fewest live bytes, of
-    // those without a holder by which gain_bytes_min or more are won: what is dead in it, and what
-    // is behind it where a restart has cut it short or that is half of it.  kNoSegment when there
-    // is none, or one is being emptied.
+    // What is alive there may go instead of being carried; or is to be carried again.
+    void fade(std::uint32_t segment, std::uint64_t bytes) noexcept;
+    void unfade(std::uint32_t segment, std::uint64_t bytes) noexcept;
+
+    // Begins the emptying of the full segment of the directory that has the fewest bytes to carry,
+    // of those without a holder by which gain_bytes_min or more are won: what is dead or faded in
+    // it, and what is behind it where a restart has cut it short or that is half of it.  kNoSegment
+    // when there is none, or one is being emptied.
     [[nodiscard]] std::uint32_t begin_emptying(std::uint32_t directory,
                                                std::uint64_t gain_bytes_min) noexcept;
 
@@ -146,6 +152,10 @@ class Segments {
     [[nodiscard]] std::uint64_t live_bytes_of(std::uint32_t segment) const noexcept {
         return at(segment).live_bytes;
     }
+    // Of what is alive there what would have to be carried.
+    [[nodiscard]] std::uint64_t carry_bytes_of(std::uint32_t segment) const noexcept {
+        return carried_of(at(segment));
+    }
     [[nodiscard]] bool is_given_up(std::uint32_t segment) const noexcept {
         return at(segment).is_given_up;
     }
@@ -155,6 +165,7 @@ class Segments {
     }
     [[nodiscard]] std::uint64_t segment_bytes() const noexcept { return segment_bytes_; }
     [[nodiscard]] std::uint64_t live_bytes() const noexcept { return live_bytes_; }
+    [[nodiscard]] std::uint64_t faded_bytes() const noexcept { return faded_bytes_; }
     // Of all full segments but those cut short, and how many full ones there are.
     [[nodiscard]] std::uint64_t tail_bytes() const noexcept { return tail_bytes_; }
     [[nodiscard]] std::uint64_t full_count() const noexcept { return full_count_; }
@@ -173,6 +184,7 @@ class Segments {
         std::uint64_t generation = 0;  // 0: never filled, no file yet
         std::uint64_t used_bytes = 0;
         std::uint64_t live_bytes = 0;
+        std::uint64_t faded_bytes = 0;    // of the live ones
         std::uint64_t longest_bytes = 0;  // of the blocks that a restart has found
         std::uint32_t holders = 0;
         State state = State::kEmpty;
@@ -200,6 +212,9 @@ class Segments {
     [[nodiscard]] std::uint64_t tail_of(const Segment& segment) const noexcept {
         return segment.is_cut ? 0 : left_of(segment);
     }
+    [[nodiscard]] static std::uint64_t carried_of(const Segment& segment) noexcept {
+        return segment.live_bytes - segment.faded_bytes;
+    }
     [[nodiscard]] bool fits(std::uint32_t segment, std::uint64_t bytes) const noexcept {
         return segment != kNoSegment && segment_bytes_ - at(segment).used_bytes >= bytes;
     }
@@ -209,6 +224,7 @@ class Segments {
     std::vector<Directory> directories_;
     std::uint64_t count_ = 0;
     std::uint64_t live_bytes_ = 0;
+    std::uint64_t faded_bytes_ = 0;
     std::uint64_t tail_bytes_ = 0;
     std::uint64_t full_count_ = 0;
     std::uint64_t release_count_ = 0;

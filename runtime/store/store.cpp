@@ -150,11 +150,38 @@ void Store::leave_disk(std::uint32_t entry, std::uint32_t reason) noexcept {
     count.evicted_count += reason == BWRT_REASON_EVICTED ? 1 : 0;
     count.expired_count += reason == BWRT_REASON_EXPIRED ? 1 : 0;
     tell(BWRT_EVENT_REMOVED, BWRT_TIER_DISK, reason, entry);
+    const bool has_faded = disk_->policy().is_faded(entry);
+    if (has_faded) disk_->segments().unfade(place.segment, place_bytes(fields.length_bytes));
     disk_->release(place, fields.length_bytes);
-    disk_->record_removed(block_key_of(key));
+    // Of those that fade any number goes at once: what is kept for what must be said stays.
+    if (!has_faded || disk_->has_log_room()) disk_->record_removed(block_key_of(key));
     disk_->remove(entry, fields.length_bytes);
     settle(entry);
     drain_disk();
+}
+
+void Store::leave_faded_below(std::uint32_t entry) noexcept {
+    for (;;) {
+        const std::uint32_t below = disk_->policy().faded_below(entry);
+        if (below == planner::kNoBlock) return;
+        leave_disk(below, BWRT_REASON_EVICTED);
+    }
+}
+
+// Parents first: a block that counts holds them.
+void Store::revive(std::uint32_t entry) noexcept {
+    planner::PrefixLru& policy = disk_->policy();
+    while (policy.is_faded(entry)) {
+        std::uint32_t first = entry;
+        for (;;) {
+            const std::uint32_t parent = policy.arrival_of(first).parent;
+            if (parent == planner::kNoBlock || !policy.is_faded(parent)) break;
+            first = parent;
+        }
+        const BlockFields fields = index_->fields_of(first);
+        disk_->revive(first, fields.disk_segment, fields.length_bytes,
+                      index_->reader().hash_of(index_->key_of(first)), tick_);
+    }
 }
 
 void Store::set_flag(std::uint32_t entry, std::uint16_t flag) noexcept {
@@ -254,7 +281,10 @@ bool Store::free_an_entry(std::uint32_t parent) noexcept {
     const std::uint32_t host_block =
         (flags & kInHost) != 0 ? index_->fields_of(parent).host_place : kNoHostBlock;
     if (host_block != kNoHostBlock) host_->hold(host_block);
-    if ((flags & kOnDisk) != 0) disk_->policy().pin(parent);
+    if ((flags & kOnDisk) != 0) {
+        revive(parent);
+        disk_->policy().pin(parent);
+    }
     for (int i = 0; i < 16 && index_->block_count() == before; ++i) {
         bool gone = false;
         if (has_disk()) gone = disk_->evict_one(tick_, &disk_owner_);
@@ -270,7 +300,13 @@ void Store::HostOwner::let_go(std::uint32_t block, planner::RoomVerdict why) noe
     store->leave_host(store->host_->entry_of(block), reason_of(why));
 }
 
+void Store::DiskOwner::fade(std::uint32_t block) noexcept {
+    const BlockFields fields = store->index_->fields_of(block);
+    store->disk_->fade(block, fields.disk_segment, fields.length_bytes);
+}
+
 void Store::DiskOwner::let_go(std::uint32_t block, planner::RoomVerdict why) noexcept {
+    store->leave_faded_below(block);
     store->leave_disk(block, reason_of(why));
 }
 

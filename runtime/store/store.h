@@ -110,6 +110,10 @@ class Store {
     // Takes the block out of a tier, or out of both.
     void leave_host(std::uint32_t entry, std::uint32_t reason) noexcept;
     void leave_disk(std::uint32_t entry, std::uint32_t reason) noexcept;
+    // What needs the block and has faded goes from the disk, children first.
+    void leave_faded_below(std::uint32_t entry) noexcept;
+    // It is used: what has faded of it and what it needs counts again.
+    void revive(std::uint32_t entry) noexcept;
     void set_flag(std::uint32_t entry, std::uint16_t flag) noexcept;
     void clear_flag(std::uint32_t entry, std::uint16_t flag) noexcept;
     // It lies elsewhere on the disk.
@@ -180,6 +184,7 @@ class Store {
     struct DiskOwner final : TierOwner {
         Store* store = nullptr;
         void let_go(std::uint32_t block, planner::RoomVerdict why) noexcept override;
+        void fade(std::uint32_t block) noexcept override;
     };
     class Found;
 

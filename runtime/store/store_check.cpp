@@ -95,7 +95,9 @@ std::uint64_t Store::segment_count_max(const bwrt_store& store) noexcept {
     constexpr std::uint32_t kPlaceCountMax = 60'000;
     const std::uint64_t each =
         std::min(Segments::kCountMax, kPlaceCountMax / store.directory_count);
-    return std::min<std::uint64_t>(store.disk_bytes / (16 * kMebibyte), each);
+    // A small one may have become larger since its first writer chose how long they are.
+    const std::uint64_t small = std::min<std::uint64_t>(store.disk_bytes / kMebibyte, 512);
+    return std::min<std::uint64_t>(std::max(store.disk_bytes / (16 * kMebibyte), small), each);
 }
 
 bwrt_status Store::check(const bwrt_store& given, bwrt_store* checked_out,

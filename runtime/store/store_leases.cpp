@@ -39,6 +39,7 @@ std::uint32_t Store::lease(const Lookup& lookup, std::uint32_t identity_count,
             if (!on_disk && (fields.flags & kInHost) == 0) return i;
             planner::PrefixLru& policy = on_disk ? disk_->policy() : host_->policy();
             const std::uint32_t block = on_disk ? entry : fields.host_place;
+            if (on_disk) revive(entry);
             if (policy.lease(block, until) != planner::kNoLease) continue;
             // Those that are over end when the policy is next asked who may go.
             static_cast<void>(policy.find_expired(tick_));
@@ -82,6 +83,7 @@ std::uint32_t Store::expect_chain(const Lookup& lookup, std::uint32_t identity_c
         const BlockFields fields = entry != kNoEntry ? index_->fields_of(entry) : BlockFields{};
         std::uint32_t block = planner::kNoBlock;
         if ((fields.flags & tier) != 0) block = tier == kInHost ? fields.host_place : entry;
+        if (block == entry && tier == kOnDisk) revive(entry);
         const bool goes_on = block != planner::kNoBlock && policy->arrival_of(block).parent == last;
         if (!goes_on && !keep(last)) return first;
         if (!goes_on || last == planner::kNoBlock) first = i;

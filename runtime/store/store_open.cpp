@@ -46,12 +46,13 @@ std::vector<DirectoryBudget> budgets_of(const bwrt_store& checked) {
 // A directory has so many segments, as long as the shard's first writer made them: what is left of
 // its budget then.
 std::string what_is_left(const std::vector<DirectoryBudget>& budgets, std::uint64_t segment_bytes,
-                         std::uint64_t count_max) {
+                         std::uint64_t count_max, std::uint32_t block_bytes_max) {
     const auto is_left = [&](const DirectoryBudget& budget) {
         return budget.bytes >= (count_max + 1) * segment_bytes;
     };
     if (std::none_of(budgets.begin(), budgets.end(), is_left)) return {};
-    const bool for_less = segment_bytes < Segments::segment_bytes_for(budgets);
+    const bool for_less =
+        segment_bytes < Segments::segment_bytes_for(budgets, place_bytes(block_bytes_max));
     return "segments are of " + std::to_string(segment_bytes / kMebibyte) + " MiB, " +
            (for_less ? "made for a smaller disk_bytes" : "the longest there are") +
            ", and a directory has at most " + std::to_string(count_max);
@@ -239,10 +240,11 @@ bwrt_status Store::open_disk(const bwrt_store& checked, std::uint64_t now_ns,
     }
     const bool begins = segment_bytes == 0;
     if (begins) {
-        segment_bytes = Segments::segment_bytes_for(budgets);
+        segment_bytes = Segments::segment_bytes_for(budgets, place_bytes(checked.block_bytes_max));
         while (segment_bytes < place_bytes(checked.block_bytes_max)) segment_bytes += kMebibyte;
     }
-    std::string said = what_is_left(budgets, segment_bytes, segment_count_max(checked));
+    std::string said =
+        what_is_left(budgets, segment_bytes, segment_count_max(checked), checked.block_bytes_max);
     if (!begins && segment_bytes < place_bytes(checked.block_bytes_max)) {
         said += std::string(said.empty() ? "" : "; ") +
                 "blocks that are longer than a segment of " +

@@ -51,12 +51,21 @@ void a_budget_is_whole_segments_and_too_small_a_one_is_none(void**) {
     assert_int_equal(count_of(many), 4096);
 }
 
-void segments_are_a_64th_of_the_smallest_budget(void**) {
+void segments_are_a_128th_of_the_smallest_budget(void**) {
     constexpr std::uint64_t kMebibyte = 1 << 20;
-    assert_true(Segments::segment_bytes_for({{1}}) == 16 * kMebibyte);
-    assert_true(Segments::segment_bytes_for({{6400 * kMebibyte}, {64000 * kMebibyte}}) ==
+    assert_true(Segments::segment_bytes_for({{12800 * kMebibyte}, {64000 * kMebibyte}}, kUnit) ==
                 100 * kMebibyte);
-    assert_true(Segments::segment_bytes_for({{std::uint64_t{1} << 50}}) == 4096 * kMebibyte);
+    assert_true(Segments::segment_bytes_for({{std::uint64_t{1} << 50}}, kUnit) == 4096 * kMebibyte);
+}
+
+// Of a small budget: long enough that a tail is a small part of one, and short for short blocks, so
+// that those kept apart are a small part of the budget.
+void a_small_budget_has_segments_of_16_of_its_longest_blocks(void**) {
+    constexpr std::uint64_t kMebibyte = 1 << 20;
+    assert_true(Segments::segment_bytes_for({{1}}, kUnit) == kMebibyte);
+    assert_true(Segments::segment_bytes_for({{128 * kMebibyte}}, 17 * kUnit) == kMebibyte);
+    assert_true(Segments::segment_bytes_for({{128 * kMebibyte}}, kMebibyte / 4) == 4 * kMebibyte);
+    assert_true(Segments::segment_bytes_for({{128 * kMebibyte}}, 8 * kMebibyte) == 16 * kMebibyte);
 }
 
 void runs_lie_behind_each_other_until_the_segment_is_full(void**) {
@@ -133,6 +142,21 @@ void the_segment_with_the_least_alive_is_emptied_unless_it_is_held(void**) {
     segments.emptied(2);
     segments.unhold(1);
     assert_int_equal(segments.begin_emptying(0, 0), 1);
+}
+
+void what_has_faded_is_not_carried_so_it_is_won_like_the_dead(void**) {
+    Segments segments({{6 * kSegment}}, kSegment);
+    for (int i = 0; i < 4; ++i) static_cast<void>(must_take(&segments, kSegment));
+    segments.release(0, 30 * kUnit);
+    segments.fade(1, 40 * kUnit);
+    segments.fade(2, 50 * kUnit);
+    segments.unfade(2, 45 * kUnit);
+    assert_true(segments.faded_bytes() == 45 * kUnit);
+    assert_true(segments.carry_bytes_of(1) == 24 * kUnit);
+    assert_true(segments.live_bytes_of(1) == kSegment);
+    assert_int_equal(segments.begin_emptying(0, 41 * kUnit), kNoSegment);
+    assert_int_equal(segments.begin_emptying(0, 40 * kUnit), 1);
+    assert_false(segments.can_be_emptied(1));  // it is there until it goes
 }
 
 // What is carried from one that lost nothing but its tail leaves the same tail elsewhere.
@@ -381,12 +405,14 @@ void blocks_that_come_and_go_never_meet_and_always_find_room(void**) {
 int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(a_budget_is_whole_segments_and_too_small_a_one_is_none),
-        cmocka_unit_test(segments_are_a_64th_of_the_smallest_budget),
+        cmocka_unit_test(segments_are_a_128th_of_the_smallest_budget),
+        cmocka_unit_test(a_small_budget_has_segments_of_16_of_its_longest_blocks),
         cmocka_unit_test(runs_lie_behind_each_other_until_the_segment_is_full),
         cmocka_unit_test(the_last_empty_segment_is_for_what_is_carried),
         cmocka_unit_test(what_is_carried_and_what_is_new_do_not_share_a_segment),
         cmocka_unit_test(a_segment_that_is_given_up_is_not_filled_again),
         cmocka_unit_test(the_segment_with_the_least_alive_is_emptied_unless_it_is_held),
+        cmocka_unit_test(what_has_faded_is_not_carried_so_it_is_won_like_the_dead),
         cmocka_unit_test(a_tail_is_nothing_to_win_unless_it_is_half_of_the_segment),
         cmocka_unit_test(what_a_restart_has_cut_short_is_won),
         cmocka_unit_test(each_filling_is_a_new_generation_a_step_above),

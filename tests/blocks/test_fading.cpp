@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// test_fading.cpp — a block that had to go from the disk stays until the segment that it is in is
+// emptied, and is no burden then.
+//
+// The disk has seven segments of 16 MiB, of which the policy counts on four: 56 MiB and less, as a
+// block of 1 MiB and its sums leave a tail.  In four segments there are 60 such blocks.
+
+#include "tests/blocks/block_world.h"
+
+namespace {
+
+using namespace bwrt::test;
+
+constexpr std::uint64_t kLong = 1 * kMib;
+const StoreOf kDiskOnly(0, kDiskBytes);
+
+void put_one(BlockWorld* world, Key key) {
+    assert_int_equal(put(world, key, 1, kLong), BWRT_OK);
+    let_time_pass(world, kSecondNs);
+}
+
+std::uint32_t hit_count(BlockWorld* world, std::uint32_t chain_count) {
+    std::uint32_t count = 0;
+    for (std::uint32_t chain = 0; chain < chain_count; ++chain) {
+        if (is_hit(world, {chain, 0})) ++count;
+    }
+    return count;
+}
+
+void what_had_to_go_is_there_until_its_segment_is_emptied(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kDiskOnly);
+    for (std::uint32_t chain = 0; chain < 59; ++chain) put_one(world, {chain, 0});
+
+    const bwrt_store_counters full = sample_store(world);
+    assert_true(full.disk.used_bytes <= full.disk.capacity_bytes);
+    assert_true(full.disk.capacity_bytes < 58 * kLong);
+    assert_int_equal(hit_count(world, 59), 59);
+    assert_int_equal(full.disk.evicted_count, 0);
+
+    for (std::uint32_t chain = 59; chain < 200; ++chain) put_one(world, {chain, 0});
+    const bwrt_store_counters after = sample_store(world);
+    assert_true(after.disk.evicted_count >= 200 - 90);
+    assert_false(is_hit(world, {0, 0}));
+}
+
+void who_is_used_after_he_had_to_go_counts_again(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kDiskOnly);
+    for (std::uint32_t chain = 0; chain < 59; ++chain) put_one(world, {chain, 0});
+    assert_int_equal(get(world, {1, 0}, 1, kLong), BWRT_OK);  // by a GET, or a PUT of the same
+    assert_int_equal(put(world, {2, 0}, 1, kLong), BWRT_OK);
+    let_time_pass(world, kSecondNs);
+
+    for (std::uint32_t chain = 100; chain < 135; ++chain) put_one(world, {chain, 0});
+    settle(world);
+    assert_int_equal(get(world, {1, 0}, 1, kLong), BWRT_OK);
+    assert_int_equal(get(world, {2, 0}, 1, kLong), BWRT_OK);
+    assert_false(is_hit(world, {0, 0}));
+    assert_true(sample_store(world).carried_bytes >= 2 * kLong);
+}
+
+// A chain's blocks lie in different segments, and the one that the root is in is emptied first.
+void no_block_is_left_behind_without_those_that_it_needs(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kDiskOnly);
+    constexpr std::uint32_t kChainCount = 12, kDepth = 5;
+    for (std::uint32_t depth = 0; depth < kDepth; ++depth) {
+        for (std::uint32_t chain = 0; chain < kChainCount; ++chain) put_one(world, {chain, depth});
+    }
+    for (std::uint32_t i = 0; i < 120; ++i) {
+        put_one(world, {100 + i, 0});
+        for (std::uint32_t chain = 0; chain < kChainCount; ++chain) {
+            std::uint32_t hits = 0;
+            for (std::uint32_t depth = 0; depth < kDepth; ++depth) {
+                if (is_hit(world, {chain, depth})) ++hits;
+            }
+            assert_int_equal(look_up(world, {chain, 0}, kDepth).prefix_count, hits);
+        }
+    }
+    assert_int_equal(hit_count(world, kChainCount), 0);
+}
+
+}  // namespace
+
+int main() {
+    const CMUnitTest tests[] = {
+        IN_BLOCK_WORLD(what_had_to_go_is_there_until_its_segment_is_emptied),
+        IN_BLOCK_WORLD(who_is_used_after_he_had_to_go_counts_again),
+        IN_BLOCK_WORLD(no_block_is_left_behind_without_those_that_it_needs),
+    };
+    return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
