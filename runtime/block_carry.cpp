@@ -126,7 +126,7 @@ void BlockLane::empty_segments() noexcept {
         const std::uint16_t flags = store_->index().fields_of(entry).flags;
         const bool busy = (flags & (kCarried | kPending)) != 0;
         const bool goes = !busy && disk.policy().is_faded(entry);
-        if (goes) store_->leave_faded_below(entry);  // of those that follow some, too
+        if (goes && store_->leave_faded_below(entry)) continue;
         const std::uint32_t following = store_->index().next_of_segment(entry);
         if (goes) {
             store_->leave_disk(entry, BWRT_REASON_EVICTED);

@@ -41,7 +41,8 @@ struct Arriving {
     return learns ? 4 * block_count : 0;  // of up to 2^27
 }
 
-// Told of each block that goes for another's sake, before its place is given away.
+// Told of each block that goes for another's sake, before its place is given away.  It may be one
+// that needs the block and goes in its stead: who wanted room asks again.
 class TierOwner {
  public:
     virtual void let_go(std::uint32_t block, planner::RoomVerdict why) noexcept = 0;

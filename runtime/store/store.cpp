@@ -153,19 +153,17 @@ void Store::leave_disk(std::uint32_t entry, std::uint32_t reason) noexcept {
     const bool has_faded = disk_->policy().is_faded(entry);
     if (has_faded) disk_->segments().unfade(place.segment, place_bytes(fields.length_bytes));
     disk_->release(place, fields.length_bytes);
-    // Of those that fade any number goes at once: what is kept for what must be said stays.
-    if (!has_faded || disk_->has_log_room()) disk_->record_removed(block_key_of(key));
+    disk_->record_removed(block_key_of(key));
     disk_->remove(entry, fields.length_bytes);
     settle(entry);
     drain_disk();
 }
 
-void Store::leave_faded_below(std::uint32_t entry) noexcept {
-    for (;;) {
-        const std::uint32_t below = disk_->policy().faded_below(entry);
-        if (below == planner::kNoBlock) return;
-        leave_disk(below, BWRT_REASON_EVICTED);
-    }
+bool Store::leave_faded_below(std::uint32_t entry) noexcept {
+    const std::uint32_t below = disk_->policy().faded_below(entry);
+    if (below == planner::kNoBlock) return false;
+    leave_disk(below, BWRT_REASON_EVICTED);
+    return true;
 }
 
 // Parents first: a block that counts holds them.
@@ -306,8 +304,7 @@ void Store::DiskOwner::fade(std::uint32_t block) noexcept {
 }
 
 void Store::DiskOwner::let_go(std::uint32_t block, planner::RoomVerdict why) noexcept {
-    store->leave_faded_below(block);
-    store->leave_disk(block, reason_of(why));
+    if (!store->leave_faded_below(block)) store->leave_disk(block, reason_of(why));
 }
 
 // ---- what was counted
