@@ -197,6 +197,12 @@ bwrt_status list_segments(int directory_fd, std::vector<std::uint32_t>* numbers_
     return BWRT_OK;
 }
 
+bool is_longer(int directory_fd, std::uint32_t number, std::uint64_t length_bytes) noexcept {
+    struct stat stat = {};
+    return fstatat(directory_fd, SegmentName(number).text, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(stat.st_mode) && static_cast<std::uint64_t>(stat.st_size) > length_bytes;
+}
+
 bwrt_status remove_segment(int directory_fd, std::uint32_t number, const ErrorSink& sink) {
     const SegmentName name(number);
     if (unlinkat(directory_fd, name.text, 0) == 0 || errno == ENOENT) return BWRT_OK;

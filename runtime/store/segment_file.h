@@ -62,6 +62,9 @@ bwrt_status open_segment(int directory_fd, std::uint32_t number, std::uint64_t l
 bwrt_status list_segments(int directory_fd, std::vector<std::uint32_t>* numbers_out,
                           const ErrorSink& sink);
 
+// Than it is to be; false also when there is none.
+bool is_longer(int directory_fd, std::uint32_t number, std::uint64_t length_bytes) noexcept;
+
 // BWRT_OK also when there was none.  Its space comes back when nobody has it open.
 bwrt_status remove_segment(int directory_fd, std::uint32_t number, const ErrorSink& sink);
 

@@ -76,7 +76,8 @@ bwrt_status Store::open_segment_region(std::uint32_t segment, Access access,
 }
 
 // What a larger budget left behind this one goes at once, and with it the blocks that the log has
-// there; a budget that is larger again finds the log still saying so, and no files.
+// there; a budget that is larger again finds the log still saying so, and no files.  So does what
+// another log had, which is lost, if it was longer: nothing could be written to it.
 bwrt_status Store::match_segments(Recovery* recovery, const ErrorSink& sink) {
     std::vector<bool> has_file(Segments::kDirectoryCountMax * Segments::kCountMax);
     std::vector<std::uint32_t> numbers;
@@ -85,7 +86,10 @@ bwrt_status Store::match_segments(Recovery* recovery, const ErrorSink& sink) {
         if (const bwrt_status status = list_segments(directory, &numbers, sink)) return status;
         for (const std::uint32_t segment : numbers) {
             if (Segments::directory_of(segment) != i) continue;  // none of ours
-            if (segments_->exists(segment)) {
+            const bool is_unknown = segments_->exists(segment) &&
+                                    segments_->generation_of(segment) == 0 &&
+                                    is_longer(directory, segment, segments_->segment_bytes());
+            if (segments_->exists(segment) && !is_unknown) {
                 has_file[segment] = true;
             } else if (const bwrt_status status = remove_segment(directory, segment, sink)) {
                 return status;

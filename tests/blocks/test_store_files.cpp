@@ -171,6 +171,30 @@ void a_segment_that_others_change_while_it_is_open_costs_its_blocks(void** state
     }
 }
 
+// Segments are shorter for shorter blocks, and what the lost log had would be in the way.
+void a_store_that_lost_its_log_writes_where_longer_segments_lay(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kDiskOnly);
+    for (std::uint32_t i = 0; i < 24; ++i) {
+        assert_int_equal(put(world, {i, 0}, 1, 1 * kMib), BWRT_OK);
+    }
+    world->close();
+    std::vector<std::filesystem::path> logs;
+    for (const auto& file : std::filesystem::recursive_directory_iterator("s")) {
+        if (file.path().filename().string().rfind("log.", 0) == 0) logs.push_back(file.path());
+    }
+    assert_true(!logs.empty());
+    for (const auto& log : logs) std::filesystem::remove(log);
+
+    world->open(StoreOf(0, kDiskBytes, 0, kLength));
+
+    assert_int_equal(get(world, {1, 0}), BWRT_E_MISS);
+    for (std::uint32_t i = 0; i < 200; ++i) {
+        assert_int_equal(put(world, {100 + i, 0}), BWRT_OK);
+        assert_int_equal(get(world, {100 + i, 0}), BWRT_OK);
+    }
+}
+
 void a_segment_that_others_changed_before_it_was_opened_costs_its_blocks(void** state) {
     for (const Deed deed : {Deed::kCut, Deed::kEmptied, Deed::kRemoved, Deed::kReplaced,
                             Deed::kClosedToAll, Deed::kFolder, Deed::kLinked}) {
@@ -316,6 +340,7 @@ const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(another_blocks_bytes_are_not_taken_for_it),
     IN_BLOCK_WORLD(what_was_damaged_between_two_processes_is_seen),
     IN_BLOCK_WORLD(a_segment_behind_the_last_is_removed),
+    IN_BLOCK_WORLD(a_store_that_lost_its_log_writes_where_longer_segments_lay),
     IN_BLOCK_WORLD(a_folder_that_holds_something_else_is_left_alone),
     IN_BLOCK_WORLD(a_newer_or_damaged_format_is_left_alone),
     IN_BLOCK_WORLD(a_second_writer_is_told_who_the_first_one_is),
