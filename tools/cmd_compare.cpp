@@ -44,30 +44,35 @@ constexpr double kBusyMost = 0.8;
 
 using MakePolicy = std::unique_ptr<Policy> (*)(const Trace&, const PolicyRoom&);
 
+// What bwrt does beside what it does anyway.
+enum class Extra { kNone, kForetells, kLooksAhead };
+
 struct Kind {
     const char* name;
     const char* title;
     MakePolicy make;  // null: bwrt
     bool merges;
-    bool foretells;
+    Extra extra;
     const char* what;
 };
 const Kind kKinds[] = {
-    {"none", "no cache", [](const Trace&, const PolicyRoom&) { return no_policy(); }, false, false,
-     "policy: nothing is kept"},
-    {"fifo", "FIFO", fifo_policy, false, false,
+    {"none", "no cache", [](const Trace&, const PolicyRoom&) { return no_policy(); }, false,
+     Extra::kNone, "policy: nothing is kept"},
+    {"fifo", "FIFO", fifo_policy, false, Extra::kNone,
      "policy: what came first goes first; an operation a block"},
-    {"lru", "LRU", lru_policy, false, false,
+    {"lru", "LRU", lru_policy, false, Extra::kNone,
      "policy: what was used longest ago goes first; an operation a block"},
-    {kGapFrom, "leaf-LRU", leaf_lru_policy, true, false,
+    {kGapFrom, "leaf-LRU", leaf_lru_policy, true, Extra::kNone,
      "policy: what was used longest ago goes first, but no block before its children; what was "
      "written together is read together"},
-    {"ttl", "TTL", ttl_policy, false, false,
+    {"ttl", "TTL", ttl_policy, false, Extra::kNone,
      "policy: each use gives a time to live, memory is for a second use; an operation a block"},
-    {"bwrt", "bwrt", nullptr, true, false, "this library as it comes"},
-    {"bwrt-foretelling", "bwrt-foretelling", nullptr, true, true,
+    {"bwrt", "bwrt", nullptr, true, Extra::kNone, "this library as it comes"},
+    {"bwrt-foretelling", "bwrt-foretelling", nullptr, true, Extra::kForetells,
      "this library, which reads back what it expects: a quarter of memory is for that"},
-    {kGapTo, "optimum", optimum_policy, true, false,
+    {"bwrt-lookahead", "bwrt-lookahead", nullptr, true, Extra::kLooksAhead,
+     "this library, told of requests before they arrive, as an engine knows its queue"},
+    {kGapTo, "optimum", optimum_policy, true, Extra::kNone,
      "policy: knows the whole future; no cache that reads nothing ahead has more hits"},
 };
 constexpr double kForetoldShare = 0.25;
@@ -79,7 +84,17 @@ std::string names_of_kinds() {
 }
 
 bool is_name_of(const Kind& kind, const std::string& name) {
-    return name == kind.name || (kind.foretells && name == "foretelling");
+    return name == kind.name || (kind.extra == Extra::kForetells && name == "foretelling");
+}
+
+// Null: it can be run.
+const char* what_lacks(const Kind& kind, const Scene& scene) {
+    const bool has_both = scene.cache.disk_bytes != 0 && scene.cache.host_bytes != 0;
+    if (kind.extra == Extra::kForetells && !has_both) return "both tiers";
+    if (kind.extra == Extra::kLooksAhead && scene.rule.lookahead_ns == 0) {
+        return "a --lookahead and a --speed";
+    }
+    return nullptr;
 }
 
 // In the order of the table, whichever they are named in; all where none is named.
@@ -97,12 +112,12 @@ std::vector<const Kind*> kinds_of(const CompareOptions& options, const Scene& sc
             std::any_of(options.policies.begin(), options.policies.end(),
                         [&](const std::string& name) { return is_name_of(kind, name); });
         if (!options.policies.empty() && !is_named) continue;
-        if (kind.foretells && (scene.cache.disk_bytes == 0 || scene.cache.host_bytes == 0)) {
-            if (is_named)
-                throw Failure("E_INVAL", std::string(kind.name) + ": needs both tiers", 2);
-            continue;
+        const char* const lacks = what_lacks(kind, scene);
+        if (lacks == nullptr) {
+            kinds.push_back(&kind);
+        } else if (is_named) {
+            throw Failure("E_INVAL", std::string(kind.name) + ": needs " + lacks, 2);
         }
-        kinds.push_back(&kind);
     }
     return kinds;
 }
@@ -136,7 +151,7 @@ DeviceTable device_of(const RuntimeCacheOptions& cache) {
 std::unique_ptr<Cache> cache_of(const Kind& kind, const Scene& scene, const DeviceTable& device) {
     if (kind.make == nullptr) {
         RuntimeCacheOptions options = scene.cache;
-        if (kind.foretells) {
+        if (kind.extra == Extra::kForetells) {
             options.prefetch_bytes = static_cast<std::uint64_t>(
                 static_cast<double>(options.host_bytes) * kForetoldShare);
         }
@@ -168,7 +183,9 @@ ReplayResult run(const Kind& kind, const Scene& scene, const DeviceTable& device
     forget_memory_peak();
     const std::unique_ptr<Cache> cache = cache_of(kind, scene, device);
     ReplayLine line(scene.trace, title);
-    return replay::replay(scene.trace, scene.rule, *cache, [&](const ReplayResult& so_far) {
+    ReplayRule rule = scene.rule;
+    if (kind.extra != Extra::kLooksAhead) rule.lookahead_ns = 0;
+    return replay::replay(scene.trace, rule, *cache, [&](const ReplayResult& so_far) {
         line.draw(so_far);
         return !is_interrupted();
     });
@@ -192,6 +209,7 @@ void print_json(const Scene& scene, const DeviceTable& device, const std::vector
     object.add("block_tokens", scene.trace.block_tokens());
     object.add("host_bytes", scene.cache.host_bytes);
     object.add("disk_bytes", scene.cache.disk_bytes);
+    object.add("lookahead_s", static_cast<double>(scene.rule.lookahead_ns) / 1e9);
     object.add("streams", scene.rule.prefill.stream_count);
     object.add("deadline_ms", static_cast<double>(scene.rule.deadline_ns) / 1e6);
     object.add("interrupted", is_interrupted);
@@ -285,7 +303,10 @@ void print_text(const Scene& scene, const DeviceTable& device, const std::vector
 }  // namespace
 
 void run_compare(const CompareOptions& options, bool json) {
-    Scene scene = scene_of(options.replay);
+    ReplayOptions replay = options.replay;
+    if (replay.speed <= 0)
+        replay.lookahead_s = 0;  // nobody waits for an arrival that could be seen
+    Scene scene = scene_of(replay);
     if (options.replay.streams == 0) {
         scene.rule.prefill.stream_count = streams_of(scene.trace, options.replay.prefill_rate);
     }

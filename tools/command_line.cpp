@@ -406,15 +406,19 @@ void add_compare(CLI::App* bwrt, const bool* json) {
     ReplayOptions* const replay = &options->replay;
     replay->mode = "model";
     replay->deadline_ms = 5'000;
+    replay->lookahead_s = 30;
     replay->streams = 0;
     add_trace_source(app, &replay->source);
     add_tiers(app, replay);
     add_engine(app, replay, 0,
                "Processors that compute what is missing; 0: such that they are 80 % busy without "
                "a cache");
+    app->get_option("--lookahead")
+        ->description(
+            "Seconds of the trace that bwrt-lookahead sees, as an engine knows its queue");
     app->add_option("--policies", options->policies,
                     "Only these columns: none, fifo, lru, leaf-lru, ttl, bwrt, bwrt-foretelling, "
-                    "optimum")
+                    "bwrt-lookahead, optimum")
         ->delimiter(',');
     add_world(app, replay);
 }

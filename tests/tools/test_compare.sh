@@ -52,7 +52,9 @@ PYTHON
 each_column_has_the_figures_of_its_policy() {
     compare --generate chat --seconds 120 --disk 1g
     holds '[c["name"] for c in it["columns"]] == ["none", "fifo", "lru", "leaf-lru", "ttl", "bwrt",
-        "bwrt-foretelling", "optimum"]'
+        "bwrt-foretelling", "bwrt-lookahead", "optimum"]'
+    holds 'it["lookahead_s"] == 30'
+    holds 'by["bwrt-lookahead"]["hit_host_percent"] > by["bwrt"]["hit_host_percent"]'
     holds 'all(c["policy"] != c["name"].startswith("bwrt") for c in it["columns"])'
     holds 'by["none"]["hit_percent"] == 0 and by["none"]["gpu_busy_percent"] > 60'
     holds 'by["lru"]["hit_host_percent"] == by["leaf-lru"]["hit_host_percent"] > 0'
@@ -170,10 +172,10 @@ an_interrupted_comparison_tells_the_columns_that_are_whole() {
 
 a_comparison_is_a_table_for_people() {
     "$bwrt" compare --folder place --generate chat --seconds 60 --block-bytes 16k --disk 1g >said
-    grep -q '^  *no cache  *FIFO  *LRU  *leaf-LRU  *TTL  *bwrt  *bwrt-foretelling  *optimum$' said ||
+    grep -q '^  *no cache  *FIFO  *LRU  *leaf-LRU  *TTL  *bwrt  *bwrt-foretelling  *bwrt-lookahead  *optimum$' said ||
         fail "$(cat said)"
-    grep -qE '^prefix hits in memory( +[0-9.]+ %){8}$' said || fail "$(cat said)"
-    grep -qE '^processor time of this run( +-){5}( +[0-9.]+ s){2} +-$' said || fail "$(cat said)"
+    grep -qE '^prefix hits in memory( +[0-9.]+ %){9}$' said || fail "$(cat said)"
+    grep -qE '^processor time of this run( +-){5}( +[0-9.]+ s){3} +-$' said || fail "$(cat said)"
     grep -q '^FIFO  *policy: ' said || fail "$(cat said)"
     grep -q '^leaf-LRU  *policy: what was used longest ago' said || fail "$(cat said)"
     printf '{"timestamp": 0, "input_length": 512, "output_length": 1, "hash_ids": [1]}\n' >one.jsonl
@@ -189,6 +191,8 @@ a_wrong_compare_command_line_is_refused() {
     refused "no 'mru'; there are: none, fifo, lru" --generate chat --policies lru,mru
     refused 'bwrt-foretelling: needs both tiers' --generate chat --seconds 5 --disk-percent 0 \
         --policies bwrt-foretelling
+    refused 'bwrt-lookahead: needs a --lookahead and a --speed' --generate chat --seconds 5 \
+        --speed 0 --policies bwrt-lookahead
     refused '--streams' --generate chat --streams -1
     refused '--calibration' --generate chat --seconds 5 --mode real --calibration none.json
     refused '--mode' --generate chat --mode dream

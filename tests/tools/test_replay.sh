@@ -255,6 +255,8 @@ a_wrong_replay_command_line_is_refused() {
     refused 'no tier' "${replay[@]}" --generate chat --dram 0 --disk 0
     refused '--prefetch-percent: plans' "${replay[@]}" --generate chat --prefetch-percent 10 --no-plan
     refused '--speed' "${replay[@]}" --generate chat --speed -1
+    refused '--lookahead: with --speed 0' "${replay[@]}" --generate chat --seconds 2 --speed 0 \
+        --lookahead 30
     refused '--mode' "${replay[@]}" --generate chat --mode dream
     refused '--calibration: of a modelled disk' "${replay[@]}" --generate chat --seconds 2 \
         --calibration cut.jsonl
