@@ -183,6 +183,7 @@ BlockLane::Begun BlockLane::make_durable(BlockTask* task, std::uint32_t entry) n
         join(task, store_->host().flight_of(fields.host_place));
         return Begun::kYes;
     }
+    store_->revive(entry);
     if (!is_open(fields.disk_segment)) {  // nor could it be read from there
         ++count_of(*task).failed_count;
         store_->leave_disk(entry, BWRT_REASON_CORRUPT);

@@ -134,6 +134,10 @@ void BlockLane::empty_segments() noexcept {
             break;
         }
         entry = following;
+        // With one that could not be carried went what needs it, and has faded.
+        if (entry != kNoEntry && !store_->lies_in(entry, segment)) {
+            entry = store_->index().first_of_segment(segment);
+        }
     }
     if (!disk.segments().can_be_emptied(emptying_)) return;
     disk.segments().emptied(emptying_);

@@ -45,6 +45,7 @@ BlockLane::Begun BlockLane::begin_load(BlockTask* task) noexcept {
         return Begun::kYes;
     }
     if (task->kind == BWRT_OP_MOVE && task->tier == BWRT_TIER_DISK) {
+        store_->revive(entry);
         good(task, BWRT_TIER_DISK);
         return Begun::kYes;
     }

@@ -58,6 +58,7 @@ void PrefixLru::insert(std::uint32_t block, const Arrival& arrival, Tick now) no
         window_count = 0;
     }
     const bool is_alone = closure != Closure::kPrefix && window_count == 0;
+    if (node.state() == State::kFreed) take_back(block);
     // A ghost keeps the parent it had: its children are below it, and a new one might be among
     // them.
     if (node.state() == State::kAbsent) {
@@ -157,8 +158,13 @@ void PrefixLru::revive(std::uint32_t block, std::uint64_t bytes, std::uint64_t f
     tenant.used_bytes += bytes;
     used_bytes_ += bytes;
     node.set_state(State::kParked);
-    if (reuse_ != nullptr) reuse_->come(block, fingerprint, now, kTickMax);
-    if (node.holds == 0) unpark(block);
+    if (reuse_ == nullptr) {
+        if (node.holds == 0) unpark(block);
+    } else {  // as one that comes: what was learnt of it is where it was left
+        node.used_at = 0;
+        reuse_->come(block, fingerprint, now, kTickMax);
+        use(block, kNoBlock, now, 0);
+    }
     if (tenant.quota_bytes != 0) rank(node.tenant);
 }
 
@@ -177,6 +183,14 @@ std::uint32_t PrefixLru::take_free() noexcept {
         nodes_[block].set_state(State::kAbsent);
     }
     return block;
+}
+
+// It comes again before its number was asked for.
+void PrefixLru::take_back(std::uint32_t block) noexcept {
+    std::uint32_t* link = &freed_;
+    while (*link != block) link = &nodes_[*link].older;
+    *link = nodes_[block].older;
+    nodes_[block].set_state(State::kAbsent);
 }
 
 void PrefixLru::pin(std::uint32_t block) noexcept {
@@ -220,7 +234,7 @@ std::uint32_t PrefixLru::find_expired(Tick now) noexcept {
     return due_.find(now, [this](std::uint32_t block) noexcept {
         const Node& node = nodes_[block];
         const bool is_there = is_resident(block) || node.state() == State::kFaded;
-        return is_alone(node) && is_there ? node.expires : 0;
+        return node.holds == 0 && is_there ? node.expires : 0;
     });
 }
 
@@ -308,23 +322,26 @@ void PrefixLru::end_leases(Tick now) noexcept {
 }
 
 // What is wanted last goes first: of a chain that is expected its end, so that the expectation
-// moves up to the block before.
+// moves up to the block before, and on to the first that nothing else holds.
 bool PrefixLru::give_up_an_expected(const Arrival& arrival, bool is_quota) noexcept {
     const auto may_go = [&](std::uint32_t block) noexcept {
         return nodes_[block].tenant == arrival.tenant;
     };
     const std::uint32_t lease = is_quota ? leases_.latest_use_of(may_go) : leases_.latest_use();
     if (lease == Leases::kNone) return false;
-    const std::uint32_t block = leases_.block_of(lease);
-    const std::uint32_t parent = nodes_[block].parent;
-    if (parent == kNoBlock) {
-        leases_.remove(lease);
-    } else {
-        leases_.move(lease, parent);
-        ++nodes_[parent].holds;
+    for (;;) {
+        const std::uint32_t block = leases_.block_of(lease);
+        const std::uint32_t parent = nodes_[block].parent;
+        const bool is_free_now = nodes_[block].holds == 1;
+        if (parent == kNoBlock) {
+            leases_.remove(lease);
+        } else {
+            leases_.move(lease, parent);
+            ++nodes_[parent].holds;
+        }
+        unhold(block);
+        if (is_free_now || parent == kNoBlock) return true;
     }
-    unhold(block);
-    return true;
 }
 
 Room PrefixLru::find_victim(const Arrival& arrival, Tick now) noexcept {

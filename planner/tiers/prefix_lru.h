@@ -86,7 +86,8 @@ class PrefixLru final : public Eviction {
     void remove(std::uint32_t block, std::uint64_t bytes) noexcept override;
     // The block counts no more, and remove() or revive() is to follow.  Of one that nothing holds.
     void fade(std::uint32_t block, std::uint64_t bytes) noexcept;
-    // It counts again, as one that was used when it was.  Its parent does already.
+    // It counts again, as one that was used when it was, or, where something is learnt, is now. Its
+    // parent is to follow where it has faded, too.
     void revive(std::uint32_t block, std::uint64_t bytes, std::uint64_t fingerprint,
                 Tick now) noexcept;
     [[nodiscard]] bool is_faded(std::uint32_t block) const noexcept {
@@ -194,6 +195,7 @@ class PrefixLru final : public Eviction {
     void use(std::uint32_t block, std::uint32_t anchor, Tick now, Tick since) noexcept;
     void retire(std::uint32_t block) noexcept;
     void leave(std::uint32_t block, std::uint64_t bytes) noexcept;
+    void take_back(std::uint32_t block) noexcept;
     void link_faded(std::uint32_t block) noexcept;
     void unlink_faded(std::uint32_t block) noexcept;
     // Nobody refers to it.

@@ -103,7 +103,7 @@ void PrefixLru::use(std::uint32_t block, std::uint32_t anchor, Tick now, Tick si
     Node& node = nodes_[block];
     const Tick before = node.used_at;
     node.used_at = now;
-    if (node.state() == State::kGhost) return;
+    if (node.state() == State::kGhost || node.state() == State::kFaded) return;
     if (node.state() != State::kParked) unlink(block);
     if (reuse_ != nullptr) reuse_->use(block, before, now, before < since);
     node.set_state(State::kListed);

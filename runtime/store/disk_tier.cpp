@@ -111,12 +111,17 @@ DiskTier::Taken DiskTier::make_room(const planner::Arrival& arrival, bool evicts
         }
         if (!has_log_room()) return Taken::kLater;
         must_come |= room.verdict != planner::RoomVerdict::kExpired;
-        if (room.verdict == planner::RoomVerdict::kOldest && count_ < block_count_max_) {
+        if (room.verdict == planner::RoomVerdict::kOldest && has_numbers()) {
             owner->fade(room.block);
         } else {
             owner->let_go(room.block, room.verdict);
         }
     }
+}
+
+// What has faded has its entry and its record in the log as before.
+bool DiskTier::has_numbers() const noexcept {
+    return count_ + std::max(block_count_max_ / 64, 1u) < block_count_max_;
 }
 
 bool DiskTier::evict_one(planner::Tick now, TierOwner* owner) noexcept {

@@ -134,6 +134,7 @@ class DiskTier {
     static constexpr std::uint32_t kPartCountMax = 488;
 
     void weigh(std::uint64_t carry_bytes) noexcept;
+    [[nodiscard]] bool has_numbers() const noexcept;
 
     Segments* segments_;
     std::uint32_t part_count_ = kPartCountMin;

@@ -93,7 +93,7 @@ bool HostTier::make_room(const planner::Arrival& arrival, bool evicts, planner::
     wanted.bytes = places_.arena().capacity_bytes();  // by number, as in evict_one()
     wanted.tenant = no_tenant_;
     while (free_.empty() && fresh_ == blocks_.size()) {
-        if (!let_one_go()) return false;
+        if (!let_one_go()) return !free_.empty();  // one that was gone may be given up, too
     }
     return true;
 }

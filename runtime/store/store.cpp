@@ -136,6 +136,10 @@ void Store::enter_disk(std::uint32_t entry, const DiskPlace& place, const BlockS
 
 // Where a reader is on its way to the place it is held, and nothing else is put there meanwhile.
 void Store::leave_disk(std::uint32_t entry, std::uint32_t reason) noexcept {
+    // Nobody has use for what needs it and has faded.  What cannot be said now stays, and counts
+    // on this one as on any that was needed and went.
+    while (disk_->has_log_room() && leave_faded_below(entry)) continue;
+    if (disk_->policy().faded_below(entry) != planner::kNoBlock) revive(entry);
     BlockFields fields = index_->fields_of(entry);
     BWRT_CHECK((fields.flags & kOnDisk) != 0);
     const IndexKey key = index_->key_of(entry);
@@ -159,26 +163,32 @@ void Store::leave_disk(std::uint32_t entry, std::uint32_t reason) noexcept {
     drain_disk();
 }
 
+bool Store::lies_in(std::uint32_t entry, std::uint16_t segment) const noexcept {
+    if (!index_->is_used(entry)) return false;
+    const BlockFields fields = index_->fields_of(entry);
+    return (fields.flags & kOnDisk) != 0 && fields.disk_segment == segment;
+}
+
 bool Store::leave_faded_below(std::uint32_t entry) noexcept {
-    const std::uint32_t below = disk_->policy().faded_below(entry);
+    std::uint32_t below = disk_->policy().faded_below(entry);
     if (below == planner::kNoBlock) return false;
-    leave_disk(below, BWRT_REASON_EVICTED);
+    while (below != entry && disk_->has_log_room()) {
+        const std::uint32_t parent = disk_->policy().arrival_of(below).parent;
+        leave_disk(below, BWRT_REASON_EVICTED);
+        const std::uint32_t beside = disk_->policy().faded_below(parent);
+        below = beside != planner::kNoBlock && parent != entry ? beside : parent;
+    }
     return true;
 }
 
-// Parents first: a block that counts holds them.
+// And those that it needs: a block that counts holds them.
 void Store::revive(std::uint32_t entry) noexcept {
-    planner::PrefixLru& policy = disk_->policy();
-    while (policy.is_faded(entry)) {
-        std::uint32_t first = entry;
-        for (;;) {
-            const std::uint32_t parent = policy.arrival_of(first).parent;
-            if (parent == planner::kNoBlock || !policy.is_faded(parent)) break;
-            first = parent;
-        }
-        const BlockFields fields = index_->fields_of(first);
-        disk_->revive(first, fields.disk_segment, fields.length_bytes,
-                      index_->reader().hash_of(index_->key_of(first)), tick_);
+    const planner::PrefixLru& policy = disk_->policy();
+    while (entry != planner::kNoBlock && policy.is_faded(entry)) {
+        const BlockFields fields = index_->fields_of(entry);
+        disk_->revive(entry, fields.disk_segment, fields.length_bytes,
+                      index_->reader().hash_of(index_->key_of(entry)), tick_);
+        entry = policy.arrival_of(entry).parent;
     }
 }
 
@@ -300,11 +310,15 @@ void Store::HostOwner::let_go(std::uint32_t block, planner::RoomVerdict why) noe
 
 void Store::DiskOwner::fade(std::uint32_t block) noexcept {
     const BlockFields fields = store->index_->fields_of(block);
-    store->disk_->fade(block, fields.disk_segment, fields.length_bytes);
+    if (store->disk_->segments().is_given_up(fields.disk_segment)) {  // it is never emptied
+        store->leave_disk(block, BWRT_REASON_EVICTED);
+    } else {
+        store->disk_->fade(block, fields.disk_segment, fields.length_bytes);
+    }
 }
 
 void Store::DiskOwner::let_go(std::uint32_t block, planner::RoomVerdict why) noexcept {
-    if (!store->leave_faded_below(block)) store->leave_disk(block, reason_of(why));
+    store->leave_disk(block, reason_of(why));
 }
 
 // ---- what was counted

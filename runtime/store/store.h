@@ -110,8 +110,9 @@ class Store {
     // Takes the block out of a tier, or out of both.
     void leave_host(std::uint32_t entry, std::uint32_t reason) noexcept;
     void leave_disk(std::uint32_t entry, std::uint32_t reason) noexcept;
-    // One that needs the block and has faded goes from the disk, the end of a chain first; false
-    // when there is none.  One at a time: each has to be said in the log.
+    [[nodiscard]] bool lies_in(std::uint32_t entry, std::uint16_t segment) const noexcept;
+    // Of what needs the block and has faded a chain goes from the disk, its end first, as far as
+    // the log has room to say so; false when there is none.
     bool leave_faded_below(std::uint32_t entry) noexcept;
     // It is used: what has faded of it and what it needs counts again.
     void revive(std::uint32_t entry) noexcept;

@@ -80,10 +80,14 @@ std::uint32_t Store::expect_chain(const Lookup& lookup, std::uint32_t identity_c
     std::uint32_t first = 0;  // of the chain that ends with it
     for (std::uint32_t i = 0; i < identity_count; ++i) {
         const std::uint32_t entry = index_->find(key_of(lookup, i, part));
-        const BlockFields fields = entry != kNoEntry ? index_->fields_of(entry) : BlockFields{};
+        if (entry == kNoEntry) {  // gone since it was looked up
+            identity_count = i;
+            break;
+        }
+        const BlockFields fields = index_->fields_of(entry);
         std::uint32_t block = planner::kNoBlock;
         if ((fields.flags & tier) != 0) block = tier == kInHost ? fields.host_place : entry;
-        if (block == entry && tier == kOnDisk) revive(entry);
+        if (block != planner::kNoBlock && tier == kOnDisk) revive(entry);
         const bool goes_on = block != planner::kNoBlock && policy->arrival_of(block).parent == last;
         if (!goes_on && !keep(last)) return first;
         if (!goes_on || last == planner::kNoBlock) first = i;

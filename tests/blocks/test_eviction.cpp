@@ -560,12 +560,14 @@ void who_waits_for_the_disk_and_is_moved_to_memory_does_not_go_there(void** stat
     BlockWorld* world = world_of(state);
     constexpr std::uint32_t kQuarter = 256 << 10;
     world->open(StoreOf(16 * kMib, kDiskBytes, 16 * kMib, kQuarter));
-    hold_all(world, IoKind::kRead);  // so that no segment is emptied
+    // So that no segment is emptied: in each lies what must be carried, and cannot be read.
+    hold_all(world, IoKind::kRead);
     std::uint32_t chain = 0;
     for (std::uint64_t written_bytes = 1; written_bytes != 0 && chain < 600; ++chain) {
         const std::uint64_t before = sample_store(world).written_bytes;
         assert_int_equal(put(world, {chain, 0}, 1, kQuarter), BWRT_OK);
         for (int i = 0; i < 50; ++i) drive(world);
+        if (chain % 4 == 0) static_cast<void>(look_up(world, {chain, 0}, 1, 600'000));
         written_bytes = sample_store(world).written_bytes - before;
     }
     const Key waits = {chain - 1, 0};

@@ -82,6 +82,44 @@ void no_block_is_left_behind_without_those_that_it_needs(void** state) {
     assert_int_equal(hit_count(world, kChainCount), 0);
 }
 
+// All three of its blocks have faded; with the middle one goes what needs it.
+void a_faded_block_that_is_dropped_takes_what_needs_it_along(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kDiskOnly);
+    for (std::uint32_t depth = 0; depth < 3; ++depth) put_one(world, {0, depth});
+    for (std::uint32_t chain = 1; chain < 57; ++chain) put_one(world, {chain, 0});
+    assert_int_equal(look_up(world, {0, 0}, 3).prefix_count, 3);
+
+    assert_int_equal(ask(world, BWRT_OP_DROP, {0, 1}), BWRT_OK);
+
+    assert_int_equal(get(world, {0, 2}, 1, kLong), BWRT_E_MISS);
+    assert_int_equal(get(world, {0, 0}, 1, kLong), BWRT_OK);
+    assert_int_equal(put(world, {0, 1}, 2, kLong), BWRT_OK);
+    for (std::uint32_t chain = 100; chain < 250; ++chain) put_one(world, {chain, 0});
+    assert_false(is_hit(world, {0, 0}));
+    std::uint32_t hits = 0;
+    for (std::uint32_t chain = 100; chain < 250; ++chain) hits += is_hit(world, {chain, 0});
+    assert_in_range(hits, 45, 75);  // as many as ever
+}
+
+// A block whose time is over goes though one that needs it has faded and lies elsewhere.
+void what_has_expired_goes_though_what_needs_it_has_faded(void** state) {
+    BlockWorld* world = world_of(state);
+    world->open(kDiskOnly);
+    Request root(world, BWRT_OP_PUT, {0, 0}, 1, kLong);
+    root.options.ttl_s = 3600;
+    assert_int_equal(root.run(), BWRT_OK);
+    put_one(world, {0, 1});
+    for (std::uint32_t chain = 1; chain < 57; ++chain) put_one(world, {chain, 0});
+    assert_int_equal(look_up(world, {0, 0}, 2).prefix_count, 2);
+
+    let_time_pass(world, 3601 * kSecondNs);
+    drive_until(world, [&] { return !is_hit(world, {0, 0}); });
+
+    assert_int_equal(sample_store(world).disk.expired_count, 1);
+    assert_false(is_hit(world, {0, 1}));
+}
+
 }  // namespace
 
 int main() {
@@ -89,6 +127,8 @@ int main() {
         IN_BLOCK_WORLD(what_had_to_go_is_there_until_its_segment_is_emptied),
         IN_BLOCK_WORLD(who_is_used_after_he_had_to_go_counts_again),
         IN_BLOCK_WORLD(no_block_is_left_behind_without_those_that_it_needs),
+        IN_BLOCK_WORLD(a_faded_block_that_is_dropped_takes_what_needs_it_along),
+        IN_BLOCK_WORLD(what_has_expired_goes_though_what_needs_it_has_faded),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -346,6 +346,27 @@ void what_is_expected_twice_goes_when_neither_use_can_wait(void**) {
     assert_int_equal(tier.evict(), 1);
 }
 
+// What is given up for it may be what was expected of itself, when it was here before.
+void who_comes_again_while_its_number_is_free_is_a_block_like_others(void**) {
+    Tier tier(2);
+    tier.put_chain({0, 1});
+    assert_true(tier.policy.expect(1, 500));
+    tier.policy.remove(1, 1);
+    tier.put(2);
+    tier.policy.pin(2);
+    assert_int_equal(tier.make_room().block, 0);
+    tier.policy.remove(0, 1);
+    assert_true(tier.make_room().verdict == RoomVerdict::kFits);
+    tier.policy.insert(1, Tier::arrival_of({}), tier.now);
+
+    assert_int_equal(tier.policy.take_free(), 0);
+    assert_int_equal(tier.policy.take_free(), kNoBlock);
+    assert_true(tier.policy.knows(1) && tier.policy.knows(2));
+    tier.policy.drop_pin(2);
+    assert_int_equal(tier.evict(), 2);
+    assert_int_equal(tier.evict({.parent = 1}), kNoBlock);
+}
+
 void an_expectation_ends_at_its_tick(void**) {
     Tier tier(2);
     tier.put(0);
@@ -789,6 +810,7 @@ int main() {
         cmocka_unit_test(what_is_expected_goes_behind_all_else_and_the_latest_of_it_first),
         cmocka_unit_test(a_chain_that_is_expected_loses_its_end_first),
         cmocka_unit_test(what_is_expected_twice_goes_when_neither_use_can_wait),
+        cmocka_unit_test(who_comes_again_while_its_number_is_free_is_a_block_like_others),
         cmocka_unit_test(an_expectation_ends_at_its_tick),
         cmocka_unit_test(there_are_no_more_expectations_than_leases),
         cmocka_unit_test(a_tenant_at_its_quota_loses_what_it_expects_and_nobody_else_does),
