@@ -1198,8 +1198,8 @@ typedef struct bwrt_lookup_query {
  * anything else can make room there; when nothing else can, what is wanted last goes first, the
  * ends of prefixes before what they begin with.  It is for the queue of an engine: ask for each
  * request when it is queued, with the time until it will have been loaded, and again when blocks
- * that it lacked have been stored.  It takes one lease for a prefix and tier, and one more for each
- * block that was stored before the one in front of it. */
+ * that it lacked have been stored.  Blocks that need each other take one lease, in each tier and of
+ * each part: a prefix of full attention, or what of it was stored behind the block in front of it. */
 BWRT_API bwrt_status bwrt_lookup(bwrt_runtime* runtime, const bwrt_lookup_query* query,
                                  bwrt_lookup_answer* answers, uint32_t* prefix_count_out,
                                  uint32_t* leased_count_out, bwrt_error* error);

@@ -17,8 +17,7 @@
 //     prefix is resident: a hit is a leading run.  Shared prefixes are inner blocks, and thereby
 //     safe.
 //   - A pinned or leased block is never a victim, and neither are those that it needs.
-//   - What is expected to be used soon, and what that needs, goes when nothing else can: whatever
-//   is
+//   - What is expected to be used soon, and what that needs, goes when nothing else can: what is
 //     wanted last goes first.
 //   - A tenant that would exceed its quota loses its own blocks and nobody else's; when the tier is
 //     full, tenants above their quota lose theirs first, then the oldest goes whosesoever it is.
