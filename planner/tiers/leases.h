@@ -6,8 +6,8 @@
 //   by_end_    all of them; the one that ends first is on top
 //   by_use_    what is expected; the latest is on top
 //
-// Sized at construction: there are as many as lookups hand out within their short lives, not as
-// many as blocks, so they take no byte of a block.
+// Sized at construction, 28 bytes each, touched as they are used: there are as many as lookups hand
+// out within their short lives, not as many as blocks, so they take no byte of a block.
 
 #pragma once
 
@@ -21,7 +21,6 @@ namespace bwrt::planner {
 class Leases {
  public:
     static constexpr std::uint32_t kNone = 0xFFFF'FFFF;
-    static constexpr std::uint32_t kLeaseBytes = 28;  // of one, while it is used for the first time
 
     explicit Leases(std::uint32_t count_max)
         : count_max_(count_max), entries_(count_max), by_end_(count_max), by_use_(count_max) {}
