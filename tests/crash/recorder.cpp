@@ -235,13 +235,16 @@ void Tape::begin_anew() noexcept {
     is_full = false;
 }
 
+// Counted when it is whole: another thread may end the process here, and what lies in that place is
+// a word of an earlier tape.
 void Tape::say(Said said, std::uint32_t key) noexcept {
-    const std::uint32_t place = word_count++;
-    if (place >= kWordCountMax) {
+    const std::uint32_t place = word_count.load(std::memory_order_relaxed);
+    if (place == kWordCountMax) {
         is_full = true;
         return;
     }
     words[place] = {said, key, ++now};
+    word_count.store(place + 1, std::memory_order_release);
 }
 
 void record_on(Tape* tape) noexcept { tape_now = tape; }

@@ -90,7 +90,7 @@ struct Tape {
     unsigned char stored[kStoredCountMax + 1][kSectorBytes];
 
     void begin_anew() noexcept;
-    void say(Said said, std::uint32_t key) noexcept;
+    void say(Said said, std::uint32_t key) noexcept;  // one thread of one process at a time
 };
 
 // Null when there is no memory.  Never given back.
