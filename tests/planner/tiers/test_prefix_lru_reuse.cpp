@@ -202,6 +202,48 @@ void a_parent_of_another_class_stays_until_its_last_child_has_gone(void**) {
     assert_int_equal(last.block, 0);
 }
 
+// What a newcomer hears of whom `block` is the only one that could go for.
+RoomVerdict against(PrefixLru& policy, std::uint32_t block, Tick now) {
+    for (std::uint32_t other = 0; other < kCapacity; ++other) {
+        if (other != block) policy.pin(other);
+    }
+    const Room room = policy.make_room(arrival_of(9000), now);
+    for (std::uint32_t other = 0; other < kCapacity; ++other) {
+        if (other != block) policy.drop_pin(other);
+    }
+    return room.verdict;
+}
+
+// In one tier blocks fade and are used again, in the other they go and come.
+void what_fades_is_learnt_of_as_what_goes(void**) {
+    PrefixLru fading({kCapacity, 1, 0, kCapacity, 64, true});
+    PrefixLru going({kCapacity, 1, 0, kCapacity, 64, true});
+    Tick now = learn(fading);
+    learn(going);
+    std::uint32_t unworthy_count = 0;
+
+    for (std::uint32_t i = 0; i < 400; ++i) {
+        const std::uint32_t block = i % kCapacity;
+        now += kSlot;
+        fading.fade(block, 1);
+        going.remove(block, 1);
+        while (going.take_free() != kNoBlock) {
+        }
+        now += (1 + i % 5) * kSlot;
+        fading.revive(block, 1, 1 + block, now);
+        going.insert(block, arrival_of(1 + block), now);
+        for (std::uint32_t each = 0; each < kCapacity; ++each) {
+            const RoomVerdict verdict = against(going, each, now);
+            assert_int_equal(against(fading, each, now), verdict);
+            if (verdict == RoomVerdict::kUnworthy) ++unworthy_count;
+        }
+        assert_int_equal(fading.make_room(arrival_of(9000), now).block,
+                         going.make_room(arrival_of(9000), now).block);
+    }
+
+    assert_in_range(unworthy_count, 1, 400 * kCapacity - 1);
+}
+
 }  // namespace
 
 int main() {
@@ -213,6 +255,7 @@ int main() {
         cmocka_unit_test(who_must_come_is_not_refused),
         cmocka_unit_test(a_child_that_comes_is_no_use_of_its_parent),
         cmocka_unit_test(a_parent_of_another_class_stays_until_its_last_child_has_gone),
+        cmocka_unit_test(what_fades_is_learnt_of_as_what_goes),
     };
     return cmocka_run_group_tests_name("planner/tiers/prefix_lru.cpp, learning", tests, nullptr,
                                        nullptr);
