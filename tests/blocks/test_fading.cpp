@@ -102,6 +102,24 @@ void a_faded_block_that_is_dropped_takes_what_needs_it_along(void** state) {
     assert_in_range(hits, 45, 75);  // as many as ever
 }
 
+// Where numbers are what there is too little of, who has to go gives his to the next one.
+void who_goes_for_a_number_does_not_fade(void** state) {
+    BlockWorld* world = world_of(state);
+    StoreOf few = kDiskOnly;
+    few.store.block_count_max = 50;
+    world->open(few);
+    for (std::uint32_t chain = 0; chain < 150; ++chain) {
+        assert_int_equal(put(world, {chain, 0}), BWRT_OK);
+        let_time_pass(world, kSecondNs);
+    }
+    settle(world);
+    const std::uint64_t counted = sample_store(world).disk.used_bytes / kLength;
+    assert_in_range(counted, 40, 60);
+    assert_in_range(hit_count(world, 150), 40, 50);
+    assert_false(is_hit(world, {0, 0}));
+    assert_true(is_hit(world, {149, 0}));
+}
+
 // A block whose time is over goes though one that needs it has faded and lies elsewhere.
 void what_has_expired_goes_though_what_needs_it_has_faded(void** state) {
     BlockWorld* world = world_of(state);
@@ -128,6 +146,7 @@ int main() {
         IN_BLOCK_WORLD(who_is_used_after_he_had_to_go_counts_again),
         IN_BLOCK_WORLD(no_block_is_left_behind_without_those_that_it_needs),
         IN_BLOCK_WORLD(a_faded_block_that_is_dropped_takes_what_needs_it_along),
+        IN_BLOCK_WORLD(who_goes_for_a_number_does_not_fade),
         IN_BLOCK_WORLD(what_has_expired_goes_though_what_needs_it_has_faded),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
