@@ -3,14 +3,11 @@
 #include "runtime/calibration.h"
 
 #include <cjson/cJSON.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -18,6 +15,8 @@
 #include <memory>
 #include <mutex>
 #include <utility>
+
+#include "runtime/text_file.h"
 
 namespace bwrt::runtime {
 namespace {
@@ -47,46 +46,10 @@ constexpr Choice kChoices[] = {
     {"huge_pages", &Calibration::Device::huge_pages, 0, 1, 1, true, true},
 };
 
-struct Descriptor {
-    int fd;
-    ~Descriptor() {
-        if (fd >= 0) close(fd);
-    }
-};
-
 struct JsonDelete {
     void operator()(cJSON* json) const noexcept { cJSON_Delete(json); }
 };
 using Json = std::unique_ptr<cJSON, JsonDelete>;
-
-bwrt_status read_text(const char* path, std::string* text_out, const ErrorSink& sink) {
-    // Not blocking, should it be a pipe; that is refused next.
-    const Descriptor file{open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
-    struct stat stat = {};
-    if (file.fd < 0 || fstat(file.fd, &stat) != 0) {
-        return fail_os(sink, BWRT_E_IO, errno, kField, "%s: %s", path, errno_name(errno));
-    }
-    if (!S_ISREG(stat.st_mode)) {
-        return fail(sink, BWRT_E_FORMAT, kField, "%s is not a regular file", path);
-    }
-    if (static_cast<std::uint64_t>(stat.st_size) > kTableBytesMax) {
-        return fail(sink, BWRT_E_FORMAT, kField, "%s has %lld bytes, a table at most %zu", path,
-                    static_cast<long long>(stat.st_size), kTableBytesMax);
-    }
-    text_out->resize(static_cast<std::size_t>(stat.st_size));
-    std::size_t done = 0;
-    while (done < text_out->size()) {
-        const ssize_t count = read(file.fd, text_out->data() + done, text_out->size() - done);
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) {
-            return fail_os(sink, BWRT_E_IO, errno, kField, "%s: %s", path, errno_name(errno));
-        }
-        if (count == 0) break;  // it became shorter; what is missing is missed below
-        done += static_cast<std::size_t>(count);
-    }
-    text_out->resize(done);
-    return BWRT_OK;
-}
 
 // cJSON keeps where the last error was in a variable of its own, which two runtimes that are opened
 // at once would both write.
@@ -218,7 +181,9 @@ std::string machine_identity() {
 bwrt_status read_calibration(const char* path, Calibration* calibration_out,
                              const ErrorSink& sink) {
     std::string text;
-    if (const bwrt_status status = read_text(path, &text, sink)) return status;
+    if (const bwrt_status status = read_text_file(path, kTableBytesMax, kField, &text, sink)) {
+        return status;
+    }
     const char* end = nullptr;
     const Json table = parse(text, &end);
     if (table == nullptr) {

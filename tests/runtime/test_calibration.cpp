@@ -153,7 +153,7 @@ void a_damaged_table_is_refused(void**) {
     }
     expect_refusal(whole + "x", BWRT_E_PARSE, "not JSON");
     expect_refusal(std::string(5000, '['), BWRT_E_PARSE, "not JSON");
-    expect_refusal(whole + std::string(1 << 20, ' '), BWRT_E_FORMAT, "a table at most 1048576");
+    expect_refusal(whole + std::string(1 << 20, ' '), BWRT_E_FORMAT, "more than 1048576");
     expect_refusal("[]", BWRT_E_FORMAT, "bwrt_calibration is not 1");
     expect_refusal(replaced(whole, "\": 1,", "\": 2,"), BWRT_E_FORMAT, "bwrt_calibration");
     expect_refusal(replaced(whole, "machine", "engine"), BWRT_E_FORMAT, "machine");
