@@ -346,6 +346,10 @@ typedef struct bwrt_config {
     const bwrt_planner* planner;      /* NULL: no wave can be planned (since ABI 0.4) */
     uint32_t device;                  /* BWRT_DEVICE_* (since ABI 0.4) */
     uint32_t reserved2;
+    const char* tuning;               /* path of a file by `bwrt tune`; NULL: none.  What it says of
+                                         policy takes the place of zeros in store and planner: what
+                                         the caller set is his.  BWRT_E_IO, _PARSE or _FORMAT when it
+                                         cannot be understood; caps say what it set (since ABI 0.4) */
 } bwrt_config;
 
 /* The version of the library, comparable with BWRT_ABI_VERSION. */
@@ -1289,6 +1293,7 @@ typedef struct bwrt_caps {
     uint32_t device_count;   /* 0 before it was started */
     uint32_t reserved2;
     char device_reason[256]; /* why there is no driver, or why it could not be started; empty: neither */
+    char tuning_reason[512]; /* what a tuning file set, and what it left to the caller; empty: none */
 } bwrt_caps;
 
 /* Fills *caps up to its struct_size.  runtime NULL: what bwrt_open(NULL) would find. */
@@ -1474,6 +1479,8 @@ typedef struct bwrt_store_info {
     const char* reserve_reason;  /* why a segment's space is not reserved */
     const char* striping_reason; /* why a segment is not striped.  Nobody has to ask for that: it
                                     is NULL only on Lustre, and where there are no segments */
+    uint32_t write_touch_count;  /* in force, as in bwrt_store; of a reader 0 */
+    uint32_t eviction;           /* BWRT_EVICTION_*, likewise */
 } bwrt_store_info;
 
 /* BWRT_E_UNSUPPORTED without a store. */

@@ -67,6 +67,7 @@ void Runtime::caps(bwrt_caps* caps_out) {
     caps.batch_copy_abi = devices.batch_copy_abi;
     caps.device_count = devices.device_count;
     set(caps.device_reason, sizeof caps.device_reason, devices.reason);
+    set(caps.tuning_reason, sizeof caps.tuning_reason, tables_.tuning_reason);
     *caps_out = caps;
 }
 

@@ -57,9 +57,12 @@ bwrt_status check_prefetch(const bwrt_planner& checked, const bwrt_store* store,
     return check("prefetch_bytes_max", checked.prefetch_bytes_max, 1, store->host_bytes / 2, sink);
 }
 
-bwrt_status read_planner(const bwrt_planner* planner, bwrt_planner* checked_out,
+bwrt_status read_planner(const bwrt_planner* planner, Tuning* tuning, bwrt_planner* checked_out,
                          const ErrorSink& sink) {
-    if (planner == nullptr) return BWRT_OK;
+    if (planner == nullptr) {
+        tuning->fill_in(static_cast<bwrt_planner*>(nullptr));
+        return BWRT_OK;
+    }
     if (reinterpret_cast<std::uintptr_t>(planner) % alignof(std::uint64_t) != 0) {
         return fail(sink, BWRT_E_INVAL, "config.planner", "not aligned to 8 bytes");
     }
@@ -68,6 +71,7 @@ bwrt_status read_planner(const bwrt_planner* planner, bwrt_planner* checked_out,
                                            kPlannerBytesMin, "planner.struct_size", sink)) {
         return status;
     }
+    tuning->fill_in(&checked);
     if ((checked.flags & ~kFlags) != 0) {
         return fail(sink, BWRT_E_INVAL, "planner.flags", "flags 0x%x are not all BWRT_PLANNER_*",
                     checked.flags);

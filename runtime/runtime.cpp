@@ -17,6 +17,7 @@
 #include "runtime/planner_options.h"
 #include "runtime/store/store.h"
 #include "runtime/submit.h"
+#include "runtime/tuning.h"
 
 namespace bwrt::runtime {
 namespace {
@@ -145,6 +146,7 @@ bwrt_status Runtime::start(const World& world, const ErrorSink& sink) {
         log(calibration.devices.empty() ? BWRT_LOG_WARNING : BWRT_LOG_INFO,
             calibration.reason.c_str());
     }
+    if (!tables_.tuning_reason.empty()) log(BWRT_LOG_INFO, tables_.tuning_reason.c_str());
     return BWRT_OK;
 }
 
@@ -226,10 +228,13 @@ namespace {
 
 constexpr std::size_t kStoreBytesMin = 88;  // of the first release
 
-// The description of a store, checked, with its defaults.
-bwrt_status read_store(const bwrt_config& config, bwrt_store* store_out,
+// The description of a store, checked, with what the tuning file says and then its defaults.
+bwrt_status read_store(const bwrt_config& config, Tuning* tuning, bwrt_store* store_out,
                        std::uint32_t* own_region_count_out, const ErrorSink& sink) {
-    if (config.store == nullptr) return BWRT_OK;
+    if (config.store == nullptr) {
+        tuning->fill_in(static_cast<bwrt_store*>(nullptr));
+        return BWRT_OK;
+    }
     if (reinterpret_cast<std::uintptr_t>(config.store) % alignof(std::uint64_t) != 0) {
         return fail(sink, BWRT_E_INVAL, "config.store", "not aligned to 8 bytes");
     }
@@ -238,6 +243,7 @@ bwrt_status read_store(const bwrt_config& config, bwrt_store* store_out,
                                            kStoreBytesMin, "store.struct_size", sink)) {
         return status;
     }
+    tuning->fill_in(&given);
     if (const bwrt_status status = Store::check(given, store_out, own_region_count_out, sink)) {
         return status;
     }
@@ -260,13 +266,21 @@ bwrt_status open_runtime(const bwrt_config* config, const World& world, bwrt_run
         if (const bwrt_status status = check_config(config, &checked, &calibration, sink)) {
             return status;
         }
+        Tuning tuning;
+        if (checked.tuning != nullptr) {
+            const bwrt_status status = read_tuning(checked.tuning, &tuning, sink);
+            if (status != BWRT_OK) return status;
+        }
         bwrt_store store = {};
         std::uint32_t own_region_count = 0;
-        if (const bwrt_status status = read_store(checked, &store, &own_region_count, sink)) {
+        if (const bwrt_status status =
+                read_store(checked, &tuning, &store, &own_region_count, sink)) {
             return status;
         }
         bwrt_planner planner = {};
-        if (const bwrt_status status = read_planner(checked.planner, &planner, sink)) return status;
+        if (const bwrt_status status = read_planner(checked.planner, &tuning, &planner, sink)) {
+            return status;
+        }
         const bool has_store = checked.store != nullptr;
         if (const bwrt_status status =
                 check_prefetch(planner, has_store ? &store : nullptr, sink)) {
@@ -274,6 +288,7 @@ bwrt_status open_runtime(const bwrt_config* config, const World& world, bwrt_run
         }
         checked.store = nullptr;  // they are the caller's
         checked.planner = nullptr;
+        checked.tuning = nullptr;
         auto runtime =
             std::make_unique<bwrt_runtime>(checked, std::move(calibration), world.clock,
                                            has_store ? &store : nullptr, own_region_count);
@@ -282,6 +297,7 @@ bwrt_status open_runtime(const bwrt_config* config, const World& world, bwrt_run
             if (status != BWRT_OK) return status;
         }
         runtime->runtime.tables().planner = planner;
+        runtime->runtime.tables().tuning_reason = std::move(tuning.reason);
         if (const bwrt_status status = runtime->runtime.start(world, sink)) return status;
         *runtime_out = runtime.release();
         return BWRT_OK;

@@ -52,6 +52,7 @@ struct Tables {
 
     bwrt_config limits;
     Calibration calibration;
+    std::string tuning_reason;  // what a tuning file set, and what it did not; empty: none
     RegionTable regions;
     LayoutTable layouts;
     WaveTable waves;

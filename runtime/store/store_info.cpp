@@ -25,6 +25,8 @@ void Store::info(bwrt_store_info* out) noexcept {
     write_limits(checked_, out);
     out->block_count_max = checked_.block_count_max;
     out->lease_count_max = checked_.lease_count_max;
+    out->write_touch_count = checked_.write_touch_count;
+    out->eviction = checked_.eviction;
     const Region* host = has_host() ? &regions_->at(own_slot(kHostSlot)) : nullptr;
     const Region* transit = transit_ != nullptr ? &regions_->at(own_slot(kTransitSlot)) : nullptr;
     write_memory(host, transit, out);

@@ -18,7 +18,7 @@ SPOKEN = ["runtime/backend/ladder.cpp", "runtime/backend/uring_setup.cpp", "runt
           "runtime/backend/cuda/driver.cpp", "runtime/backend/cuda/device.cpp",
           "runtime/backend/no_device.cpp",
           "runtime/store/segment_file.cpp", "runtime/store/view_attach.cpp"]  # reasons, and errors' messages
-QUOTED = SPOKEN + ["runtime/faulty/seam.cpp", "runtime/store/losses.cpp",
+QUOTED = SPOKEN + ["runtime/faulty/seam.cpp", "runtime/tuning.cpp", "runtime/store/losses.cpp",
                    "runtime/store/store_open.cpp", "tools/cmd_caps.cpp"]  # and other sentences
 NO_REASON = {"model name", "cores, Linux",  # how a machine is called
              "stripes of", "as it was made"}  # how a segment is striped

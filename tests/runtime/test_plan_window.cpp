@@ -42,7 +42,9 @@ struct Desk {
     std::unique_ptr<WindowPlanner> windows;
 
     explicit Desk(const bwrt_planner& options) : tables(config_of_test(), Calibration(), 1) {
-        assert_int_equal(read_planner(&options, &tables.planner, {nullptr, BWRT_NONE}), BWRT_OK);
+        Tuning no_tuning;
+        assert_int_equal(read_planner(&options, &no_tuning, &tables.planner, {nullptr, BWRT_NONE}),
+                         BWRT_OK);
         windows = std::make_unique<WindowPlanner>(&tables, &clock);
     }
 };

@@ -162,7 +162,9 @@ void any_window_is_refused_by_a_field_or_planned_with_right_sums(void**) {
     options.row_count_max = kRowCountMax;
     options.min_io_bytes = 20'000;
     options.beta_milli = 2'000'000'000;
-    assert_int_equal(read_planner(&options, &tables.planner, {nullptr, BWRT_NONE}), BWRT_OK);
+    Tuning no_tuning;
+    assert_int_equal(read_planner(&options, &no_tuning, &tables.planner, {nullptr, BWRT_NONE}),
+                     BWRT_OK);
     WindowPlanner windows(&tables, &clock);
     std::uint64_t now_ns = 1, planned_count = 0, refused_count = 0;
     for (int i = 0; i < kWindowCount; ++i, now_ns += random.below(40'000'000)) {

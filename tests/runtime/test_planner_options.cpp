@@ -15,8 +15,10 @@
 namespace {
 
 using bwrt::planner::PlannerRule;
+using bwrt::runtime::ErrorSink;
 using bwrt::runtime::planner_rule;
 using bwrt::runtime::read_planner;
+using bwrt::runtime::Tuning;
 
 constexpr std::uint64_t kNoEnd = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t kNoEnd32 = std::numeric_limits<std::uint32_t>::max();
@@ -56,9 +58,15 @@ bwrt_planner empty_planner() {
     return planner;
 }
 
+bwrt_status read_untuned(const bwrt_planner* given, bwrt_planner* checked_out,
+                         const ErrorSink& sink) {
+    Tuning no_tuning;
+    return read_planner(given, &no_tuning, checked_out, sink);
+}
+
 bwrt_planner read(const bwrt_planner& given) {
     bwrt_planner checked = {};
-    assert_int_equal(read_planner(&given, &checked, {}), BWRT_OK);
+    assert_int_equal(read_untuned(&given, &checked, {}), BWRT_OK);
     return checked;
 }
 
@@ -67,7 +75,7 @@ void expect_refusal(const bwrt_planner* given, bwrt_status status, const char* f
     std::memset(&untouched, 0x5A, sizeof untouched);
     std::memset(&checked, 0x5A, sizeof checked);
     bwrt_error error = {};
-    assert_int_equal(read_planner(given, &checked, {&error, BWRT_NONE}), status);
+    assert_int_equal(read_untuned(given, &checked, {&error, BWRT_NONE}), status);
     assert_string_equal(error.field, field);
     assert_true(error.message[0] != '\0');
     assert_memory_equal(&checked, &untouched, sizeof checked);
@@ -95,7 +103,7 @@ void zero_is_the_default_of_every_field(void**) {
 
 void no_planner_is_none(void**) {
     bwrt_planner checked = {};
-    assert_int_equal(read_planner(nullptr, &checked, {}), BWRT_OK);
+    assert_int_equal(read_untuned(nullptr, &checked, {}), BWRT_OK);
     assert_int_equal(checked.struct_size, 0);
 }
 
@@ -173,7 +181,7 @@ void one_that_is_not_aligned_is_refused(void**) {
     const bwrt_planner planner = empty_planner();
     std::memcpy(bytes, &planner, sizeof planner);
     bwrt_planner checked = {};
-    assert_int_equal(read_planner(reinterpret_cast<bwrt_planner*>(bytes), &checked, {}), BWRT_OK);
+    assert_int_equal(read_untuned(reinterpret_cast<bwrt_planner*>(bytes), &checked, {}), BWRT_OK);
     std::memcpy(bytes + 4, &planner, sizeof planner);
     expect_refusal(reinterpret_cast<bwrt_planner*>(bytes + 4), BWRT_E_INVAL, "config.planner");
 }

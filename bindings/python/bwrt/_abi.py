@@ -117,7 +117,7 @@ class bwrt_config(Structure):
                 ("pool_thread_count", c_uint32), ("spin_ns", c_uint32), ("reserved", c_uint32),
                 ("log", bwrt_log_function), ("log_user", c_void_p), ("calibration", c_char_p),
                 ("store", POINTER(bwrt_store)), ("planner", POINTER(bwrt_planner)),
-                ("device", c_uint32), ("reserved2", c_uint32)]
+                ("device", c_uint32), ("reserved2", c_uint32), ("tuning", c_char_p)]
 
 
 class bwrt_region(Structure):
@@ -343,7 +343,7 @@ class bwrt_caps(Structure):
                 ("machine", c_char * 128), ("calibration_reason", c_char * 256),
                 ("driver_version", c_uint32), ("batch_copy_abi", c_uint32),
                 ("device_count", c_uint32), ("reserved2", c_uint32),
-                ("device_reason", c_char * 256)]
+                ("device_reason", c_char * 256), ("tuning_reason", c_char * 512)]
 
 
 class bwrt_route(Structure):
@@ -414,4 +414,5 @@ class bwrt_store_info(Structure):
                 ("unreserved_count", c_uint32), ("striped_count", c_uint32),
                 ("stripe_count", c_uint32), ("stripe_bytes", c_uint32), ("checksum", c_char_p),
                 ("huge_reason", c_char_p), ("disk_reason", c_char_p), ("direct_reason", c_char_p),
-                ("reserve_reason", c_char_p), ("striping_reason", c_char_p)]
+                ("reserve_reason", c_char_p), ("striping_reason", c_char_p),
+                ("write_touch_count", c_uint32), ("eviction", c_uint32)]

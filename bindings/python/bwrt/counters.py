@@ -53,6 +53,7 @@ class Caps:
     batch_copy_abi: int
     device_count: int
     device_reason: str
+    tuning_reason: str  # what a tuning file set, and what it left to the caller
 
 
 class Histogram:

@@ -65,6 +65,7 @@ class Runtime(Core):
       store                a Store, where blocks are kept; None: none
       planner              a Planner, of waves that are submitted with planned=True; None: none
       calibration          path of a table by `bwrt calibrate`; None: none
+      tuning               path of a file by `bwrt tune`: in the place of zeros in store and planner
       device               DeviceLook.LOAD or START: look for the CUDA driver, for caps()
       log                  called with (level, sentence), on any thread; must not use bwrt
 
@@ -78,6 +79,7 @@ class Runtime(Core):
                  staging_count: int = 0, pool_thread_count: int = 0, spin_ns: int = 0,
                  store: Optional[Store] = None, planner: Optional[Planner] = None,
                  calibration: Optional[Union[str, bytes, "os.PathLike[str]"]] = None,
+                 tuning: Optional[Union[str, bytes, "os.PathLike[str]"]] = None,
                  device: int = DeviceLook.LATER, log: Optional[Callable[[int, str], Any]] = None):
         limits = dict(wave_count_max=wave_count_max, operation_count_max=operation_count_max,
                       slot_count_max=slot_count_max, region_count_max=region_count_max,
@@ -94,6 +96,8 @@ class Runtime(Core):
             config.planner = planner.as_c()
         if calibration is not None:
             config.calibration = os.fsencode(calibration)
+        if tuning is not None:
+            config.tuning = os.fsencode(tuning)
         self._memory: List["weakref.ref[Region]"] = []
         self._watchers: Any = weakref.WeakKeyDictionary()
         self._event_fd = -1

@@ -217,6 +217,8 @@ class StoreInfo:
     direct_reason: Optional[str]
     reserve_reason: Optional[str]
     striping_reason: Optional[str]
+    write_touch_count: int
+    eviction: int
 
 
 def store_info(runtime: Core) -> StoreInfo:

@@ -98,6 +98,7 @@ structs! {
         planner: *const bwrt_planner,
         device: u32,
         reserved2: u32,
+        tuning: *const c_char,
     }
     bwrt_region {
         struct_size: u32,
@@ -487,6 +488,7 @@ structs! {
         device_count: u32,
         reserved2: u32,
         device_reason: [c_char; 256],
+        tuning_reason: [c_char; 512],
     }
     bwrt_route {
         source_tier: u32,
@@ -620,6 +622,8 @@ structs! {
         direct_reason: *const c_char,
         reserve_reason: *const c_char,
         striping_reason: *const c_char,
+        write_touch_count: u32,
+        eviction: u32,
     }
 }
 
