@@ -16,7 +16,6 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <deque>
 #include <memory>
@@ -38,9 +37,6 @@ namespace bwrt::tools {
 namespace {
 
 using namespace bwrt::replay;
-
-// Of processor time that requests without a cache take, what is planned for.
-constexpr double kBusyMost = 0.8;
 
 using MakePolicy = std::unique_ptr<Policy> (*)(const Trace&, const PolicyRoom&);
 
@@ -120,15 +116,6 @@ std::vector<const Kind*> kinds_of(const CompareOptions& options, const Scene& sc
         }
     }
     return kinds;
-}
-
-// As few processors as can compute all of it without a cache, with some room.
-std::uint32_t streams_of(const Trace& trace, std::uint64_t tokens_per_s) {
-    double tokens = 0;
-    for (std::size_t i = 0; i < trace.request_count(); ++i) tokens += trace.request(i).input_tokens;
-    const double seconds = std::max(static_cast<double>(trace.duration_us()) / 1e6, 1e-3);
-    const double streams = tokens / seconds / static_cast<double>(tokens_per_s) / kBusyMost;
-    return static_cast<std::uint32_t>(std::clamp(std::ceil(streams), 1.0, 4'096.0));
 }
 
 std::uint64_t or_else(std::uint64_t value, std::uint64_t otherwise) {
@@ -274,7 +261,7 @@ ReportContent report_of(const Scene& scene, const DeviceTable& device,
             {columns[i].title,
              table[i].figures,
              {&results[i], scene.cache.block_bytes, scene.cache.host_bytes, scene.cache.disk_bytes,
-              scene.cache.write_touch_count, scene.rule.speed}});
+              results[i].cache.write_touch_count, scene.rule.speed}});
         if (!columns[i].is_policy && columns[content.subject].is_policy) content.subject = i;
         wrong_count += columns[i].wrong_count;
     }

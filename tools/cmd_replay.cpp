@@ -33,6 +33,10 @@ using namespace bwrt::replay;
 
 constexpr double kSecondsUntold = 10;
 
+const char* name_of_policy(const ReplayResult& result) {
+    return result.cache.eviction == BWRT_EVICTION_LEARNED ? "learned" : "lru";
+}
+
 void print_json(const Scene& scene, const ReplayResult& result,
                 const std::vector<Figure>& figures) {
     JsonObject object;
@@ -43,6 +47,8 @@ void print_json(const Scene& scene, const ReplayResult& result,
     object.add("disk_bytes", scene.cache.disk_bytes);
     object.add("speed", scene.rule.speed);
     object.add("mode", scene.cache.is_modelled ? "model" : "real");
+    object.add("policy", name_of_policy(result));
+    object.add("write_touch_count", result.cache.write_touch_count);
     object.add("interrupted", result.is_interrupted);
     add_figures(object, figures);
     object.print();
@@ -66,7 +72,13 @@ void announce(const Scene& scene) {
 void print_text(const Scene& scene, const ReplayResult& result,
                 const std::vector<Figure>& figures) {
     print_scene(scene);
-    std::printf("%s\n\n", speed_text(scene.rule.speed).c_str());
+    std::printf("%s\n", speed_text(scene.rule.speed).c_str());
+    if (!scene.cache.tuning.empty()) {
+        std::printf("with %s: policy %s, written at use %u\n",
+                    shown_name(scene.cache.tuning, kPathColumnsMax).c_str(), name_of_policy(result),
+                    result.cache.write_touch_count);
+    }
+    std::printf("\n");
     std::printf("%s\n", table_of({{"bwrt", figures}}).c_str());
     if (result.is_interrupted) {
         std::printf("interrupted after %zu of %zu requests\n", result.served.size(),

@@ -4,7 +4,7 @@
 //
 //   command_line.cpp         the machine: caps, copy, bench, calibrate; and the line as a whole
 //   command_line_plan.cpp    plan
-//   command_line_replay.cpp  trace, replay, compare
+//   command_line_replay.cpp  trace, replay, compare, tune
 //   command_line_store.cpp   store
 //
 // CLI11 is headers only, and dear: a command takes 1 to 4 s of g++ -O2, with CLI11 three times

@@ -14,6 +14,11 @@
 namespace bwrt::tools {
 namespace {
 
+constexpr const char* kPrefetchHelp =
+    "Of the memory, for blocks that are read before they are asked for; 0: none";
+constexpr const char* kCalibrationHelp =
+    "The modelled disk, as `bwrt calibrate` measured a real one";
+
 // A rate in thousandths, so that nothing depends on how fractions round.
 void take_rate(TraceSource* source, double per_second) {
     source->rate_milli = static_cast<std::uint32_t>(std::llround(per_second * 1000));
@@ -79,13 +84,17 @@ void add_tiers(CLI::App* app, ReplayOptions* options) {
         ->check(real_range(1.0, 1e6))
         ->needs(model)
         ->capture_default_str();
+}
+
+// What is left out of it is as the file says, then as the library has it.
+void add_policy(CLI::App* app, ReplayOptions* options) {
     app->add_option("--write-touches", options->write_touch_count,
-                    "Uses of a block before it is worth writing to disk")
-        ->check(CLI::Range(1, 15))
-        ->capture_default_str();
-    app->add_option("--policy", options->policy, "Who goes from a tier that is full")
-        ->check(CLI::IsMember({"lru", "learned"}))
-        ->capture_default_str();
+                    "Uses of a block before it is worth writing to disk; 1")
+        ->check(CLI::Range(1, 15));
+    app->add_option("--policy", options->policy, "Who goes from a tier that is full; lru")
+        ->check(CLI::IsMember({"lru", "learned"}));
+    app->add_option("--config", options->tuning,
+                    "A file by bwrt tune, for what is not said here of bwrt's own policy");
 }
 
 // What stands around the cache.
@@ -121,8 +130,7 @@ void add_world(CLI::App* app, ReplayOptions* options) {
                     "real, or model: the same runtime on a modelled disk and clock")
         ->check(CLI::IsMember({"real", "model"}))
         ->capture_default_str();
-    app->add_option("--calibration", options->calibration,
-                    "The modelled disk, as `bwrt calibrate` measured a real one");
+    app->add_option("--calibration", options->calibration, kCalibrationHelp);
 }
 
 void add_replay(CLI::App* bwrt, const bool* json) {
@@ -132,9 +140,9 @@ void add_replay(CLI::App* bwrt, const bool* json) {
                     run_replay, json);
     add_trace_source(app, &options->source);
     add_tiers(app, options);
+    add_policy(app, options);
     add_engine(app, options, 1, "Processors that compute what is missing");
-    app->add_option("--prefetch-percent", options->prefetch_percent,
-                    "Of the memory, for blocks that are read before they are asked for; 0: none")
+    app->add_option("--prefetch-percent", options->prefetch_percent, kPrefetchHelp)
         ->check(real_range(0.0, 50.0))
         ->capture_default_str();
     add_world(app, options);
@@ -152,6 +160,7 @@ void add_compare(CLI::App* bwrt, const bool* json) {
     replay->streams = 0;
     add_trace_source(app, &replay->source);
     add_tiers(app, replay);
+    add_policy(app, replay);
     add_engine(app, replay, 0,
                "Processors that compute what is missing; 0: such that they are 80 % busy without "
                "a cache");
@@ -165,12 +174,41 @@ void add_compare(CLI::App* bwrt, const bool* json) {
     add_world(app, replay);
 }
 
+void add_tune(CLI::App* bwrt, const bool* json) {
+    const auto [app, options] = add_command(
+        bwrt, "tune", "Which policy suits a trace: found on its first part, proven on the rest",
+        run_tune, json);
+    ReplayOptions* const replay = &options->replay;
+    replay->mode = "model";
+    replay->streams = 0;
+    add_trace_source(app, &replay->source);
+    add_tiers(app, replay);
+    add_engine(app, replay, 0,
+               "Processors that compute what is missing; 0: such that they are 80 % busy without "
+               "a cache");
+    app->add_option("--prefetch-percent", replay->prefetch_percent, kPrefetchHelp)
+        ->check(real_range(0.0, 50.0))
+        ->capture_default_str();
+    app->add_option("--calibration", replay->calibration, kCalibrationHelp);
+    app->add_option("--folder", replay->folder, "What replays need is made in it, and removed")
+        ->capture_default_str();
+    app->add_option("--train", options->first_share, "The share of the requests in the first part")
+        ->check(real_range(0.05, 0.95))
+        ->capture_default_str();
+    app->add_option("--jobs", options->job_count,
+                    "Replays at a time; as many as there are processors")
+        ->check(CLI::Range(1, 1024));
+    app->add_option("--out", options->output, "The file, for bwrt_config.tuning and --config")
+        ->capture_default_str();
+}
+
 }  // namespace
 
 void add_trace_commands(CLI::App* bwrt, const bool* json) {
     add_trace(bwrt, json);
     add_replay(bwrt, json);
     add_compare(bwrt, json);
+    add_tune(bwrt, json);
 }
 
 }  // namespace bwrt::tools

@@ -155,9 +155,10 @@ struct ReplayOptions {
     double lookahead_s = 0;
     std::uint32_t streams = 1;
     std::uint64_t prefill_rate = 28'000;  // tokens a second of a stream
-    std::uint32_t write_touch_count = 1;
-    std::string policy = "lru";
-    double prefetch_percent = 0;  // of the tier in memory, for what is foretold
+    std::uint32_t write_touch_count = 0;  // 0: as the tuning file or the library has it
+    std::string policy;                   // empty: likewise
+    std::string tuning;                   // a file by `bwrt tune`; empty: none
+    double prefetch_percent = 0;          // of the tier in memory, for what is foretold
     bool sample = false;
     bool no_plan = false;
     std::string folder = ".";
@@ -169,6 +170,13 @@ struct ReplayOptions {
 struct CompareOptions {
     ReplayOptions replay;               // 0 streams: as many as the trace needs without a cache
     std::vector<std::string> policies;  // empty: all, and bwrt
+};
+
+struct TuneOptions {
+    ReplayOptions replay;         // in a modelled world; 0 streams: as compare
+    double first_share = 0.5;     // of the requests, on which candidates are found
+    std::uint32_t job_count = 0;  // 0: as many as there are processors
+    std::string output = "tuning.json";
 };
 
 void run_caps(const CapsOptions& options, bool json);
@@ -189,6 +197,9 @@ void run_replay(const ReplayOptions& options, bool json);
 
 // Likewise, for the columns of bwrt.
 void run_compare(const CompareOptions& options, bool json);
+
+// Writes a file that is whole, or nothing.
+void run_tune(const TuneOptions& options, bool json);
 
 // The first three take no lock and change nothing: the store may be at rest, or be written by a
 // process meanwhile.  What the library would refuse is refused in its words and left as it is.

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <optional>
 #include <utility>
@@ -24,6 +25,8 @@ constexpr std::uint64_t kHostBytesMin = 2 * kMiB, kDiskBytesMin = 128 * kMiB;
 constexpr double kHorizonNs = 20e9;  // the library's own
 constexpr std::uint64_t kHorizonNsMin = 100'000'000;
 constexpr double kRedrawSeconds = 0.1;
+// Of processor time that requests without a cache take, what is planned for.
+constexpr double kBusyMost = 0.8;
 
 std::uint64_t kv_bytes_of_token(const std::string& model) {
     // 2 (K and V) x layers x key-value heads x head size x 2 bytes
@@ -46,6 +49,11 @@ std::uint64_t block_bytes_of(const ReplayOptions& options, const Trace& trace) {
                       2);
     }
     return bytes;
+}
+
+std::uint32_t eviction_of(const std::string& policy) {
+    if (policy.empty()) return BWRT_EVICTION_DEFAULT;
+    return policy == "lru" ? BWRT_EVICTION_LRU : BWRT_EVICTION_LEARNED;
 }
 
 // Bytes if they are given, else a share of the trace's blocks; none of 0.
@@ -89,7 +97,8 @@ Scene scene_of(const ReplayOptions& options) {
         throw Failure("E_INVAL", "--prefetch-percent: plans and a tier on disk are needed", 2);
     }
     cache.write_touch_count = options.write_touch_count;
-    cache.eviction = options.policy == "lru" ? BWRT_EVICTION_LRU : BWRT_EVICTION_LEARNED;
+    cache.tuning = options.tuning;
+    cache.eviction = eviction_of(options.policy);
     cache.checked = options.sample ? Checked::kSample : Checked::kAll;
     cache.salt = options.source.seed;
     cache.is_modelled = options.mode == "model";
@@ -108,6 +117,14 @@ Scene scene_of(const ReplayOptions& options) {
     scene.rule.prefill = {options.streams, options.prefill_rate};
     if (!options.report.empty()) scene.rule.part_ns = part_ns_of(scene.trace);
     return scene;
+}
+
+std::uint32_t streams_of(const Trace& trace, std::uint64_t tokens_per_s) {
+    double tokens = 0;
+    for (std::size_t i = 0; i < trace.request_count(); ++i) tokens += trace.request(i).input_tokens;
+    const double seconds = std::max(static_cast<double>(trace.duration_us()) / 1e6, 1e-3);
+    const double streams = tokens / seconds / static_cast<double>(tokens_per_s) / kBusyMost;
+    return static_cast<std::uint32_t>(std::clamp(std::ceil(streams), 1.0, 4'096.0));
 }
 
 void print_scene(const Scene& scene) {

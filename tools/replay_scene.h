@@ -27,6 +27,9 @@ struct Scene {
 // Throws a Failure for what makes no sense together.
 [[nodiscard]] Scene scene_of(const ReplayOptions& options);
 
+// As few processors as can compute all of it without a cache, with some room.
+[[nodiscard]] std::uint32_t streams_of(const replay::Trace& trace, std::uint64_t tokens_per_s);
+
 // For people: the trace and the tiers, the latter on a line that goes on.
 void print_scene(const Scene& scene);
 

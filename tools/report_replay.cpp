@@ -74,7 +74,7 @@ ReportContent report_of_replay(const std::string& trace_name, const Trace& trace
     content.runs.push_back({"bwrt",
                             figures,
                             {&result, cache.block_bytes, cache.host_bytes, cache.disk_bytes,
-                             cache.write_touch_count, rule.speed}});
+                             result.cache.write_touch_count, rule.speed}});
     content.notes = notes_of(cache, rule, result.wrong_block_count);
     return content;
 }

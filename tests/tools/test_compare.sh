@@ -110,6 +110,17 @@ assert len(column["tenants"]) >= 4 and column["past_deadline_percent"] > 0, colu
 PYTHON
 }
 
+a_tuning_file_is_for_bwrts_columns() {
+    local options=(--generate agent --seconds 30 --dram 8m --disk 512m --policies leaf-lru,bwrt)
+    echo '{"bwrt_tuning": 1, "store": {"write_touch_count": 2}}' >tuning.json
+    compare "${options[@]}"
+    python3 -c 'import json; print([c["disk_written_bytes"] for c in json.load(open("said"))["columns"]])' >before
+    compare "${options[@]}" --config tuning.json
+    holds "by['leaf-lru']['disk_written_bytes'] == $(cat before)[0]"
+    holds "by['bwrt']['disk_written_bytes'] < 0.8 * $(cat before)[1]"
+    is_empty
+}
+
 it_is_the_same_each_time() {
     local run
     for run in first second; do

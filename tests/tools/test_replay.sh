@@ -205,6 +205,29 @@ a_modelled_replay_moves_nothing_and_is_the_same_each_time() {
     grep -q '^a modelled world: no byte was moved, and none compared$' said || fail "$(cat said)"
 }
 
+# And what is said on the command line stands before it.
+a_tuning_file_says_what_the_command_line_does_not() {
+    local options=(--mode model --generate agent --seconds 30 --dram 8m --disk 512m)
+    echo '{"bwrt_tuning": 1, "store": {"eviction": "learned", "write_touch_count": 2}}' >tuning.json
+    replay "${options[@]}"
+    holds 'it["policy"] == "lru" and it["write_touch_count"] == 1'
+    python3 -c 'import json; print(json.load(open("said"))["disk_written_bytes"])' >written
+    replay "${options[@]}" --config tuning.json
+    holds 'it["policy"] == "learned" and it["write_touch_count"] == 2'
+    holds "it['disk_written_bytes'] < 0.8 * $(cat written)"
+    replay "${options[@]}" --config tuning.json --policy lru --write-touches 3
+    holds 'it["policy"] == "lru" and it["write_touch_count"] == 3'
+    "$bwrt" replay --folder place "${options[@]}" --config tuning.json >said
+    grep -qx 'with tuning.json: policy learned, written at use 2' said || fail "$(cat said)"
+    echo '{"bwrt_tuning": 1, "store": {"evictoin": "lru"}}' >wrong.json
+    local status=0
+    "$bwrt" replay --folder place "${options[@]}" --config wrong.json >said 2>&1 || status=$?
+    [ "$status" -eq 1 ] || fail "status $status"
+    grep -qF 'store.evictoin: is no field of a tuning file (at byte 29), in wrong.json' said ||
+        fail "$(cat said)"
+    is_empty
+}
+
 # Of the same disk four times as slow, loads take about four times as long.
 a_calibrated_disk_is_modelled() {
     local rate load

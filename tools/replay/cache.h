@@ -50,7 +50,8 @@ struct CacheFigures {
     std::uint64_t process_read_bytes = 0, process_written_bytes = 0;  // /proc/self/io
     std::uint64_t host_used_bytes = 0, disk_used_bytes = 0;           // now
     std::uint64_t disk_room_bytes = 0;  // of blocks that the disk can have now; 0: it is not known
-    bool foretells = false;             // where it does:
+    std::uint32_t eviction = 0, write_touch_count = 0;  // in force; 0: of no store
+    bool foretells = false;                             // where it does:
     // What was read before it was asked for, and what of it was right or in vain.
     std::uint64_t prefetch_bytes = 0, prefetch_right_bytes = 0, prefetch_wasted_bytes = 0;
 };

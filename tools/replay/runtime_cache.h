@@ -34,8 +34,9 @@ struct RuntimeCacheOptions {
     std::uint64_t block_bytes = 65'536;
     std::uint64_t host_bytes = 0;  // 0: no such tier
     std::uint64_t disk_bytes = 0;
-    std::uint32_t write_touch_count = 1;
+    std::uint32_t write_touch_count = 0;  // 0: as the tuning file or the library has it
     std::uint32_t eviction = BWRT_EVICTION_DEFAULT;
+    std::string tuning;      // a file; empty: none
     std::uint64_t salt = 0;  // of the identities
     Checked checked = Checked::kAll;
     bool is_planned = true;
@@ -96,7 +97,8 @@ class RuntimeCache final : public Cache {
     void open(const bwrt_config& config);
     void close();
     void set_tenants();
-    [[nodiscard]] std::uint64_t disk_room_bytes(const bwrt_store_counters& store) const;
+    [[nodiscard]] std::uint64_t disk_room_bytes(const bwrt_store_counters& store,
+                                                const bwrt_store_info& info) const;
     [[nodiscard]] bool submit(std::uint32_t kind, std::span<const std::uint32_t> blocks,
                               std::uint32_t first, const Asker& asker, std::uint64_t deadline_ns,
                               Part& part_out);

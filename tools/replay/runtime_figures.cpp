@@ -29,11 +29,8 @@ std::uint64_t number_in_file(const char* name, std::string_view key) {
 }  // namespace
 
 // The budget, less what has to be free for carrying; and records have a room of their own.
-std::uint64_t RuntimeCache::disk_room_bytes(const bwrt_store_counters& store) const {
-    bwrt_error error = {};
-    bwrt_store_info info = {};
-    info.struct_size = sizeof info;
-    tools::must(library_.get_store_info(runtime_, &info, &error), error);
+std::uint64_t RuntimeCache::disk_room_bytes(const bwrt_store_counters& store,
+                                            const bwrt_store_info& info) const {
     return std::min(store.disk.capacity_bytes, info.disk_block_count_max * options_.block_bytes);
 }
 
@@ -42,6 +39,9 @@ CacheFigures RuntimeCache::figures() {
     bwrt_store_counters store = {};
     store.struct_size = sizeof store;
     tools::must(library_.sample_store(runtime_, &store, &error), error);
+    bwrt_store_info info = {};
+    info.struct_size = sizeof info;
+    tools::must(library_.get_store_info(runtime_, &info, &error), error);
     bwrt_route routes[8] = {};
     bwrt_counters counters = {};
     counters.struct_size = sizeof counters;
@@ -66,7 +66,9 @@ CacheFigures RuntimeCache::figures() {
     figures.disk_delivered_bytes = store.disk.hit_bytes;
     figures.host_used_bytes = store.host.used_bytes;
     figures.disk_used_bytes = store.disk.used_bytes;
-    figures.disk_room_bytes = disk_room_bytes(store);
+    figures.disk_room_bytes = disk_room_bytes(store, info);
+    figures.eviction = info.eviction;
+    figures.write_touch_count = info.write_touch_count;
     figures.foretells = options_.prefetch_bytes != 0;
     figures.prefetch_bytes = counters.prefetch_bytes;
     figures.prefetch_right_bytes = counters.prefetch_right_bytes;

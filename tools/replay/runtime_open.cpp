@@ -95,6 +95,7 @@ void RuntimeCache::open() {
     bwrt_config config = {};
     config.struct_size = sizeof config;
     config.store = &store;
+    if (!options_.tuning.empty()) config.tuning = options_.tuning.c_str();
     config.planner = options_.is_planned ? &planner : nullptr;
     open(config);
 }
