@@ -105,8 +105,8 @@ enum {
                                could have taken it, and write_touch_count or write_bytes_per_day
                                kept it from there */
     BWRT_E_NOMEM = -53,
-    BWRT_E_DEVICE = -54,      /* these two: no function of this version returns them */
-    BWRT_E_DEVICE_LOST = -55,
+    BWRT_E_DEVICE = -54,      /* os_code has what the device's driver said, CUDA's number */
+    BWRT_E_DEVICE_LOST = -55, /* and it says so from now on: this process cannot use it any more */
     BWRT_E_LOCKED = -56, /* another process writes this shard */
     BWRT_E_FORMAT = -57, /* a file of another kind, or of a newer version */
     BWRT_E_PARSE = -58,
@@ -126,7 +126,7 @@ BWRT_API const char* bwrt_status_name(bwrt_status status);
 typedef struct bwrt_error {
     bwrt_status status;
     uint32_t operation_index; /* BWRT_NONE when no operation is to blame */
-    int32_t os_code;          /* errno; 0 when the system was not involved */
+    int32_t os_code;          /* errno, or what a device's driver said; 0 when neither was involved */
     uint32_t reserved;
     char field[48];    /* "operations[].length_bytes"; empty when none */
     char message[192]; /* "length_bytes 8192 at offset 4096 passes the region's end 8192" */
@@ -388,7 +388,8 @@ BWRT_API bwrt_status bwrt_close(bwrt_runtime* runtime, bwrt_error* error);
 enum {
     BWRT_REGION_HOST = 1,      /* memory of the caller, [address, address + length_bytes) */
     BWRT_REGION_ALLOCATED = 2, /* memory bwrt allocates, zeroed, on 2 MiB bounds, and frees */
-    BWRT_REGION_FILE = 3       /* a regular file or block device, given as an fd */
+    BWRT_REGION_FILE = 3,      /* a regular file or block device, given as an fd */
+    BWRT_REGION_DEVICE = 4     /* memory of a device, of the caller or allocated (since ABI 0.4) */
 };
 
 enum {
@@ -401,18 +402,21 @@ enum {
 
 typedef struct bwrt_region {
     uint32_t struct_size;
-    uint32_t kind;   /* BWRT_REGION_HOST, _ALLOCATED or _FILE; 0 is refused */
+    uint32_t kind;   /* BWRT_REGION_HOST, _ALLOCATED, _FILE or _DEVICE; 0 is refused */
     uint32_t flags;  /* BWRT_REGION_* */
     int32_t fd;      /* FILE: reopened at once; closing it stays the caller's */
-    void* address;   /* HOST */
+    void* address;   /* HOST; DEVICE: as the device's driver knows it (a CUdeviceptr), NULL: bwrt
+                        allocates it, and frees it on release */
     uint64_t length_bytes; /* FILE: 0 means the file's length now */
+    uint32_t device;       /* DEVICE: its number, from 0, as the driver counts (since ABI 0.4) */
+    uint32_t reserved;
 } bwrt_region;
 
 /* What was made of it; also for a region that could not be all it asked for. */
 typedef struct bwrt_region_info {
     uint32_t struct_size;
     uint32_t flags;        /* those in force: DIRECT, HUGE and EXPORT only where they hold */
-    void* address;         /* HOST, ALLOCATED; stays valid until release */
+    void* address;         /* HOST, ALLOCATED, DEVICE; stays valid until release */
     uint64_t length_bytes;
     int32_t fd;            /* EXPORT: the memfd, bwrt's own: dup it to keep it; else -1 */
     uint32_t registered;   /* 1 when the ring has the memory as a fixed buffer */
@@ -434,7 +438,16 @@ typedef struct bwrt_region_info {
  * region and otherwise at once.
  *
  * A file whose flush failed is not believed again: every later operation on
- * the region fails with BWRT_E_IO. */
+ * the region fails with BWRT_E_IO.
+ *
+ * Devices (since ABI 0.4).  The first region of a device loads and starts the driver, whatever
+ * bwrt_config.device says, and holds the device's primary context, the one that the CUDA runtime
+ * uses, until bwrt_close(); it is never reset, and what is current to the calling thread stays so.
+ * BWRT_E_UNSUPPORTED where there is no driver, with the reason that caps have.  Memory of the caller
+ * lies whole in one allocation of that device, or in several that were mapped side by side, and is
+ * neither managed memory nor the host's (BWRT_E_INVAL, _RANGE or _UNSUPPORTED).  What bwrt allocates
+ * is filled with anything; BWRT_E_NOMEM where it does not fit.  No operation and no layout of this
+ * version has a side there: BWRT_E_UNSUPPORTED. */
 BWRT_API bwrt_status bwrt_region_add(bwrt_runtime* runtime, const bwrt_region* region,
                                      bwrt_handle* region_out, bwrt_region_info* info,
                                      bwrt_error* error);

@@ -30,6 +30,7 @@ namespace {
 
 // Of the first release.
 constexpr std::size_t kCapsBytesMin = 744;
+constexpr std::size_t kRegionBytesMin = 32;
 constexpr std::size_t kLayoutBytesMin = 32;
 constexpr std::size_t kCountersBytesMin = 176;
 constexpr std::size_t kQueryBytesMin = 48;
@@ -150,8 +151,8 @@ bwrt_status bwrt_region_add(bwrt_runtime* runtime, const bwrt_region* region,
     }
     const ErrorSink sink{error, BWRT_NONE};
     bwrt_region checked;
-    BWRT_RETURN_IF(
-        copy_in(&checked, region, region->struct_size, sizeof checked, "region.struct_size", sink));
+    BWRT_RETURN_IF(copy_in(&checked, region, region->struct_size, kRegionBytesMin,
+                           "region.struct_size", sink));
     const Call call(&runtime->runtime.calls());
     return guard(error, [&]() -> bwrt_status {
         bwrt_handle handle = 0;

@@ -103,6 +103,10 @@ class LayoutReader {
                 return refuse(BWRT_E_HANDLE, "planes[].region", index,
                               "not a live region:", plane.region);
             }
+            if (region->device != nullptr) {
+                return refuse(BWRT_E_UNSUPPORTED, "planes[].region", index,
+                              "on a device, where this version moves nothing:", plane.region);
+            }
             is_file = region->is_file();
             limit = region->length_bytes;
             placed.region_slot = slot_of(plane.region);

@@ -14,10 +14,11 @@ constexpr std::uint32_t kFlagsByKind[] = {
     BWRT_REGION_READ_ONLY,
     BWRT_REGION_HUGE | BWRT_REGION_PREFAULT | BWRT_REGION_EXPORT,
     BWRT_REGION_READ_ONLY | BWRT_REGION_DIRECT,
+    BWRT_REGION_READ_ONLY,
 };
 
 bwrt_status check_description(const bwrt_region& description, const ErrorSink& sink) {
-    if (description.kind < BWRT_REGION_HOST || description.kind > BWRT_REGION_FILE) {
+    if (description.kind < BWRT_REGION_HOST || description.kind > BWRT_REGION_DEVICE) {
         return fail(sink, BWRT_E_INVAL, "region.kind", "kind %u is not a BWRT_REGION_* kind",
                     description.kind);
     }
@@ -25,7 +26,9 @@ bwrt_status check_description(const bwrt_region& description, const ErrorSink& s
         return fail(sink, BWRT_E_INVAL, "region.flags", "flags 0x%x are not all known for kind %u",
                     description.flags, description.kind);
     }
-    if (description.kind != BWRT_REGION_HOST && description.address != nullptr) {
+    const bool has_address =
+        description.kind == BWRT_REGION_HOST || description.kind == BWRT_REGION_DEVICE;
+    if (!has_address && description.address != nullptr) {
         return fail(sink, BWRT_E_INVAL, "region.address", "address is set for kind %u",
                     description.kind);
     }
@@ -35,6 +38,13 @@ bwrt_status check_description(const bwrt_region& description, const ErrorSink& s
     }
     if (description.kind != BWRT_REGION_FILE && description.length_bytes == 0) {
         return fail(sink, BWRT_E_INVAL, "region.length_bytes", "length_bytes is 0");
+    }
+    if (description.kind != BWRT_REGION_DEVICE && description.device != 0) {
+        return fail(sink, BWRT_E_INVAL, "region.device", "device %u is set for kind %u",
+                    description.device, description.kind);
+    }
+    if (description.reserved != 0) {
+        return fail(sink, BWRT_E_INVAL, "region.reserved", "not zero: 0x%x", description.reserved);
     }
     return BWRT_OK;
 }
@@ -123,11 +133,28 @@ bwrt_status RegionTable::fill(Region* region, const bwrt_region& description, ch
         region->address = region->memory.mapping.as<std::byte>();
         return BWRT_OK;
     }
+    if (description.kind == BWRT_REGION_DEVICE) return fill_on_device(region, description, sink);
     auto file = std::make_unique<FileState>();
     const bwrt_status status = open_file(description, file.get(), &region->length_bytes,
                                          &region->flags, reason, reason_bytes, sink);
     if (status == BWRT_OK) region->file = file.release();
     return status;
+}
+
+bwrt_status RegionTable::fill_on_device(Region* region, const bwrt_region& description,
+                                        const ErrorSink& sink) {
+    Device* device = nullptr;
+    if (const bwrt_status status = devices_.open(description.device, &device, sink)) return status;
+    auto address = reinterpret_cast<std::uint64_t>(description.address);
+    const bool is_ours = address == 0;
+    const bwrt_status status = is_ours
+                                   ? device->allocate(description.length_bytes, &address, sink)
+                                   : device->check_range(address, description.length_bytes, sink);
+    if (status != BWRT_OK) return status;
+    region->address = reinterpret_cast<std::byte*>(address);
+    region->device = device;
+    region->owns_device_bytes = is_ours;
+    return BWRT_OK;
 }
 
 bwrt_handle RegionTable::publish(std::uint32_t slot) noexcept {
@@ -143,6 +170,11 @@ void RegionTable::remove(std::uint32_t slot) noexcept {
     region.generation = 0;
     delete region.file;
     region.file = nullptr;
+    if (region.owns_device_bytes) {
+        region.device->free(reinterpret_cast<std::uint64_t>(region.address));
+    }
+    region.device = nullptr;
+    region.owns_device_bytes = false;
     region.memory = RegionMemory();
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// region.h — the table of regions: memory and files that operations may name.
+// region.h — the table of regions: memory of the host or of a device, and files, that operations
+// may name.
 //
 // Read by submitters without a lock (through the gate), written under the control plane's
 // lock.  What the executor needs of a file, its backend indices, alignment and whether it
@@ -15,6 +16,7 @@
 
 #include "include/bwrt.h"
 #include "runtime/backend/backend.h"
+#include "runtime/devices.h"
 #include "runtime/gate.h"
 #include "runtime/memory.h"
 #include "runtime/status.h"
@@ -51,15 +53,17 @@ struct FileState {
 struct Region {
     Gate gate;
     std::uint64_t generation = 0;
-    std::uint32_t kind = 0;   // BWRT_REGION_HOST, ...
-    std::uint32_t flags = 0;  // in force
-    std::byte* address = nullptr;
+    std::uint32_t kind = 0;        // BWRT_REGION_HOST, ...
+    std::uint32_t flags = 0;       // in force
+    std::byte* address = nullptr;  // of a device's memory not to be touched
     std::uint64_t length_bytes = 0;
     std::int32_t fixed_buffer = -1;  // executor's
     bool quiesced = false;           // control plane's
     std::uint32_t layout_count = 0;  // planes of layouts that lie here; control plane's
     FileState* file = nullptr;
     RegionMemory memory;
+    Device* device = nullptr;        // where it lies, if not on the host
+    bool owns_device_bytes = false;  // they were allocated there
 
     [[nodiscard]] bool is_file() const noexcept { return kind == BWRT_REGION_FILE; }
 };
@@ -104,7 +108,10 @@ class RegionTable {
  private:
     bwrt_status fill(Region* region, const bwrt_region& description, char* reason,
                      std::size_t reason_bytes, const ErrorSink& sink);
+    bwrt_status fill_on_device(Region* region, const bwrt_region& description,
+                               const ErrorSink& sink);
 
+    Devices devices_;  // go after the regions on them
     Table<Region> regions_;
     std::uint32_t count_max_;
     std::uint64_t generation_;  // of the next region

@@ -135,6 +135,10 @@ bwrt_status WaveBuilder::resolve(bwrt_handle handle, bool is_target, std::uint64
         if (const bwrt_status status = use(&region->gate, generation_of(handle), field)) {
             return status;
         }
+        if (region->device != nullptr) {
+            return fail(sink_, BWRT_E_UNSUPPORTED, field,
+                        "the region lies on a device, and this version moves nothing there");
+        }
         side.region = region;
         side.region_slot = static_cast<std::uint16_t>(slot_of(handle));
         side.is_file = region->is_file();

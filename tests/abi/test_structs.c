@@ -77,9 +77,21 @@ static void a_region_shorter_than_the_first_releases_is_refused(void** state) {
     assert_blames(&self->error, BWRT_E_ABI, "region.struct_size");
     assert_int_equal(handle, 77);
 
-    region.struct_size = sizeof(region) - 4;
+    region.struct_size = 32 - 4; /* 32 was the first */
     assert_int_equal(bwrt_region_add(self->runtime, &region, &handle, NULL, NULL), BWRT_E_ABI);
     assert_int_equal(handle, 77);
+}
+
+/* 32 bytes, without a device: what lies behind them is not his. */
+static void a_region_of_an_earlier_version_is_taken(void** state) {
+    client* self = *state;
+    bwrt_region region = host_region(self->source_bytes, CLIENT_BYTES);
+    bwrt_handle handle = 77;
+
+    mark_untouched((unsigned char*)&region + 32, sizeof(region) - 32);
+    region.struct_size = 32;
+    assert_int_equal(bwrt_region_add(self->runtime, &region, &handle, NULL, NULL), BWRT_OK);
+    assert_int_not_equal(handle, 77);
 }
 
 static void a_longer_region_is_taken_while_the_rest_is_zero(void** state) {
@@ -401,6 +413,7 @@ int main(void) {
         TEST(a_config_of_an_earlier_version_is_taken),
         TEST(a_longer_config_is_taken_while_the_rest_is_zero),
         TEST(a_region_shorter_than_the_first_releases_is_refused),
+        TEST(a_region_of_an_earlier_version_is_taken),
         TEST(a_longer_region_is_taken_while_the_rest_is_zero),
         TEST(a_region_info_shorter_than_the_first_releases_is_refused),
         TEST(a_longer_region_info_is_filled_while_the_rest_is_zero),

@@ -122,6 +122,28 @@ void another_way_to_look_is_refused(void**) {
     assert_null(runtime);
 }
 
+void a_region_of_a_device_that_is_not_there_is_refused_with_the_reason(void**) {
+    bwrt_runtime* runtime = nullptr;
+    bwrt_region region = {};
+    bwrt_handle handle = 77;
+    bwrt_error error = {};
+    region.struct_size = sizeof region;
+    region.kind = BWRT_REGION_DEVICE;
+    region.length_bytes = 4096;
+
+    const bwrt_caps caps = caps_of(BWRT_DEVICE_START);
+    assert_int_equal(bwrt_open(nullptr, &runtime, nullptr), BWRT_OK);
+    const bwrt_status status = bwrt_region_add(runtime, &region, &handle, nullptr, &error);
+    bwrt_shutdown(runtime, BWRT_SHUTDOWN_CANCEL, -1, nullptr);
+    bwrt_close(runtime, nullptr);
+
+    if (caps.device_count != 0) skip();
+    assert_int_equal(status, BWRT_E_UNSUPPORTED);
+    assert_string_equal(error.field, "region.kind");
+    assert_int_equal(std::strncmp(error.message, caps.device_reason, 60), 0);
+    assert_int_equal(handle, 77);
+}
+
 void a_caller_from_before_devices_is_taken(void**) {
     bwrt_config config = {};
     bwrt_runtime* runtime = nullptr;
@@ -150,6 +172,7 @@ int main() {
         cmocka_unit_test(a_started_driver_counts_its_devices_and_has_no_context),
         cmocka_unit_test(all_runtimes_of_a_process_know_it),
         cmocka_unit_test(another_way_to_look_is_refused),
+        cmocka_unit_test(a_region_of_a_device_that_is_not_there_is_refused_with_the_reason),
         cmocka_unit_test(a_caller_from_before_devices_is_taken),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -79,6 +79,12 @@ bwrt_region allocated() {
     return region;
 }
 
+bwrt_region on_device() {
+    bwrt_region region = allocated();
+    region.kind = BWRT_REGION_DEVICE;
+    return region;
+}
+
 void expect_refusal(World* world, const bwrt_region& broken, bwrt_status status,
                     const char* field) {
     bwrt_error error = {};
@@ -102,7 +108,7 @@ void a_region_is_refused_for_each_field_that_is_wrong(void**) {
         expect_refusal(&world, region, status, field);
     };
     refuse(broken(host(), [](R* r) { r->kind = 0; }), BWRT_E_INVAL, "region.kind");
-    refuse(broken(host(), [](R* r) { r->kind = 4; }), BWRT_E_INVAL, "region.kind");
+    refuse(broken(host(), [](R* r) { r->kind = 5; }), BWRT_E_INVAL, "region.kind");
     refuse(broken(host(), [](R* r) { r->flags = BWRT_REGION_HUGE; }), BWRT_E_INVAL, "region.flags");
     refuse(broken(allocated(), [](R* r) { r->flags = BWRT_REGION_READ_ONLY; }), BWRT_E_INVAL,
            "region.flags");
@@ -110,6 +116,13 @@ void a_region_is_refused_for_each_field_that_is_wrong(void**) {
            "region.flags");
     refuse(broken(host(), [](R* r) { r->flags = 1u << 5; }), BWRT_E_INVAL, "region.flags");
     refuse(broken(host(), [](R* r) { r->fd = 1; }), BWRT_E_INVAL, "region.fd");
+    refuse(broken(host(), [](R* r) { r->device = 1; }), BWRT_E_INVAL, "region.device");
+    refuse(broken(host(), [](R* r) { r->reserved = 1; }), BWRT_E_INVAL, "region.reserved");
+    refuse(broken(on_device(), [](R* r) { r->flags = BWRT_REGION_HUGE; }), BWRT_E_INVAL,
+           "region.flags");
+    refuse(broken(on_device(), [](R* r) { r->fd = 1; }), BWRT_E_INVAL, "region.fd");
+    refuse(broken(on_device(), [](R* r) { r->length_bytes = 0; }), BWRT_E_INVAL,
+           "region.length_bytes");
     refuse(broken(allocated(), [](R* r) { r->address = bytes; }), BWRT_E_INVAL, "region.address");
     refuse(broken(world.file(), [](R* r) { r->address = bytes; }), BWRT_E_INVAL, "region.address");
     refuse(broken(host(), [](R* r) { r->address = nullptr; }), BWRT_E_INVAL, "region.address");

@@ -37,7 +37,7 @@ BWRT_PLANNER_NO_FILTER, BWRT_PLANNER_NO_CREDITS, BWRT_PLANNER_NO_BUDGETS = 1, 2,
 BWRT_PLANNER_NO_MERGE, BWRT_PLANNER_TAKE_LATE, BWRT_PLANNER_NO_FEEDBACK = 8, 16, 32
 BWRT_SHUTDOWN_DRAIN, BWRT_SHUTDOWN_CANCEL = 0, 1
 BWRT_PROCESS_MEMORY = 0xFFFFFFFFFFFFFFFF
-BWRT_REGION_HOST, BWRT_REGION_ALLOCATED, BWRT_REGION_FILE = 1, 2, 3
+BWRT_REGION_HOST, BWRT_REGION_ALLOCATED, BWRT_REGION_FILE, BWRT_REGION_DEVICE = 1, 2, 3, 4
 BWRT_REGION_READ_ONLY, BWRT_REGION_DIRECT, BWRT_REGION_HUGE = 1, 2, 4
 BWRT_REGION_PREFAULT, BWRT_REGION_EXPORT = 8, 16
 BWRT_REGION_QUIESCE, BWRT_REGION_RESUME = 1, 2
@@ -122,7 +122,8 @@ class bwrt_config(Structure):
 
 class bwrt_region(Structure):
     _fields_ = [("struct_size", c_uint32), ("kind", c_uint32), ("flags", c_uint32),
-                ("fd", c_int32), ("address", c_void_p), ("length_bytes", c_uint64)]
+                ("fd", c_int32), ("address", c_void_p), ("length_bytes", c_uint64),
+                ("device", c_uint32), ("reserved", c_uint32)]
 
 
 class bwrt_region_info(Structure):

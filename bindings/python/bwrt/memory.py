@@ -76,7 +76,7 @@ class Region:
         return self.length_bytes
 
     def __repr__(self) -> str:
-        kind = {1: "memory", 2: "allocated", 3: "file"}[self.kind]
+        kind = {1: "memory", 2: "allocated", 3: "file", 4: "device"}[self.kind]
         return f"<bwrt.Region {kind}, {self.length_bytes} bytes>"
 
     @property

@@ -107,6 +107,8 @@ structs! {
         fd: i32,
         address: *mut c_void,
         length_bytes: u64,
+        device: u32,
+        reserved: u32,
     }
     bwrt_region_info {
         struct_size: u32,

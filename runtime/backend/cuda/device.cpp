@@ -4,8 +4,7 @@
 
 #include "runtime/backend/device.h"
 
-#include "include/bwrt.h"
-#include "runtime/backend/cuda/driver.h"
+#include "runtime/backend/cuda/cuda_device.h"
 
 namespace bwrt::runtime {
 
@@ -25,6 +24,21 @@ DeviceReport known_devices() {
     report.batch_copy_abi = state.driver->batch_copy_abi;
     report.device_count = static_cast<std::uint32_t>(state.device_count);
     return report;
+}
+
+bwrt_status open_device(std::uint32_t number, std::unique_ptr<Device>* device_out,
+                        const ErrorSink& sink) {
+    std::string reason;
+    const cuda::Driver* const driver = cuda::start_driver(&reason);
+    if (driver == nullptr) {
+        return fail(sink, BWRT_E_UNSUPPORTED, "region.kind", "%s", reason.c_str());
+    }
+    const std::uint32_t count = known_devices().device_count;
+    if (number >= count) {
+        return fail(sink, BWRT_E_INVAL, "region.device", "device %u, and the driver has %u", number,
+                    count);
+    }
+    return cuda::CudaDevice::open(*driver, number, device_out, sink);
 }
 
 }  // namespace bwrt::runtime

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// devices.h — the devices that a runtime's regions lie on: opened by the first of them, and kept
+// until the runtime is closed, so that one region that comes and goes makes no context come and go.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "runtime/backend/device.h"
+
+namespace bwrt::runtime {
+
+// Control plane, one at a time.
+class Devices {
+ public:
+    bwrt_status open(std::uint32_t number, Device** device_out, const ErrorSink& sink);
+
+ private:
+    std::vector<std::unique_ptr<Device>> devices_;  // few: looked through
+};
+
+}  // namespace bwrt::runtime
