@@ -446,8 +446,15 @@ typedef struct bwrt_region_info {
  * BWRT_E_UNSUPPORTED where there is no driver, with the reason that caps have.  Memory of the caller
  * lies whole in one allocation of that device, or in several that were mapped side by side, and is
  * neither managed memory nor the host's (BWRT_E_INVAL, _RANGE or _UNSUPPORTED).  What bwrt allocates
- * is filled with anything; BWRT_E_NOMEM where it does not fit.  No operation and no layout of this
- * version has a side there: BWRT_E_UNSUPPORTED. */
+ * is filled with anything; BWRT_E_NOMEM where it does not fit.
+ *
+ * A COPY may have one side or both on a device, in every form and with a layout that lies there
+ * whole, but not on two devices at once; every other operation, and any in a planned wave, is
+ * BWRT_E_UNSUPPORTED there.  The bytes are ordered with nothing that the engine enqueues: what it has
+ * to do before a wave must be over when the wave is submitted, and the wave before what comes
+ * after it.  Copies that are out when a wave is cancelled or late run to their end, and the wave with
+ * them.  One that the driver does not take fails alone with BWRT_E_DEVICE, or BWRT_E_NOMEM; when the
+ * device is lost, all that goes there fails with BWRT_E_DEVICE_LOST, and everything else goes on. */
 BWRT_API bwrt_status bwrt_region_add(bwrt_runtime* runtime, const bwrt_region* region,
                                      bwrt_handle* region_out, bwrt_region_info* info,
                                      bwrt_error* error);
@@ -526,7 +533,7 @@ BWRT_API bwrt_status bwrt_release(bwrt_runtime* runtime, bwrt_handle handle, bwr
  * twice in an array, say, or rows of different strides that interleave). */
 
 enum {
-    BWRT_OP_COPY = 1,  /* memory to memory */
+    BWRT_OP_COPY = 1,  /* memory to memory, of the host or a device */
     BWRT_OP_READ = 2,  /* file to memory */
     BWRT_OP_WRITE = 3, /* memory to file */
     BWRT_OP_FLUSH = 4, /* fdatasync of target; covers what was complete when the wave started */
@@ -755,8 +762,8 @@ typedef struct bwrt_plan_run {
 /* Runs a plan: a COPY, READ or WRITE for each transfer or extent, as the regions are files or
  * memory (page p of an extent lies at p * page_bytes in both), in one wave; and where "a", "b" and
  * "c" are bound a GEMM of as many tiles as the spec's order has, or one, packed, in a second one that
- * waits for the first.  Storage in a transfer's kind must be a file and everything else memory:
- * this version has no devices.  waves_out has two elements, the wave that moves and the one that
+ * waits for the first.  Storage in a transfer's kind must be a file and everything else memory,
+ * of the host or a device.  waves_out has two elements, the wave that moves and the one that
  * computes, 0 where there is none; where the second is refused, the first runs nevertheless.  Where
  * there are both, their delivery is WAIT.  The hashes in a swap plan's manifests are for whoever
  * wrote it: what is moved is not compared with them. */
@@ -940,7 +947,7 @@ BWRT_API bwrt_status bwrt_plan_window(bwrt_runtime* runtime, bwrt_request_window
 
 /* ---- Work: completions --------------------------------------------------------- */
 
-/* DEVICE: not in this version. */
+/* DEVICE: of a COPY; blocks have no tier there. */
 enum { BWRT_TIER_NONE = 0, BWRT_TIER_DEVICE = 1, BWRT_TIER_HOST = 2, BWRT_TIER_DISK = 3 };
 
 enum {
@@ -959,7 +966,7 @@ typedef struct bwrt_completion {
     uint32_t verdict;         /* BWRT_VERDICT_* */
     uint32_t operation_index; /* that failed first; BWRT_NONE when none or the wave itself */
     uint32_t tier;            /* that failed */
-    int32_t os_code;          /* errno behind status, or 0 */
+    int32_t os_code;          /* errno behind status, of tier DEVICE its driver's number; or 0 */
     uint32_t flags;           /* BWRT_COMPLETION_* */
     uint64_t bytes;           /* moved and right, those of PRESENT blocks, and what a GEMM made */
     uint64_t prefix_count;    /* leading entries right in all groups */
@@ -1335,7 +1342,7 @@ typedef struct bwrt_route {
 /* A consistent snapshot: waves_accepted = waves_pending + the outcomes. */
 typedef struct bwrt_counters {
     uint32_t struct_size;
-    uint32_t route_capacity; /* in: elements at routes; 4 are enough in this version */
+    uint32_t route_capacity; /* in: elements at routes; 7 are enough in this version */
     bwrt_route* routes;      /* in: or NULL */
     uint32_t route_bytes;    /* in: sizeof(bwrt_route) */
     uint32_t route_count;    /* out: routes there are; min(capacity, this) were written */

@@ -38,10 +38,10 @@ void Counters::snapshot(bwrt_counters* counters_out, bwrt_route* routes_out) con
     counters_out->waves_pending = totals.waves_accepted - over;
     std::memcpy(routes_out, routes_, sizeof routes_);
     constexpr std::uint32_t kTiers[kRouteCount][2] = {
-        {BWRT_TIER_DISK, BWRT_TIER_HOST},
-        {BWRT_TIER_HOST, BWRT_TIER_DISK},
-        {BWRT_TIER_DISK, BWRT_TIER_DISK},
-        {BWRT_TIER_HOST, BWRT_TIER_HOST},
+        {BWRT_TIER_DISK, BWRT_TIER_HOST},     {BWRT_TIER_HOST, BWRT_TIER_DISK},
+        {BWRT_TIER_DISK, BWRT_TIER_DISK},     {BWRT_TIER_HOST, BWRT_TIER_HOST},
+        {BWRT_TIER_HOST, BWRT_TIER_DEVICE},   {BWRT_TIER_DEVICE, BWRT_TIER_HOST},
+        {BWRT_TIER_DEVICE, BWRT_TIER_DEVICE},
     };
     for (std::uint32_t route = 0; route < kRouteCount; ++route) {
         routes_out[route].source_tier = kTiers[route][0];

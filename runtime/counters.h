@@ -16,7 +16,16 @@
 
 namespace bwrt::runtime {
 
-enum class Route : std::uint32_t { kRead, kWrite, kFlush, kCopy, kCount };
+enum class Route : std::uint32_t {
+    kRead,
+    kWrite,
+    kFlush,
+    kCopy,
+    kToDevice,
+    kFromDevice,
+    kWithinDevice,
+    kCount
+};
 constexpr std::uint32_t kRouteCount = static_cast<std::uint32_t>(Route::kCount);
 
 // The bucket of bwrt.h: exact below 16 ns, 16 to an octave above.

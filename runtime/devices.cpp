@@ -6,16 +6,16 @@
 
 namespace bwrt::runtime {
 
-bwrt_status Devices::open(std::uint32_t number, Device** device_out, const ErrorSink& sink) {
-    for (const std::unique_ptr<Device>& device : devices_) {
-        if (device->number() != number) continue;
-        *device_out = device.get();
+bwrt_status Devices::open(std::uint32_t number, DeviceRoom** room_out, const ErrorSink& sink) {
+    for (const std::unique_ptr<DeviceRoom>& room : rooms_) {
+        if (room->device->number() != number) continue;
+        *room_out = room.get();
         return BWRT_OK;
     }
     std::unique_ptr<Device> opened;
     if (const bwrt_status status = open_device(number, &opened, sink)) return status;
-    *device_out = opened.get();
-    devices_.push_back(std::move(opened));
+    rooms_.push_back(std::make_unique<DeviceRoom>(std::move(opened)));
+    *room_out = rooms_.back().get();
     return BWRT_OK;
 }
 

@@ -9,17 +9,17 @@
 #include <memory>
 #include <vector>
 
-#include "runtime/backend/device.h"
+#include "runtime/device_room.h"
 
 namespace bwrt::runtime {
 
 // Control plane, one at a time.
 class Devices {
  public:
-    bwrt_status open(std::uint32_t number, Device** device_out, const ErrorSink& sink);
+    bwrt_status open(std::uint32_t number, DeviceRoom** room_out, const ErrorSink& sink);
 
  private:
-    std::vector<std::unique_ptr<Device>> devices_;  // few: looked through
+    std::vector<std::unique_ptr<DeviceRoom>> rooms_;  // few: looked through
 };
 
 }  // namespace bwrt::runtime

@@ -23,6 +23,7 @@ Executor::Executor(Tables* tables, StorageBackend* storage, HostBackend* host, c
       delivery_(*delivery),
       storage_(tables, storage, &ledger_, &counters_, this),
       host_(tables, host, &ledger_, &counters_, clock, this),
+      devices_(tables, host, &ledger_, &counters_, clock, this),
       timers_(&tables->waves),
       token_gates_(&tables->waves) {
     if (plan_janitor != nullptr) {
@@ -60,6 +61,10 @@ bool Executor::turn() noexcept {
         more |= host_.run();
         now_ns_ = clock_.now_ns();  // a slice takes its time
     }
+    if (!devices_.is_idle()) {
+        more |= devices_.turn();
+        now_ns_ = clock_.now_ns();  // likewise
+    }
     more |= finish_resolved();
     publish_load();
     // What host copies have filled may be written now.
@@ -73,6 +78,7 @@ bool Executor::plan() noexcept {
     LaneLoad loads[kLaneCount];
     loads[static_cast<std::uint32_t>(Lane::kStorage)] = load_of(storage_);
     loads[static_cast<std::uint32_t>(Lane::kHost)] = load_of(host_);
+    loads[static_cast<std::uint32_t>(Lane::kDevice)] = load_of(devices_);
     return plans_->turn(now_ns_, loads);
 }
 
@@ -158,6 +164,7 @@ void Executor::start(Wave* wave) noexcept {
     }
     if (!wave->list(Lane::kStorage).is_empty()) storage_.add(wave);
     if (!wave->list(Lane::kHost).is_empty()) host_.add(wave);
+    if (!wave->list(Lane::kDevice).is_empty()) devices_.add(wave);
     if (wave->blocks != nullptr) blocks_->start(wave, now_ns_);
 }
 
@@ -178,6 +185,7 @@ void Executor::stop(Wave* wave, bwrt_status status) noexcept {
     ledger_.abandon(wave, status);
     if (!was_waiting) {
         host_.stop(wave);
+        devices_.stop(wave);
         storage_.stop(wave);
     }
     if (--wave->inflight_count == 0 && wave->unresolved == 0) wave_resolved(wave);
@@ -190,6 +198,7 @@ void Executor::wave_resolved(Wave* wave) noexcept {
     wave->phase = Phase::kResolved;
     storage_.forget(wave);
     host_.forget(wave);
+    devices_.forget(wave);
     wave->next_resolved = nullptr;
     if (resolved_last_ != nullptr) {
         resolved_last_->next_resolved = wave;
@@ -265,12 +274,14 @@ void Executor::publish_load() noexcept {
     };
     publish(Lane::kStorage, storage_);
     publish(Lane::kHost, host_);
+    publish(Lane::kDevice, devices_);
 }
 
 void Executor::snapshot(bwrt_counters* counters_out, bwrt_route* routes_out) const noexcept {
     counters_.snapshot(counters_out, routes_out);
     counters_out->time_ns = clock_.now_ns();
-    counters_out->queued_bytes = storage_.queued_bytes() + host_.queued_bytes();
+    counters_out->queued_bytes =
+        storage_.queued_bytes() + host_.queued_bytes() + devices_.queued_bytes();
     counters_out->inflight_count = storage_.inflight_count();
     counters_out->unknown_completions = storage_.unknown_count();
     if (plans_ != nullptr) plans_->snapshot(counters_out);

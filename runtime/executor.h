@@ -20,6 +20,7 @@
 #include "runtime/block_service.h"
 #include "runtime/clock.h"
 #include "runtime/delivery.h"
+#include "runtime/device_lane.h"
 #include "runtime/host_lane.h"
 #include "runtime/janitor.h"
 #include "runtime/ledger.h"
@@ -51,6 +52,7 @@ class Executor final : private WaveOwner, private PlanOwner {
     [[nodiscard]] std::uint64_t next_timer_ns() const noexcept {
         std::uint64_t due_ns = timers_.is_empty() ? kNeverNs : timers_.top_key().due_ns;
         if (plans_ != nullptr) due_ns = std::min(due_ns, plans_->next_timer_ns());
+        due_ns = std::min(due_ns, devices_.next_poll_ns());
         return blocks_ != nullptr ? std::min(due_ns, blocks_->next_timer_ns()) : due_ns;
     }
     [[nodiscard]] std::uint64_t now_ns() const noexcept { return now_ns_; }
@@ -66,7 +68,8 @@ class Executor final : private WaveOwner, private PlanOwner {
     // Something could be done at once, were turn() called.
     [[nodiscard]] bool has_work_left() const noexcept {
         return resolved_first_ != nullptr || host_.has_ready() || storage_.has_landed() ||
-               storage_.can_issue() || (blocks_ != nullptr && blocks_->has_work());
+               storage_.can_issue() || devices_.has_work() ||
+               (blocks_ != nullptr && blocks_->has_work());
     }
     [[nodiscard]] std::uint32_t live_count() const noexcept { return live_count_; }
     // The store has something on its way that no wave may be waiting for.
@@ -136,6 +139,7 @@ class Executor final : private WaveOwner, private PlanOwner {
     Ledger ledger_;
     StorageLane storage_;
     HostLane host_;
+    DeviceLane devices_;
     std::unique_ptr<BlockService> blocks_;  // of a runtime with a store
     std::unique_ptr<PlanLane> plans_;       // of one with a planner
     WaveHeap<TimerPlace> timers_;

@@ -92,6 +92,7 @@ class LayoutReader {
                       plane.row_count, plane.length_bytes);
         Wide limit = Wide{1} << 64;
         bool is_file = false;
+        const DeviceRoom* room = nullptr;
         if (plane.region != BWRT_PROCESS_MEMORY) {
             const Region* region = regions_.find(plane.region);
             const std::uint64_t generation = generation_of(plane.region);
@@ -103,11 +104,8 @@ class LayoutReader {
                 return refuse(BWRT_E_HANDLE, "planes[].region", index,
                               "not a live region:", plane.region);
             }
-            if (region->device != nullptr) {
-                return refuse(BWRT_E_UNSUPPORTED, "planes[].region", index,
-                              "on a device, where this version moves nothing:", plane.region);
-            }
             is_file = region->is_file();
+            room = region->room;
             limit = region->length_bytes;
             placed.region_slot = slot_of(plane.region);
             if (!is_file) placed.base += reinterpret_cast<std::uintptr_t>(region->address);
@@ -118,6 +116,11 @@ class LayoutReader {
                           "planes lie both in memory and in files: region", plane.region);
         }
         layout->is_file = is_file;
+        if (index > 0 && room != layout->room) {
+            return refuse(BWRT_E_INVAL, "planes[].region", index,
+                          "planes lie both on a device and elsewhere: region", plane.region);
+        }
+        layout->room = room;
         if (plane.region == BWRT_PROCESS_MEMORY && Wide{plane.offset_bytes} + extent.low < 4096) {
             return refuse(BWRT_E_INVAL, "planes[].offset_bytes", index,
                           "process memory on the first page: offset_bytes", plane.offset_bytes);
@@ -302,6 +305,7 @@ bwrt_status LayoutTable::add(const bwrt_layout& description, const RegionTable& 
     layout.slot_count = description.slot_count;
     layout.block_bytes = description.block_bytes;
     layout.is_file = read.is_file;
+    layout.room = read.room;
     layout.is_writable = read.is_writable;
     layout.group_last = read.group_last;
     layout.block_side = std::move(read.block_side);

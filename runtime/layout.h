@@ -70,8 +70,9 @@ struct Layout {
     std::uint64_t generation = 0;
     std::uint32_t slot_count = 0;
     bool is_file = false;
-    bool is_writable = true;  // false: a plane lies in a READ_ONLY region
-    bool quiesced = false;    // with one of its regions; control plane's
+    const DeviceRoom* room = nullptr;  // of the device where it lies, if not on the host
+    bool is_writable = true;           // false: a plane lies in a READ_ONLY region
+    bool quiesced = false;             // with one of its regions; control plane's
     std::uint64_t block_bytes = 0;
     std::uint64_t digest = 0;      // of block side and salt (docs/format.md); never 0
     bool image_ascends = true;     // by_image serves it from its first byte to its last

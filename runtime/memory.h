@@ -36,6 +36,9 @@ class Mapping {
     // The file's first bytes, shared with whoever maps it too; empty, and errno, when that fails.
     static Mapping file(int fd, std::size_t length_bytes, bool writable) noexcept;
 
+    // It is never unmapped: somebody may still write there.
+    void keep_for_ever() noexcept { base_ = nullptr; }
+
     [[nodiscard]] void* address() const noexcept { return address_; }
     [[nodiscard]] std::size_t length_bytes() const noexcept { return length_bytes_; }
 

@@ -18,7 +18,7 @@ namespace bwrt::runtime {
 
 struct Gemm;  // gemm.h
 
-enum class Lane : std::uint8_t { kStorage, kHost, kNone };
+enum class Lane : std::uint8_t { kStorage, kHost, kDevice, kNone };
 
 // The slots of an indexed operation, copied: the pairs that move, in runs that fill whatever is
 // left of a page.  Those that are skipped are not kept, so that passing them costs nothing later.

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "runtime/check.h"
+#include "runtime/devices.h"
 
 namespace bwrt::runtime {
 namespace {
@@ -53,7 +54,8 @@ bwrt_status check_description(const bwrt_region& description, const ErrorSink& s
 
 RegionTable::RegionTable(std::uint32_t count_max, std::uint64_t first_generation,
                          std::uint32_t own_count)
-    : regions_(std::size_t{count_max} + own_count),
+    : devices_(std::make_unique<Devices>()),
+      regions_(std::size_t{count_max} + own_count),
       count_max_(count_max),
       generation_(first_generation) {}
 
@@ -143,8 +145,9 @@ bwrt_status RegionTable::fill(Region* region, const bwrt_region& description, ch
 
 bwrt_status RegionTable::fill_on_device(Region* region, const bwrt_region& description,
                                         const ErrorSink& sink) {
-    Device* device = nullptr;
-    if (const bwrt_status status = devices_.open(description.device, &device, sink)) return status;
+    DeviceRoom* room = nullptr;
+    if (const bwrt_status status = devices_->open(description.device, &room, sink)) return status;
+    Device* const device = room->device.get();
     auto address = reinterpret_cast<std::uint64_t>(description.address);
     const bool is_ours = address == 0;
     const bwrt_status status = is_ours
@@ -152,7 +155,7 @@ bwrt_status RegionTable::fill_on_device(Region* region, const bwrt_region& descr
                                    : device->check_range(address, description.length_bytes, sink);
     if (status != BWRT_OK) return status;
     region->address = reinterpret_cast<std::byte*>(address);
-    region->device = device;
+    region->room = room;
     region->owns_device_bytes = is_ours;
     return BWRT_OK;
 }
@@ -171,9 +174,9 @@ void RegionTable::remove(std::uint32_t slot) noexcept {
     delete region.file;
     region.file = nullptr;
     if (region.owns_device_bytes) {
-        region.device->free(reinterpret_cast<std::uint64_t>(region.address));
+        region.room->device->free(reinterpret_cast<std::uint64_t>(region.address));
     }
-    region.device = nullptr;
+    region.room = nullptr;
     region.owns_device_bytes = false;
     region.memory = RegionMemory();
 }

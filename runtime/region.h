@@ -16,12 +16,14 @@
 
 #include "include/bwrt.h"
 #include "runtime/backend/backend.h"
-#include "runtime/devices.h"
 #include "runtime/gate.h"
 #include "runtime/memory.h"
 #include "runtime/status.h"
 
 namespace bwrt::runtime {
+
+class Devices;
+struct DeviceRoom;
 
 constexpr std::uint32_t kProcessSlot = 0xFFFFu;  // stands for BWRT_PROCESS_MEMORY
 
@@ -62,7 +64,7 @@ struct Region {
     std::uint32_t layout_count = 0;  // planes of layouts that lie here; control plane's
     FileState* file = nullptr;
     RegionMemory memory;
-    Device* device = nullptr;        // where it lies, if not on the host
+    DeviceRoom* room = nullptr;      // of the device where it lies, if not on the host
     bool owns_device_bytes = false;  // they were allocated there
 
     [[nodiscard]] bool is_file() const noexcept { return kind == BWRT_REGION_FILE; }
@@ -111,7 +113,7 @@ class RegionTable {
     bwrt_status fill_on_device(Region* region, const bwrt_region& description,
                                const ErrorSink& sink);
 
-    Devices devices_;  // go after the regions on them
+    std::unique_ptr<Devices> devices_;  // go after the regions on them
     Table<Region> regions_;
     std::uint32_t count_max_;
     std::uint64_t generation_;  // of the next region

@@ -107,12 +107,12 @@ void fill_header(Wave* slot, const bwrt_wave& wave, std::uint64_t now_ns) {
     slot->late = static_cast<std::uint8_t>(wave.late);
     slot->operation_count = wave.operation_count;
     slot->entry_count = 0;
-    slot->lists[0] = slot->lists[1] = {};
+    for (OperationList& list : slot->lists) list = {};
     slot->signals = nullptr;
     slot->blocks = nullptr;
     slot->skips_blocks = false;
     slot->bytes_total = slot->unresolved = 0;
-    slot->lane_bytes[0] = slot->lane_bytes[1] = 0;
+    for (std::uint64_t& bytes : slot->lane_bytes) bytes = 0;
     slot->group_root = nullptr;
     slot->results = nullptr;
     slot->groups = nullptr;

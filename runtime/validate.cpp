@@ -116,7 +116,13 @@ bwrt_status WaveBuilder::read_transfer(const bwrt_operation& given, Operation* o
     operation->target = target.address;
     operation->source_region = source.region_slot;
     operation->target_region = target.region_slot;
-    operation->lane = given.kind == BWRT_OP_COPY ? Lane::kHost : Lane::kStorage;
+    const bool is_device = source.room != nullptr || target.room != nullptr;
+    if (is_device) {
+        if (const bwrt_status status = check_devices(given, source, target)) return status;
+    }
+    operation->lane = is_device                    ? Lane::kDevice
+                      : given.kind == BWRT_OP_COPY ? Lane::kHost
+                                                   : Lane::kStorage;
     const bool indexed = source.layout != nullptr || target.layout != nullptr;
     if (const bwrt_status status = check_form(given, indexed)) return status;
     if (indexed) return read_indexed(given, source, target, operation);
@@ -135,13 +141,10 @@ bwrt_status WaveBuilder::resolve(bwrt_handle handle, bool is_target, std::uint64
         if (const bwrt_status status = use(&region->gate, generation_of(handle), field)) {
             return status;
         }
-        if (region->device != nullptr) {
-            return fail(sink_, BWRT_E_UNSUPPORTED, field,
-                        "the region lies on a device, and this version moves nothing there");
-        }
         side.region = region;
         side.region_slot = static_cast<std::uint16_t>(slot_of(handle));
         side.is_file = region->is_file();
+        side.room = region->room;
         if (!side.is_file) side.address += reinterpret_cast<std::uintptr_t>(region->address);
         if (is_target && (region->flags & BWRT_REGION_READ_ONLY) != 0) {
             return fail(sink_, BWRT_E_INVAL, field, "the region is READ_ONLY");
@@ -152,6 +155,7 @@ bwrt_status WaveBuilder::resolve(bwrt_handle handle, bool is_target, std::uint64
         }
         side.layout = layout;
         side.is_file = layout->is_file;
+        side.room = layout->room;
         if (offset != 0) {
             return fail(
                 sink_, BWRT_E_INVAL,
@@ -180,6 +184,28 @@ bwrt_status WaveBuilder::check_kind(const bwrt_operation& given, const Side& sou
                     given.kind, target_file ? "a file" : "memory");
     }
     return BWRT_OK;
+}
+
+bwrt_status WaveBuilder::check_on_host(const Side& side, const char* field, const char* what) {
+    if (side.room == nullptr) return BWRT_OK;
+    return fail(sink_, BWRT_E_UNSUPPORTED, field, "%s has no side on a device in this version",
+                what);
+}
+
+// Of a transfer with a side on a device: a COPY from or to the host, or within the device.
+bwrt_status WaveBuilder::check_devices(const bwrt_operation& given, const Side& source,
+                                       const Side& target) {
+    const char* const field = side_field(target.room != nullptr);
+    const Side& side = target.room != nullptr ? target : source;
+    if (given.kind != BWRT_OP_COPY) {
+        return check_on_host(side, field, given.kind == BWRT_OP_READ ? "a READ" : "a WRITE");
+    }
+    if ((wave_.flags & BWRT_WAVE_PLANNED) != 0) return check_on_host(side, field, "a planned wave");
+    if (source.room == nullptr || target.room == nullptr || source.room == target.room) {
+        return BWRT_OK;
+    }
+    return fail(sink_, BWRT_E_UNSUPPORTED, field,
+                "this version copies within a device, and not to another one");
 }
 
 // Only the fields of its form may be set.

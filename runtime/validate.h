@@ -46,6 +46,7 @@ class WaveBuilder {
         Region* region = nullptr;  // null: process memory, a layout or nothing
         const Layout* layout = nullptr;
         bool is_file = false;
+        const DeviceRoom* room = nullptr;  // of a device
         std::uint64_t address = 0;
         std::uint16_t region_slot = 0;
     };
@@ -108,6 +109,8 @@ class WaveBuilder {
     // `field` where it is not the operation's source or target.
     bwrt_status resolve(bwrt_handle handle, bool is_target, std::uint64_t offset, Side* side_out,
                         const char* field = nullptr);
+    bwrt_status check_on_host(const Side& side, const char* field, const char* what);
+    bwrt_status check_devices(const bwrt_operation& given, const Side& source, const Side& target);
     bwrt_status check_kind(const bwrt_operation& given, const Side& source, const Side& target);
     // `row` is what one of the rows is called where there may be several, null where there is one.
     bwrt_status check_bounds(const Side& side, bool is_target, std::uint64_t offset,
@@ -146,7 +149,7 @@ class WaveBuilder {
     PlanRow* last_plan_row_ = nullptr;
     bool has_results_ = false;
     bool has_signal_ = false;
-    bool groups_ascend_[kLaneCount] = {true, true};
+    bool groups_ascend_[kLaneCount] = {true, true, true};
     // Targets that come in ascending or descending order cannot overlap: no sort is needed.
     bool ascending_ = true, descending_ = true;
     Progression last_target_;

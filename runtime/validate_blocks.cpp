@@ -306,6 +306,10 @@ bwrt_status WaveBuilder::read_blocks(const bwrt_operation& given, const bwrt_wav
             is_target ? resolve(given.target, true, given.target_offset_bytes, &side)
                       : resolve(given.source, false, given.source_offset_bytes, &side);
         if (resolved != BWRT_OK) return resolved;
+        if (const bwrt_status status =
+                check_on_host(side, side_field(is_target), is_target ? "a GET" : "a PUT")) {
+            return status;
+        }
         if (const bwrt_status status = check_block_side(given, side, is_target, options, &length)) {
             return status;
         }

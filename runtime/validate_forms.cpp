@@ -201,6 +201,9 @@ bwrt_status WaveBuilder::read_signal(const bwrt_operation& given, Operation* ope
         return fail(sink_, BWRT_E_INVAL, side_field(true),
                     "a SIGNAL is written to a memory region");
     }
+    if (const bwrt_status status = check_on_host(target, side_field(true), "a SIGNAL")) {
+        return status;
+    }
     if (const bwrt_status status = check_bounds(target, true, given.target_offset_bytes, 0, 1,
                                                 given.length_bytes, nullptr)) {
         return status;

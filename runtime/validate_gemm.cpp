@@ -57,6 +57,7 @@ bwrt_status WaveBuilder::read_matrix(const Matrix& matrix, std::uint64_t* addres
     if (side.is_file || side.layout != nullptr) {
         return fail(sink_, BWRT_E_INVAL, matrix.field, "a matrix lies in memory, without a layout");
     }
+    if (const bwrt_status status = check_on_host(side, matrix.field, "a GEMM")) return status;
     const std::int64_t packed = std::int64_t{matrix.columns} * std::int64_t{sizeof(float)};
     const std::int64_t stride = matrix.stride_bytes == 0 ? packed : matrix.stride_bytes;
     if ((side.address | static_cast<std::uint64_t>(stride)) % alignof(float) != 0) {

@@ -10,6 +10,12 @@
 #include "runtime/validate.h"
 
 namespace bwrt::runtime {
+namespace {
+
+// In a command beside the kind, which is a byte: the driver need not look the regions up.
+constexpr std::uint16_t kOnDevice = 1u << 15;
+
+}  // namespace
 
 void WaveBuilder::note_target(const Operation& operation) {
     const Progression target = target_of(operation);
@@ -166,6 +172,7 @@ bwrt_status WaveBuilder::make_results(const bwrt_wave& wave) {
 
 void pack(const Operation& operation, ringbuf::Command* command) noexcept {
     command->op_kind = operation.kind;
+    if (operation.lane == Lane::kDevice) command->op_kind |= kOnDevice;
     command->group = operation.group;
     command->source = operation.source_region;
     command->target = operation.target_region;
@@ -176,8 +183,10 @@ void pack(const Operation& operation, ringbuf::Command* command) noexcept {
 
 void unpack(const ringbuf::Command& command, Operation* operation_out) noexcept {
     Operation operation;
-    operation.kind = static_cast<std::uint8_t>(command.op_kind);
-    operation.lane = command.op_kind == BWRT_OP_COPY ? Lane::kHost : Lane::kStorage;
+    operation.kind = static_cast<std::uint8_t>(command.op_kind & ~kOnDevice);
+    operation.lane = (command.op_kind & kOnDevice) != 0 ? Lane::kDevice
+                     : command.op_kind == BWRT_OP_COPY  ? Lane::kHost
+                                                        : Lane::kStorage;
     operation.group = operation.serve_group = command.group;
     operation.source_region = static_cast<std::uint16_t>(command.source);
     operation.target_region = static_cast<std::uint16_t>(command.target);

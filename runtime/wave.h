@@ -32,7 +32,7 @@ enum class PlanState : std::uint8_t { kNone, kAsked, kInWindow, kPlanned };
 
 enum class Phase : std::uint8_t { kFree, kWaiting, kRunning, kStopping, kResolved, kOver };
 
-constexpr std::uint32_t kLaneCount = 2;
+constexpr std::uint32_t kLaneCount = 3;
 constexpr std::uint32_t kNoIndex = 0xFFFFFFFFu;
 
 // The word waiters sleep on: bits of the generation above, so that a waiter for an earlier
@@ -140,8 +140,8 @@ struct alignas(128) Wave {
     std::uint32_t dependencies_open = 0;
     Dependency dependencies[4];
     Dependency* dependents = nullptr;
-    std::uint32_t previous = kNoIndex, following = kNoIndex;       // all live waves, in order
-    std::uint32_t ready_place[kLaneCount] = {kNoIndex, kNoIndex};  // in the lane's queue
+    std::uint32_t previous = kNoIndex, following = kNoIndex;  // all live waves, in order
+    std::uint32_t ready_place[kLaneCount] = {kNoIndex, kNoIndex, kNoIndex};  // in the lane's queue
     std::uint32_t timer_place = kNoIndex;
     std::uint32_t token_place = kNoIndex;
     std::uint64_t sequence = 0;  // of acceptance

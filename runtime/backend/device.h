@@ -12,6 +12,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -34,6 +35,22 @@ void look_for_devices(std::uint32_t look);
 
 [[nodiscard]] DeviceReport known_devices();
 
+// The ways that copies go.  What goes one way goes one after the other; the ways go side by side.
+enum class CopyWay : std::uint8_t { kToDevice, kFromDevice, kWithin };
+constexpr std::uint32_t kCopyWayCount = 3;
+
+// So many flights of copies are out at a time, each with memory of the host of its own, from which
+// and to which the device copies by itself: 4 MiB a device and runtime.  As with files: what is out
+// should be more than is moved while nobody looks, 25 GB/s x 100 us = 2.5 MB.
+constexpr std::uint32_t kFlightCountMax = 16;
+constexpr std::uint32_t kFlightStagingBytes = 256 << 10;
+
+// What became of a call of the data plane; the code is the driver's.
+struct DeviceAnswer {
+    bwrt_status status = BWRT_OK;
+    std::int32_t code = 0;
+};
+
 // One device, as one runtime has it.  What is current to a thread that calls is current to it
 // afterwards, too.
 //
@@ -52,6 +69,23 @@ class Device {
     virtual bwrt_status allocate(std::uint64_t length_bytes, std::uint64_t* address_out,
                                  const ErrorSink& sink) noexcept = 0;
     virtual void free(std::uint64_t address) noexcept = 0;  // of allocate(); nothing uses it
+
+    // Data plane, the driver.
+    // Of a flight, kFlightStagingBytes.
+    [[nodiscard]] virtual std::byte* staging(std::uint32_t flight) const noexcept = 0;
+    // Has it copied, some time later: to the device from staging memory, from it to there, or
+    // within it.  Not BWRT_OK: it is not copied.
+    virtual DeviceAnswer copy(CopyWay way, std::uint64_t target, std::uint64_t source,
+                              std::uint64_t length_bytes) noexcept = 0;
+    // Puts the flight's mark behind all that was to be copied that way so far.
+    virtual DeviceAnswer mark(CopyWay way, std::uint32_t flight) noexcept = 0;
+    // BWRT_OK: all before the flight's mark is copied; BWRT_E_AGAIN: not yet; and otherwise nothing
+    // is known of it.  Never waits.
+    virtual DeviceAnswer ask(std::uint32_t flight) noexcept = 0;
+    // Nothing more is to be had of it: it counts as lost, for `code`.
+    virtual void give_up(std::int32_t code) noexcept = 0;
+    // What the driver said when it was lost; 0: it is not.  Any thread.
+    [[nodiscard]] virtual std::int32_t loss() const noexcept = 0;
 };
 
 // Starts the driver where nobody has yet.  `number` counts as the driver does.

@@ -31,6 +31,12 @@ struct RuntimeWorld {
         start(progress);
     }
 
+    // The plan is for the fake; on a real driver the test runs as well.
+    void start_on_any(const char* plan, std::uint32_t progress = BWRT_PROGRESS_THREAD) {
+        if (fake_driver() != nullptr) need_fake(plan);
+        start(progress);
+    }
+
     void open(std::uint32_t progress = BWRT_PROGRESS_THREAD) {
         bwrt_config config = {};
         config.struct_size = sizeof config;

@@ -132,12 +132,13 @@ void the_routes_say_between_which_tiers_they_are(void**) {
 
     counters.snapshot(&seen, routes);
 
-    assert_int_equal(kRouteCount, 4);
-    const std::uint32_t tiers[4][2] = {{BWRT_TIER_DISK, BWRT_TIER_HOST},
-                                       {BWRT_TIER_HOST, BWRT_TIER_DISK},
-                                       {BWRT_TIER_DISK, BWRT_TIER_DISK},
-                                       {BWRT_TIER_HOST, BWRT_TIER_HOST}};
-    for (int i = 0; i < 4; ++i) {
+    assert_int_equal(kRouteCount, 7);
+    const std::uint32_t tiers[7][2] = {
+        {BWRT_TIER_DISK, BWRT_TIER_HOST},    {BWRT_TIER_HOST, BWRT_TIER_DISK},
+        {BWRT_TIER_DISK, BWRT_TIER_DISK},    {BWRT_TIER_HOST, BWRT_TIER_HOST},
+        {BWRT_TIER_HOST, BWRT_TIER_DEVICE},  {BWRT_TIER_DEVICE, BWRT_TIER_HOST},
+        {BWRT_TIER_DEVICE, BWRT_TIER_DEVICE}};
+    for (int i = 0; i < 7; ++i) {
         assert_int_equal(routes[i].source_tier, tiers[i][0]);
         assert_int_equal(routes[i].target_tier, tiers[i][1]);
         assert_int_equal(routes[i].inflight_count, i == 2);

@@ -59,8 +59,9 @@ bwrt_status Context::refuse(const ErrorSink& sink, CUresult error, const char* f
     if (driver_->get_error_name(error, &name) != CUDA_SUCCESS || name == nullptr) {
         name = "CUDA error";
     }
-    return fail_os(sink, status_of(error), error, field, "device %d: %s: %s (%d)", number_, call,
-                   name, static_cast<int>(error));
+    const bwrt_status status = loss() != CUDA_SUCCESS ? BWRT_E_DEVICE_LOST : status_of(error);
+    return fail_os(sink, status, error, field, "device %d: %s: %s (%d)", number_, call, name,
+                   static_cast<int>(error));
 }
 
 Current::Current(Context* context) noexcept : context_(*context) {

@@ -48,6 +48,8 @@ class Context {
         return error;
     }
 
+    void give_up(CUresult error) noexcept { lost_.store(error, std::memory_order_relaxed); }
+
     // What a call named `call` said, as the refusal of `field`.
     bwrt_status refuse(const ErrorSink& sink, CUresult error, const char* field,
                        const char* call) const noexcept;

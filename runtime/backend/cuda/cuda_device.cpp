@@ -7,10 +7,14 @@ namespace bwrt::runtime::cuda {
 bwrt_status CudaDevice::open(const Driver& driver, std::uint32_t number,
                              std::unique_ptr<Device>* device_out, const ErrorSink& sink) {
     auto device = std::make_unique<CudaDevice>();
-    const bwrt_status status =
-        Context::hold(driver, static_cast<int>(number), &device->context_, sink);
-    if (status == BWRT_OK) *device_out = std::move(device);
-    return status;
+    if (const bwrt_status status =
+            Context::hold(driver, static_cast<int>(number), &device->context_, sink)) {
+        return status;
+    }
+    if (const bwrt_status status = device->make_streams(sink)) return status;
+    if (const bwrt_status status = device->make_staging(sink)) return status;
+    *device_out = std::move(device);
+    return BWRT_OK;
 }
 
 // One call for all of it, which does not fail for what does not apply: that stays 0.

@@ -1,11 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // cuda_device.h — a device by the CUDA driver.
+//
+//   kToDevice    staging ── stream ──▶ device      three streams of our own, which wait for nothing
+//   kFromDevice  device  ── stream ──▶ staging     that others enqueue, stream 0 included
+//   kWithin      device  ── stream ──▶ device
+//
+// A flight's mark is an event, recorded in the stream of its way behind its copies.  Streams keep
+// their order, so an event that is over says it of all before it.  No event is asked before it was
+// recorded: CUDA calls such a one over.
+//
+// Staging memory is mapped by us, so that no child of fork() shares its pages, and registered: from
+// memory that is not, or to it, a copy of the driver's waits for the device during the call.  Once
+// the device is lost it is never unmapped, as nobody can say that the device has let go of it.
 
 #pragma once
 
 #include "runtime/backend/cuda/context.h"
 #include "runtime/backend/device.h"
+#include "runtime/memory.h"
 
 namespace bwrt::runtime::cuda {
 
@@ -23,6 +36,23 @@ class CudaDevice final : public Device {
                          const ErrorSink& sink) noexcept override;
     void free(std::uint64_t address) noexcept override;
 
+    [[nodiscard]] std::byte* staging(std::uint32_t flight) const noexcept override {
+        return staging_.mapping.as<std::byte>() + std::size_t{flight} * kFlightStagingBytes;
+    }
+    DeviceAnswer copy(CopyWay way, std::uint64_t target, std::uint64_t source,
+                      std::uint64_t length_bytes) noexcept override;
+    DeviceAnswer mark(CopyWay way, std::uint32_t flight) noexcept override;
+    DeviceAnswer ask(std::uint32_t flight) noexcept override;
+    void give_up(std::int32_t code) noexcept override {
+        context_.give_up(static_cast<CUresult>(code));
+    }
+    [[nodiscard]] std::int32_t loss() const noexcept override {
+        return static_cast<std::int32_t>(context_.loss());
+    }
+
+    CudaDevice() = default;
+    ~CudaDevice() override;
+
  private:
     // What the driver knows of an address; zeros of one that it does not know.
     struct Told {
@@ -39,7 +69,16 @@ class CudaDevice final : public Device {
     bwrt_status refuse_size(std::uint64_t length_bytes, CUresult error,
                             const ErrorSink& sink) noexcept;
 
+    // cuda_copies.cpp
+    bwrt_status make_streams(const ErrorSink& sink) noexcept;
+    bwrt_status make_staging(const ErrorSink& sink) noexcept;
+    [[nodiscard]] DeviceAnswer answer(CUresult error) noexcept;
+
     Context context_;
+    CUstream streams_[kCopyWayCount] = {};
+    CUevent marks_[kFlightCountMax] = {};
+    RegionMemory staging_;
+    bool is_registered_ = false;
 };
 
 }  // namespace bwrt::runtime::cuda

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// cuda_copies.cpp — a device's streams, marks and staging memory, and the copies that go through
+// them.
+
+#include <cstddef>
+
+#include "runtime/backend/cuda/cuda_device.h"
+
+namespace bwrt::runtime::cuda {
+namespace {
+
+constexpr std::size_t kStagingBytes = std::size_t{kFlightCountMax} * kFlightStagingBytes;
+
+}  // namespace
+
+bwrt_status CudaDevice::make_streams(const ErrorSink& sink) noexcept {
+    const Current current(&context_);
+    const Driver& driver = context_.driver();
+    CUresult error = current.error();
+    const char* call = "cuStreamCreateWithPriority";
+    for (CUstream& stream : streams_) {
+        if (error != CUDA_SUCCESS) break;
+        error =
+            context_.noted(driver.stream_create_with_priority(&stream, CU_STREAM_NON_BLOCKING, 0));
+    }
+    for (CUevent& mark : marks_) {
+        if (error != CUDA_SUCCESS) break;
+        call = "cuEventCreate";
+        error = context_.noted(driver.event_create(&mark, CU_EVENT_DISABLE_TIMING));
+    }
+    if (error == CUDA_SUCCESS) return BWRT_OK;
+    return context_.refuse(sink, error, "region.device", call);
+}
+
+bwrt_status CudaDevice::make_staging(const ErrorSink& sink) noexcept {
+    const Current current(&context_);
+    if (const int os_code =
+            RegionMemory::allocate(kStagingBytes, BWRT_REGION_PREFAULT, &staging_)) {
+        return fail_os(sink, BWRT_E_NOMEM, os_code, "region.device",
+                       "device %d: %zu bytes of staging memory cannot be allocated: %s",
+                       context_.number(), kStagingBytes, errno_name(os_code));
+    }
+    CUresult error = current.error();
+    if (error == CUDA_SUCCESS) {
+        error = context_.noted(context_.driver().mem_host_register(
+            staging_.mapping.as<void>(), kStagingBytes, CU_MEMHOSTREGISTER_PORTABLE));
+    }
+    if (error != CUDA_SUCCESS) {
+        return context_.refuse(sink, error, "region.device", "cuMemHostRegister");
+    }
+    is_registered_ = true;
+    return BWRT_OK;
+}
+
+// No flight is out.
+CudaDevice::~CudaDevice() {
+    const Current current(&context_);
+    const Driver& driver = context_.driver();
+    const bool is_usable = current.error() == CUDA_SUCCESS;
+    for (const CUstream stream : streams_) {
+        if (is_usable && stream != nullptr) driver.stream_destroy(stream);
+    }
+    for (const CUevent mark : marks_) {
+        if (is_usable && mark != nullptr) driver.event_destroy(mark);
+    }
+    if (!is_registered_) return;
+    const bool is_let_go =
+        is_usable && driver.mem_host_unregister(staging_.mapping.as<void>()) == CUDA_SUCCESS;
+    if (!is_let_go) staging_.mapping.keep_for_ever();
+}
+
+DeviceAnswer CudaDevice::answer(CUresult error) noexcept {
+    if (context_.noted(error) == CUDA_SUCCESS) return {};
+    return {loss() != 0 ? BWRT_E_DEVICE_LOST : status_of(error), static_cast<std::int32_t>(error)};
+}
+
+DeviceAnswer CudaDevice::copy(CopyWay way, std::uint64_t target, std::uint64_t source,
+                              std::uint64_t length_bytes) noexcept {
+    const Current current(&context_);
+    if (current.error() != CUDA_SUCCESS) return answer(current.error());
+    const Driver& driver = context_.driver();
+    const CUstream stream = streams_[static_cast<std::uint32_t>(way)];
+    switch (way) {
+        case CopyWay::kToDevice:
+            return answer(driver.memcpy_h2d_async(target, reinterpret_cast<const void*>(source),
+                                                  length_bytes, stream));
+        case CopyWay::kFromDevice:
+            return answer(driver.memcpy_d2h_async(reinterpret_cast<void*>(target), source,
+                                                  length_bytes, stream));
+        case CopyWay::kWithin:
+            break;
+    }
+    return answer(driver.memcpy_d2d_async(target, source, length_bytes, stream));
+}
+
+DeviceAnswer CudaDevice::mark(CopyWay way, std::uint32_t flight) noexcept {
+    const Current current(&context_);
+    if (current.error() != CUDA_SUCCESS) return answer(current.error());
+    const CUstream stream = streams_[static_cast<std::uint32_t>(way)];
+    return answer(context_.driver().event_record(marks_[flight], stream));
+}
+
+DeviceAnswer CudaDevice::ask(std::uint32_t flight) noexcept {
+    const Current current(&context_);
+    if (current.error() != CUDA_SUCCESS) return answer(current.error());
+    const CUresult error = context_.driver().event_query(marks_[flight]);
+    if (error == CUDA_ERROR_NOT_READY) return {BWRT_E_AGAIN, 0};
+    return answer(error);
+}
+
+}  // namespace bwrt::runtime::cuda

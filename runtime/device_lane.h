@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// device_lane.h — the part of the executor that copies to, from and within devices.
+//
+//   ready waves ─ build() ─▶ flight: copies, and a mark ─▶ device
+//                  resolve() ◀─ land() ◀─ the mark is over ─┘   asked for while time passes
+//
+// A device calls nobody: the driver asks it, kPollMinNs after something went out, and where that
+// was too soon after twice as long, up to kPollMaxNs.  Between two such times it does whatever else
+// there is to do, or sleeps (next_poll_ns() is a timer like others), so that a device that is slow,
+// or never answers, costs some thousand questions a second and keeps nobody from his files.
+//
+// A wave that is stopped has the pieces dropped that have not gone out.  What is out is the
+// device's until its mark says otherwise, and its wave is not over before.
+//
+// A copy that the driver does not take fails alone.  When the device is lost, everything that is
+// out has failed, and what would go there fails at once: its marks will never be over.  A device
+// whose marks cannot be asked, kUnaskedCountMax times in a row, is given up, which is the same.
+
+#pragma once
+
+#include <cstdint>
+
+#include "planner/learning/predict.h"
+#include "runtime/clock.h"
+#include "runtime/device_room.h"
+#include "runtime/ledger.h"
+#include "runtime/schedule.h"
+#include "runtime/storage_lane.h"
+#include "runtime/tables.h"
+
+namespace bwrt::runtime {
+
+// A copy of 256 KiB takes 10 us over PCIe, and a question a microsecond.
+constexpr std::uint64_t kPollMinNs = 10'000;
+// A sleep and a wake-up cost some 10 us, of which this makes a tenth of one core at most.
+constexpr std::uint64_t kPollMaxNs = 200'000;
+
+constexpr std::uint32_t kUnaskedCountMax = 16;
+
+class DeviceLane {
+ public:
+    DeviceLane(Tables* tables, HostBackend* host, const Ledger* ledger, Counters* counters,
+               const Clock* clock, WaveOwner* owner);
+
+    void add(Wave* wave) noexcept {
+        ready_.insert(wave);
+        queued_bytes_ += lane_bytes(wave);
+        has_more_ = true;
+    }
+    void forget(Wave* wave) noexcept { ready_.remove(wave); }
+    void stop(Wave* wave) noexcept {
+        ready_.remove(wave);
+        queued_bytes_ -= lane_bytes(wave);
+        lane_bytes(wave) = 0;
+    }
+
+    // Asks what is out, when it is time to, and starts what is ready.  True when there is more to
+    // do at once.
+    bool turn() noexcept;
+
+    [[nodiscard]] bool is_idle() const noexcept { return busy_ == nullptr && ready_.is_empty(); }
+    // Something could be done at once.
+    [[nodiscard]] bool has_work() const noexcept { return has_more_ && !is_idle(); }
+    [[nodiscard]] std::uint64_t next_poll_ns() const noexcept {
+        return busy_ != nullptr ? next_poll_ns_ : kNeverNs;
+    }
+    [[nodiscard]] std::uint64_t queued_bytes() const noexcept { return queued_bytes_; }
+    [[nodiscard]] std::uint64_t bytes_per_ms() const noexcept { return rate_.bytes_per_ms(); }
+    [[nodiscard]] std::uint64_t measured_ns() const noexcept { return measured_ns_; }
+
+ private:
+    static std::uint64_t& lane_bytes(Wave* wave) noexcept {
+        return wave->lane_bytes[static_cast<std::uint32_t>(Lane::kDevice)];
+    }
+    struct Course {  // of a piece
+        DeviceRoom* room;
+        CopyWay way;
+    };
+    [[nodiscard]] Course course_of(const Piece& piece) const noexcept;
+
+    void poll() noexcept;
+    void poll_room(DeviceRoom* room) noexcept;
+    bool is_over(DeviceRoom* room, CopyWay way) noexcept;
+    void lose(DeviceRoom* room) noexcept;
+    void land(DeviceRoom* room, CopyWay way) noexcept;
+    void fail(DeviceFlight* flight, std::uint32_t first, std::uint32_t count,
+              const DeviceAnswer& answer) noexcept;
+    void release(DeviceRoom* room, DeviceFlight* flight) noexcept;
+
+    void start() noexcept;
+    bool serve(Wave* wave) noexcept;
+    void drop(Wave* wave, const DeviceRoom& room) noexcept;
+    void build(Wave* wave, const Course& course, DeviceFlight* flight) noexcept;
+    void launch(const Course& course, DeviceFlight* flight) noexcept;
+
+    const Tables& tables_;
+    HostBackend& host_;
+    const Ledger& ledger_;
+    Counters& counters_;
+    const Clock& clock_;
+    WaveOwner& owner_;
+    ReadyQueue<Lane::kDevice> ready_;
+    DeviceRoom* busy_ = nullptr;      // rooms with flights out
+    std::uint64_t copied_bytes_ = 0;  // by the driver, in this turn
+    bool has_more_ = false;
+    bool has_moved_ = false;  // in this turn something went out or came in
+    std::uint64_t now_ns_ = 0;
+    std::uint64_t next_poll_ns_ = 0;
+    std::uint64_t poll_after_ns_ = kPollMinNs;
+    planner::RateEstimate rate_;
+    std::uint64_t busy_from_ns_ = 0;  // when the last one came in
+    std::uint64_t measured_ns_ = 0;   // when it last learnt
+    std::uint64_t queued_bytes_ = 0;  // of running waves, not out
+};
+
+}  // namespace bwrt::runtime

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// device_room.h — a device and its flights: what the lane knows of copies that are out.
+//
+// A flight is what is copied one way, of one wave, between two looks at the device: up to
+// kAccountCountMax pieces, under one mark.  Where a piece has a side on the host, its bytes pass
+// through the flight's staging memory, gathered there one behind the other:
+//
+//   to the device     host ─ driver ─▶ staging ─ device ─▶ target       over: the mark says so
+//   from the device   source ─ device ─▶ staging ─ driver ─▶ host       the mark, and then the
+//   driver within it         source ─ device ─▶ target                         the mark
+//
+// So the device itself touches no memory of the host but ours, whatever a caller does with his.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "runtime/backend/device.h"
+#include "runtime/wave.h"
+
+namespace bwrt::runtime {
+
+constexpr std::uint32_t kDeviceAccountCountMax = 64;
+
+// Within a device nothing bounds a flight but patience: a cancelled wave waits for it, 10 us at 3
+// TB/s.
+constexpr std::uint64_t kWithinFlightBytes = 32 << 20;
+
+// A piece, or a part of one.
+struct DeviceAccount {
+    std::uint64_t source;
+    std::uint64_t target;
+    std::uint64_t bytes;
+    std::uint32_t entry;
+    std::uint32_t group;
+    std::uint32_t operation_index;
+    std::uint32_t staging_offset;
+    std::uint16_t region;  // slot of its side on the device, if it has one
+};
+
+struct DeviceFlight {
+    Wave* wave;
+    DeviceFlight* next;  // free, or out behind this one
+    std::uint64_t bytes;
+    std::uint64_t started_ns;
+    std::uint32_t number;
+    std::uint32_t account_count;
+    bool is_marked;
+    DeviceAccount accounts[kDeviceAccountCountMax];
+};
+
+// First in, first out: so it is in a stream.
+struct DeviceFlights {
+    DeviceFlight* first = nullptr;
+    DeviceFlight* last = nullptr;
+
+    void append(DeviceFlight* flight) noexcept {
+        flight->next = nullptr;
+        (last != nullptr ? last->next : first) = flight;
+        last = flight;
+    }
+    DeviceFlight* pop() noexcept {
+        DeviceFlight* const flight = first;
+        first = flight->next;
+        if (first == nullptr) last = nullptr;
+        return flight;
+    }
+};
+
+// Made by the control plane with the first region on the device, and the driver's from then on, but
+// for what `device` has for the control plane.
+struct DeviceRoom {
+    explicit DeviceRoom(std::unique_ptr<Device> opened) : device(std::move(opened)) {
+        for (std::uint32_t number = 0; number < kFlightCountMax; ++number) {
+            flights[number].number = number;
+            free.append(&flights[number]);
+        }
+    }
+
+    const std::unique_ptr<Device> device;
+    DeviceRoom* next_busy = nullptr;
+    bool is_busy = false;             // it is on the lane's list of those with flights out
+    std::uint32_t out_count = 0;      // flights
+    std::uint32_t unasked_count = 0;  // marks in a row that could not be set or asked
+    DeviceFlights free;
+    DeviceFlights out[kCopyWayCount];
+    DeviceFlight flights[kFlightCountMax];
+};
+
+}  // namespace bwrt::runtime
