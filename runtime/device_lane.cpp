@@ -79,7 +79,7 @@ void DeviceLane::poll() noexcept {
 void DeviceLane::poll_room(DeviceRoom* room) noexcept {
     for (const CopyWay way : {CopyWay::kToDevice, CopyWay::kFromDevice, CopyWay::kWithin}) {
         while (out_of(room, way).first != nullptr && is_over(room, way)) {
-            if (copied_bytes_ >= kTurnCopyBytes) {
+            if (way == CopyWay::kFromDevice && copied_bytes_ >= kTurnCopyBytes) {
                 has_more_ = true;
                 break;
             }

@@ -12,6 +12,13 @@ namespace {
 
 constexpr std::size_t kStagingBytes = std::size_t{kFlightCountMax} * kFlightStagingBytes;
 
+// While the engine captures a graph the driver forbids others what it thinks unsafe, and says no
+// more than that: what was asked is neither so nor not, and may be asked again.
+bool is_of_a_capture(CUresult error) noexcept {
+    return error >= CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED &&
+           error <= CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
+}
+
 }  // namespace
 
 bwrt_status CudaDevice::make_streams(const ErrorSink& sink) noexcept {
@@ -98,14 +105,16 @@ DeviceAnswer CudaDevice::mark(CopyWay way, std::uint32_t flight) noexcept {
     const Current current(&context_);
     if (current.error() != CUDA_SUCCESS) return answer(current.error());
     const CUstream stream = streams_[static_cast<std::uint32_t>(way)];
-    return answer(context_.driver().event_record(marks_[flight], stream));
+    const CUresult error = context_.driver().event_record(marks_[flight], stream);
+    if (is_of_a_capture(error)) return {BWRT_E_AGAIN, 0};
+    return answer(error);
 }
 
 DeviceAnswer CudaDevice::ask(std::uint32_t flight) noexcept {
     const Current current(&context_);
     if (current.error() != CUDA_SUCCESS) return answer(current.error());
     const CUresult error = context_.driver().event_query(marks_[flight]);
-    if (error == CUDA_ERROR_NOT_READY) return {BWRT_E_AGAIN, 0};
+    if (error == CUDA_ERROR_NOT_READY || is_of_a_capture(error)) return {BWRT_E_AGAIN, 0};
     return answer(error);
 }
 
