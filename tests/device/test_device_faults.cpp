@@ -260,6 +260,7 @@ void a_device_that_may_not_be_asked_for_a_capture_is_asked_again(void** state) {
 
     assert_int_equal(completion.status, BWRT_OK);
     assert_true(fake_driver()->count("cuEventQuery") > 40);
+    world.end_copies();
 }
 
 void a_device_that_cannot_be_opened_whole_is_not_opened(void** state) {

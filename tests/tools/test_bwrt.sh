@@ -137,7 +137,7 @@ a_wrong_command_line_is_refused() {
     refused 2 '--chunk' "$bwrt" copy --chunk 5000 source target
     refused 2 '--depth' "$bwrt" copy --depth 0 source target
     refused 0 'caps' "$bwrt" --help
-    refused 2 "no command 'foo'; there are: caps, copy, bench, calibrate, plan, trace, replay, compare, store" "$bwrt" foo
+    refused 2 "no command 'foo'; there are: caps, copy, bench, calibrate, plan, trace, replay, compare, tune, store" "$bwrt" foo
     refused 2 "no command 'foo'" "$bwrt" --json foo
     refused 2 "no command 'foo'; there are: io, overhead, ring" "$bwrt" bench foo
     refused 2 '--depht' "$bwrt" copy --depht 3 source target
