@@ -23,6 +23,12 @@ StoreOf store_with(std::uint32_t eviction, std::uint64_t disk_bytes = 0) {
     return given;
 }
 
+// Time passes as the test says, and in no other way: to whom all are late, none is worth keeping.
+void open(BlockWorld* world, const StoreOf& given) {
+    world->open(given);
+    world->clock->stop_while_not_asked();
+}
+
 void later(BlockWorld* world) { let_time_pass(world, kSecondNs); }
 
 bwrt_status put_unrelated(BlockWorld* world, Key first, std::uint32_t count = 1,
@@ -67,7 +73,7 @@ void teach_and_fill(BlockWorld* world) {
 
 void what_returns_stays_while_a_crowd_passes_that_does_not(void** state) {
     BlockWorld* world = world_of(state);
-    world->open(store_with(BWRT_EVICTION_LEARNED));
+    open(world, store_with(BWRT_EVICTION_LEARNED));
     teach(world);
 
     for (std::uint32_t i = 0; i < 64; ++i) {
@@ -79,7 +85,7 @@ void what_returns_stays_while_a_crowd_passes_that_does_not(void** state) {
 
 void it_goes_for_the_crowd_in_a_store_that_was_not_told_to_learn(void** state) {
     BlockWorld* world = world_of(state);
-    world->open(store_with(BWRT_EVICTION_DEFAULT));
+    open(world, store_with(BWRT_EVICTION_DEFAULT));
     teach(world);
 
     for (std::uint32_t i = 0; i < 64; ++i) {
@@ -92,7 +98,7 @@ void it_goes_for_the_crowd_in_a_store_that_was_not_told_to_learn(void** state) {
 
 void who_is_worth_less_than_all_is_not_taken(void** state) {
     BlockWorld* world = world_of(state);
-    world->open(store_with(BWRT_EVICTION_LEARNED));
+    open(world, store_with(BWRT_EVICTION_LEARNED));
     teach_and_fill(world);
     Request request(world, BWRT_OP_PUT, {3000, 0}, 1);
     const bwrt_store_counters before = sample_store(world);
@@ -110,7 +116,7 @@ void who_is_worth_less_than_all_is_not_taken(void** state) {
 // for nothing, whatever the second is worth.
 void who_has_let_one_go_comes(void** state) {
     BlockWorld* world = world_of(state);
-    world->open(store_with(BWRT_EVICTION_LEARNED));
+    open(world, store_with(BWRT_EVICTION_LEARNED));
     teach(world);
     const std::uint64_t unworthy = sample_store(world).unworthy_count;
     Request long_one(world, BWRT_OP_PUT, {3000, 0}, 1, 2 * kLength);
@@ -126,7 +132,7 @@ void who_has_let_one_go_comes(void** state) {
 // Its parent is not there, so nobody would go for it anyway.
 void nor_are_the_blocks_behind_it(void** state) {
     BlockWorld* world = world_of(state);
-    world->open(store_with(BWRT_EVICTION_LEARNED));
+    open(world, store_with(BWRT_EVICTION_LEARNED));
     teach_and_fill(world);
 
     const bwrt_store_counters before = sample_store(world);
@@ -141,7 +147,7 @@ void nor_are_the_blocks_behind_it(void** state) {
 
 void who_names_the_tier_has_a_place_in_it(void** state) {
     BlockWorld* world = world_of(state);
-    world->open(store_with(BWRT_EVICTION_LEARNED));
+    open(world, store_with(BWRT_EVICTION_LEARNED));
     teach_and_fill(world);
     const bwrt_store_counters before = sample_store(world);
 
@@ -154,7 +160,7 @@ void who_names_the_tier_has_a_place_in_it(void** state) {
 
 void who_was_refused_is_taken_when_he_returns_as_fast(void** state) {
     BlockWorld* world = world_of(state);
-    world->open(store_with(BWRT_EVICTION_LEARNED));
+    open(world, store_with(BWRT_EVICTION_LEARNED));
     teach_and_fill(world);
 
     std::uint32_t refused_count = 0;
@@ -172,7 +178,7 @@ void who_was_refused_is_taken_when_he_returns_as_fast(void** state) {
 
 void what_memory_does_not_take_is_on_the_disk_and_read_from_there(void** state) {
     BlockWorld* world = world_of(state);
-    world->open(store_with(BWRT_EVICTION_LEARNED, kDiskBytes));
+    open(world, store_with(BWRT_EVICTION_LEARNED, kDiskBytes));
     teach_and_fill(world);
     Request request(world, BWRT_OP_PUT, {3000, 0}, 1);
     const bwrt_store_counters before = sample_store(world);
@@ -196,7 +202,7 @@ void who_waits_for_transit_memory_is_no_return(void** state) {
     BlockWorld* world = world_of(state);
     StoreOf given = store_with(BWRT_EVICTION_LEARNED, kDiskBytes);
     given.store.transit_bytes = 2 * kMib;
-    world->open(given);
+    open(world, given);
     teach_and_fill(world);
     assert_int_equal(put_unrelated(world, {5000, 0}, 48, BWRT_TIER_DISK), BWRT_OK);
     settle(world);
@@ -224,7 +230,7 @@ void who_waits_for_transit_memory_is_no_return(void** state) {
 // three at most.
 void a_slow_load_is_one_use(void** state) {
     BlockWorld* world = world_of(state);
-    world->open(store_with(BWRT_EVICTION_LEARNED, kDiskBytes));
+    open(world, store_with(BWRT_EVICTION_LEARNED, kDiskBytes));
     assert_int_equal(put_unrelated(world, {5000, 0}, 1, BWRT_TIER_DISK), BWRT_OK);
     teach(world);
     assert_int_equal(ask(world, BWRT_OP_DROP, {kCold, 0}), BWRT_OK);
@@ -255,7 +261,7 @@ void who_is_not_written_spends_no_budget(void** state) {
     StoreOf given(0, kDiskBytes, 0, kMib);
     given.store.eviction = BWRT_EVICTION_LEARNED;
     given.store.write_bytes_per_day = 400 * kMib;
-    world->open(given);
+    open(world, given);
     Request hot(world, BWRT_OP_PUT, {kHot, 0}, kCount, kMib);
     hot.operation.flags = BWRT_BLOCK_UNRELATED;
     for (std::uint32_t i = 0; i < kComing; ++i) {
@@ -270,7 +276,6 @@ void who_is_not_written_spends_no_budget(void** state) {
         static_cast<void>(look_up(world, {kCold + i, 0}, 1, 600'000));
     }
     const std::uint64_t unworthy = sample_store(world).unworthy_count;
-    world->clock->stop();  // what is asked for every second would be late for it
 
     for (std::uint32_t i = 0; i < kComing; ++i) {
         assert_int_equal(put(world, {3000 + i, 0}, 1, kMib), BWRT_E_NOSPC);

@@ -234,16 +234,28 @@ class ScriptedStorage final : public runtime::StorageBackend {
 class MovableClock final : public runtime::Clock {
  public:
     [[nodiscard]] std::uint64_t now_ns() const noexcept override {
-        const std::uint64_t stopped_ns = stopped_ns_.load();
-        return forward_ns_.load() + (stopped_ns != 0 ? stopped_ns : monotonic_ns());
+        const std::uint64_t forward_ns = forward_ns_.load();
+        if (stopped_ns_.load() == 0) return forward_ns + monotonic_ns();
+        const std::uint64_t question_ns = question_ns_.load();
+        return forward_ns + stopped_ns_.fetch_add(question_ns) + question_ns;
     }
-    // For good: from now on no wait ends by its time.
-    void stop() { stopped_ns_.store(monotonic_ns()); }
+    // For good: from now on no wait ends by its time, nor does who spins until then.
+    void stop() { stop_but_for(0); }
+    // As well, but that a microsecond passes by each question: who spins for a while, or ends a
+    // window after one, asks until it is over.
+    void stop_while_not_asked() { stop_but_for(1000); }
     // The driver sees it when it next looks.
     void set_forward(std::uint64_t by_ns) { forward_ns_.fetch_add(by_ns); }
 
  private:
-    std::atomic<std::uint64_t> forward_ns_{0}, stopped_ns_{0};
+    // It stands a little ahead, so that a thread which asks just now sees no later time.
+    void stop_but_for(std::uint64_t question_ns) {
+        question_ns_.store(question_ns);
+        stopped_ns_.store(monotonic_ns() + 10'000'000);
+    }
+
+    std::atomic<std::uint64_t> forward_ns_{0}, question_ns_{0};
+    mutable std::atomic<std::uint64_t> stopped_ns_{0};
 };
 
 // A runtime over a scripted backend and a clock that can be set, with the usual regions.
