@@ -284,6 +284,7 @@ void run_tune(const TuneOptions& options, bool json) {
     DraftFile file(options.output);
     file.append(
         text_of(tuning.tried()[tuning.chosen()].candidate, tuning.scene().name, tuning.why()));
+    if (is_interrupted()) throw Failure("interrupted", "interrupted: nothing is written", 130);
     file.take_place();
     (json ? print_json : print_text)(tuning, split, options.output);
 }
