@@ -244,7 +244,7 @@ enum {
 enum {
     BWRT_EVICTION_DEFAULT = 0, /* LRU */
     BWRT_EVICTION_LRU = 1,     /* what was used least recently; whoever comes has a place */
-    BWRT_EVICTION_LEARNED = 2  /* what is worth least, by how soon blocks that were used as often and
+    BWRT_EVICTION_LEARNED = 2, /* what is worth least, by how soon blocks that were used as often and
                                   as fast were used again.  Who comes and would be worth less than all
                                   that may go is not kept in that tier, unless the operation names the
                                   tier or is DURABLE, or is a PREFETCH, MOVE or PIN: a PUT for which
@@ -253,6 +253,9 @@ enum {
                                   worth least goes all the same.  Another 80 bytes for each block that
                                   may be known, in each tier, touched as they are used, and 0.5 MiB a
                                   tier */
+    BWRT_EVICTION_RANKED = 3   /* in host memory what is worth least, as LEARNED has it, but whoever
+                                  comes has a place; on disk LRU.  80 bytes for each block that may be
+                                  in host memory, likewise (since ABI 0.4) */
 };
 
 /* The planner of waves with BWRT_WAVE_PLANNED (docs/planner.md; since ABI 0.4).  Such a wave waits

@@ -27,7 +27,7 @@ constexpr planner::JsonLimits kLimits = {.text_bytes_max = kTextBytesMax, .depth
 constexpr std::size_t kShownBytesMax = 40;
 
 // By BWRT_EVICTION_*.
-constexpr const char* kEvictions[] = {nullptr, "lru", "learned"};
+constexpr const char* kEvictions[] = {nullptr, "lru", "learned", "ranked"};
 
 // A field that a file may set.  The ranges are those of the header without 0, which says nothing.
 struct Knob {
@@ -41,7 +41,7 @@ constexpr std::int64_t kMost64 = std::int64_t{1} << 53;
 
 template <typename Visit>
 void visit_knobs(const bwrt_store*, Visit&& visit) {
-    visit(Knob{"eviction", BWRT_EVICTION_LRU, BWRT_EVICTION_LEARNED, true}, &bwrt_store::eviction);
+    visit(Knob{"eviction", BWRT_EVICTION_LRU, BWRT_EVICTION_RANKED, true}, &bwrt_store::eviction);
     visit(Knob{"write_touch_count", 1, 15}, &bwrt_store::write_touch_count);
 }
 
@@ -149,11 +149,11 @@ class TuningReader {
     }
 
     bool read_eviction(std::uint32_t at, const JsonPath& path, std::int64_t& value) {
-        for (value = BWRT_EVICTION_LRU; value <= BWRT_EVICTION_LEARNED; ++value) {
+        for (value = BWRT_EVICTION_LRU; value <= BWRT_EVICTION_RANKED; ++value) {
             const bool is_text = text_[at].kind == planner::JsonKind::kString;
             if (is_text && text_.is_string(at, kEvictions[value])) return true;
         }
-        return reader_.fail(at, path, "is neither \"lru\" nor \"learned\"");
+        return reader_.fail(at, path, "is none of \"lru\", \"learned\", \"ranked\"");
     }
 
     void note_place(const Knob& knob, std::uint32_t at) noexcept {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,7 +35,8 @@ using namespace bwrt::replay;
 constexpr double kSecondsUntold = 10;
 
 const char* name_of_policy(const ReplayResult& result) {
-    return result.cache.eviction == BWRT_EVICTION_LEARNED ? "learned" : "lru";
+    constexpr const char* kNames[] = {"", "lru", "learned", "ranked"};
+    return result.cache.eviction < std::size(kNames) ? kNames[result.cache.eviction] : "";
 }
 
 void print_json(const Scene& scene, const ReplayResult& result,

@@ -9,7 +9,8 @@
 //
 // The candidates are few, so that the best of them is not the luckiest of many:
 //
-//   store     eviction lru, learned  x  write_touch_count 1, 2, 3, the latter where there is a disk
+//   store     eviction lru, learned, ranked
+//             x  write_touch_count 1, 2, 3, the latter where there is a disk
 //   planner   where something is foretold, with the best of these: prefetch_horizon_ns 10, 20, 60 s
 //             x  prefetch_wasted_milli 100, 200, 400
 //
@@ -89,7 +90,7 @@ std::string text_of(const Candidate& candidate, const std::string& trace, const 
 
 std::vector<Candidate> of_the_store(const Scene& scene) {
     std::vector<Candidate> candidates = {{}};
-    for (const char* const eviction : {"lru", "learned"}) {
+    for (const char* const eviction : {"lru", "learned", "ranked"}) {
         for (const std::uint32_t touches : {1u, 2u, 3u}) {
             const bool is_default = std::string(eviction) == "lru" && touches == 1;
             if (is_default || (touches != 1 && scene.cache.disk_bytes == 0)) continue;

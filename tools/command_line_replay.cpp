@@ -92,7 +92,7 @@ void add_policy(CLI::App* app, ReplayOptions* options) {
                     "Uses of a block before it is worth writing to disk; 1")
         ->check(CLI::Range(1, 15));
     app->add_option("--policy", options->policy, "Who goes from a tier that is full; lru")
-        ->check(CLI::IsMember({"lru", "learned"}));
+        ->check(CLI::IsMember({"lru", "learned", "ranked"}));
     app->add_option("--config", options->tuning,
                     "A file by bwrt tune, for what is not said here of bwrt's own policy");
 }

@@ -53,7 +53,8 @@ std::uint64_t block_bytes_of(const ReplayOptions& options, const Trace& trace) {
 
 std::uint32_t eviction_of(const std::string& policy) {
     if (policy.empty()) return BWRT_EVICTION_DEFAULT;
-    return policy == "lru" ? BWRT_EVICTION_LRU : BWRT_EVICTION_LEARNED;
+    if (policy == "learned") return BWRT_EVICTION_LEARNED;
+    return policy == "ranked" ? BWRT_EVICTION_RANKED : BWRT_EVICTION_LRU;
 }
 
 // Bytes if they are given, else a share of the trace's blocks; none of 0.

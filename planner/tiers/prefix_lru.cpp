@@ -75,7 +75,10 @@ void PrefixLru::insert(std::uint32_t block, const Arrival& arrival, Tick now) no
     used_bytes_ += arrival.bytes;
     if (window_count > 0) cut_window(block);
     node.used_at = 0;
-    if (reuse_ != nullptr) reuse_->come(block, arrival.fingerprint, now, arrival.since);
+    if (reuse_ != nullptr) {
+        if (!may_refuse_) reuse_->fill(arrival.bytes, capacity_bytes_);
+        reuse_->come(block, arrival.fingerprint, now, arrival.since);
+    }
     use_with_needs(block, now, 0);
     renew(block, arrival.expires);
     if (tenants_[arrival.tenant].quota_bytes != 0) rank(arrival.tenant);

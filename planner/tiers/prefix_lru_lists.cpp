@@ -186,7 +186,7 @@ bool PrefixLru::is_worth_less(const Arrival& arrival, std::uint32_t victim, Tick
 std::uint64_t PrefixLru::value_of(std::uint32_t block, Tick now) noexcept {
     // What is retired has no last use, also where it was parked.
     if (reuse_ == nullptr || nodes_[block].used_at == 0) return 0;
-    return reuse_->value(class_of(block), nodes_[block].used_at, now);
+    return reuse_->value_of(block, nodes_[block].used_at, now);
 }
 
 // The oldest of a list that nothing holds; what is held and older is parked.

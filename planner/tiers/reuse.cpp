@@ -40,11 +40,12 @@ Reuse::Past Reuse::used(Past past, Tick used_at, Tick now) noexcept {
 
 void Reuse::come(std::uint32_t block, std::uint64_t fingerprint, Tick now, Tick since) noexcept {
     rates_.advance(now);
-    blocks_[block] = {fingerprint, take(fingerprint, now, since)};
+    blocks_[block] = {fingerprint, take(fingerprint, now, since), fill_};
 }
 
 void Reuse::use(std::uint32_t block, Tick used_at, Tick now, bool counts) noexcept {
     rates_.advance(now);
+    blocks_[block].used_at_fill = fill_;
     Past& past = blocks_[block].past;
     if (used_at != 0) {
         counts = counts && !is_same(used_at, now);
@@ -59,6 +60,13 @@ void Reuse::use(std::uint32_t block, Tick used_at, Tick now, bool counts) noexce
 void Reuse::go(std::uint32_t block, Tick used_at) noexcept {
     if (used_at != 0) leave({blocks_[block].fingerprint, used_at, blocks_[block].past});
     blocks_[block] = {};
+}
+
+void Reuse::fill(std::uint64_t bytes, std::uint64_t capacity_bytes) noexcept {
+    const std::uint64_t step_bytes = capacity_bytes / kFillCount + 1;
+    fill_bytes_ += bytes;
+    fill_ += static_cast<std::uint32_t>(fill_bytes_ / step_bytes);
+    fill_bytes_ %= step_bytes;
 }
 
 void Reuse::stop(std::uint32_t block, Tick used_at) noexcept {

@@ -21,6 +21,11 @@
 // early.  Eight lie in a bucket, the last to go first; the first to go is forgotten, and its rest
 // no longer followed.
 //
+// The rates know ages from half a second on.  A tier that is filled anew in less would keep
+// whatever was used twice, for good.  So where it tells of that (fill), who was not used while it
+// was filled once is worth nothing as long as he has not rested for a second, and of those the
+// least recently used goes.
+//
 // 16 bytes a block, 16 a shadow, 0.5 MiB for the rates.
 
 #pragma once
@@ -53,13 +58,20 @@ class Reuse {
     // It does not rest any more, without a use.
     void stop(std::uint32_t block, Tick used_at) noexcept;
 
+    // Of a tier of that capacity so much is taken by who comes.
+    void fill(std::uint64_t bytes, std::uint64_t capacity_bytes) noexcept;
+
     // What has this fingerprint was used, and is not here.
     void miss(std::uint64_t fingerprint, Tick now, Tick since = kTickMax) noexcept;
 
     [[nodiscard]] std::uint32_t class_of(std::uint32_t block) const noexcept {
         return class_of(blocks_[block].past);
     }
-    // Of a block of that class; of one that is used now and has this fingerprint.
+    // Of a block that rests since then; of any of that class; of one that is used now and has this
+    // fingerprint.
+    [[nodiscard]] std::uint64_t value_of(std::uint32_t block, Tick used_at, Tick now) noexcept {
+        return is_too_fast_for(block, used_at, now) ? 0 : value(class_of(block), used_at, now);
+    }
     [[nodiscard]] std::uint64_t value(std::uint32_t reuse_class, Tick used_at, Tick now) noexcept {
         rates_.advance(now);
         return rates_.value(reuse_class, used_at);
@@ -71,6 +83,8 @@ class Reuse {
 
  private:
     static constexpr std::uint32_t kWays = 8;
+    static constexpr std::uint32_t kFillCount = 64;  // a tier is filled in so many steps
+    static constexpr std::uint32_t kSecondSlots = 2;
 
     struct Past {
         std::uint8_t use_count;  // 0, 1, 2, 3 or more
@@ -79,6 +93,7 @@ class Reuse {
     struct Block {
         std::uint64_t fingerprint;
         Past past;
+        std::uint32_t used_at_fill;
     };
     struct Shadow {
         std::uint64_t fingerprint;  // 0: none; those lie behind the others
@@ -92,6 +107,10 @@ class Reuse {
     [[nodiscard]] static bool is_same(Tick used_at, Tick now, Tick since = kTickMax) noexcept {
         return used_at >= std::min(now, since);
     }
+    [[nodiscard]] bool is_too_fast_for(std::uint32_t block, Tick used_at, Tick now) const noexcept {
+        return ReuseRates::slot_of(now) - ReuseRates::slot_of(used_at) < kSecondSlots &&
+               fill_ - blocks_[block].used_at_fill >= kFillCount;
+    }
     [[nodiscard]] static Past past_now(const Shadow& shadow, Tick now, Tick since) noexcept;
     [[nodiscard]] Shadow* bucket_of(std::uint64_t fingerprint) const noexcept;
     [[nodiscard]] Shadow* find(std::uint64_t fingerprint) const noexcept;
@@ -99,6 +118,8 @@ class Reuse {
     void leave(const Shadow& shadow) noexcept;
 
     std::uint64_t bucket_count_;
+    std::uint64_t fill_bytes_ = 0;  // since its last step
+    std::uint32_t fill_ = 0;        // steps
     Zeroed<Block> blocks_;
     Zeroed<Shadow> shadows_;
     ReuseRates rates_;

@@ -30,10 +30,11 @@ planner::Arrival arrival_of(const Arriving& block, std::uint32_t parent) noexcep
 }
 
 HostTier::HostTier(const Region& region, std::uint16_t region_slot, std::uint32_t block_count_max,
-                   std::uint32_t tenant_count, std::uint32_t lease_count, bool learns)
+                   std::uint32_t tenant_count, std::uint32_t lease_count, std::uint32_t eviction)
     : places_(region, region_slot),
       policy_({block_count_max, tenant_count + 1, lease_count, places_.arena().capacity_bytes(),
-               shadow_count_of(learns, block_count_max), learns}),
+               shadow_count_of(eviction != BWRT_EVICTION_LRU, block_count_max),
+               eviction == BWRT_EVICTION_LEARNED}),
       blocks_(block_count_max),
       no_tenant_(tenant_count) {
     free_.reserve(block_count_max);

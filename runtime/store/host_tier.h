@@ -57,8 +57,9 @@ class TierOwner {
 
 class HostTier final : private Arena::Judge {
  public:
+    // `eviction`: BWRT_EVICTION_*, not DEFAULT.
     HostTier(const Region& region, std::uint16_t region_slot, std::uint32_t block_count_max,
-             std::uint32_t tenant_count, std::uint32_t lease_count, bool learns);
+             std::uint32_t tenant_count, std::uint32_t lease_count, std::uint32_t eviction);
 
     // A place for a block, held; kNoHostBlock when nobody may go for it, or when it is worth less
     // than who might.  `parent` is its number here, or kNoHostBlock.  Who goes is told to `owner`,

@@ -29,7 +29,7 @@ constexpr Bound kBounds[] = {
     {"store.tenant_count_max", &bwrt_store::tenant_count_max, 1, 4096, 64},
     {"store.lease_count_max", &bwrt_store::lease_count_max, 1, 1u << 24, 65536},
     {"store.write_touch_count", &bwrt_store::write_touch_count, 1, 15, 1},
-    {"store.eviction", &bwrt_store::eviction, BWRT_EVICTION_LRU, BWRT_EVICTION_LEARNED,
+    {"store.eviction", &bwrt_store::eviction, BWRT_EVICTION_LRU, BWRT_EVICTION_RANKED,
      BWRT_EVICTION_LRU},
 };
 

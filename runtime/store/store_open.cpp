@@ -167,7 +167,7 @@ bwrt_status Store::open_memory(const bwrt_store& checked, const ErrorSink& sink)
         host_ = std::make_unique<HostTier>(
             regions_->at(own_slot(kHostSlot)), own_slot(kHostSlot),
             static_cast<std::uint32_t>(std::min<std::uint64_t>(most, checked.block_count_max)),
-            tenant_count_max_, checked.lease_count_max, checked.eviction == BWRT_EVICTION_LEARNED);
+            tenant_count_max_, checked.lease_count_max, checked.eviction);
     }
     if (checked.transit_bytes != 0) {
         if (const bwrt_status status = allocate(kTransitSlot, checked.transit_bytes)) return status;

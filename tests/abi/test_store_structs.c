@@ -148,7 +148,7 @@ static void a_store_has_to_say_what_it_is_made_of(void** state) {
         {"store.flags", offsetof(bwrt_store, flags), BWRT_STORE_SHARED},
         {"store.host_bytes", offsetof(bwrt_store, flags), BWRT_STORE_READER},
         {"store.index_directory", offsetof(bwrt_store, index_directory), 8},
-        {"store.eviction", offsetof(bwrt_store, eviction), 3},
+        {"store.eviction", offsetof(bwrt_store, eviction), 4},
         {"store.directories", offsetof(bwrt_store, directory_count), 1},
         {"store.directories", offsetof(bwrt_store, disk_bytes), 1},
         {"store.block_count_max", offsetof(bwrt_store, block_count_max), UINT32_MAX},

@@ -28,7 +28,7 @@ const StoreRefusal kStores[] = {
     {"store.struct_size", BWRT_E_ABI, [](bwrt_store* s) { s->struct_size = 0; }},
     {"store.struct_size", BWRT_E_ABI, [](bwrt_store* s) { s->struct_size = 80; }},
     {"store.flags", BWRT_E_INVAL, [](bwrt_store* s) { s->flags = 1u << 31; }},
-    {"store.eviction", BWRT_E_INVAL, [](bwrt_store* s) { s->eviction = 3; }},
+    {"store.eviction", BWRT_E_INVAL, [](bwrt_store* s) { s->eviction = 4; }},
     {"store.directory_count", BWRT_E_INVAL, [](bwrt_store* s) { s->directory_count = 17; }},
     {"store.directories", BWRT_E_INVAL, [](bwrt_store* s) { s->directory_count = 0; }},
     {"store.directories", BWRT_E_INVAL, [](bwrt_store* s) { s->directories = nullptr; }},
@@ -122,7 +122,7 @@ struct Sentence {
 };
 
 const Sentence kSentences[] = {
-    {"store.eviction", BWRT_E_INVAL, "3 is outside 1 to 2", [](bwrt_store* s) { s->eviction = 3; }},
+    {"store.eviction", BWRT_E_INVAL, "4 is outside 1 to 3", [](bwrt_store* s) { s->eviction = 4; }},
     {"store.host_bytes", BWRT_E_INVAL, "the limit is 16 TiB",
      [](bwrt_store* s) { s->host_bytes = (std::uint64_t{1} << 44) - 4096; }},
     {"store.transit_bytes", BWRT_E_INVAL, "the limit is 16 TiB",

@@ -83,6 +83,34 @@ void what_returns_stays_while_a_crowd_passes_that_does_not(void** state) {
     assert_true(host_count(world, {kHot, 0}, kHotCount) >= kHotCount - 1);
 }
 
+// Half as many as there is room for.
+void what_is_ranked_stays_too_and_whoever_comes_has_a_place(void** state) {
+    BlockWorld* world = world_of(state);
+    open(world, store_with(BWRT_EVICTION_RANKED));
+    teach(world);
+
+    for (std::uint32_t i = 0; i < 16; ++i) {
+        assert_int_equal(put_unrelated(world, {2000 + i, 0}), BWRT_OK);
+        assert_int_equal(host_count(world, {2000 + i, 0}, 1), 1);
+    }
+
+    assert_true(host_count(world, {kHot, 0}, kHotCount) >= kHotCount - 1);
+    assert_int_equal(sample_store(world).unworthy_count, 0);
+}
+
+void what_is_ranked_goes_for_a_crowd_that_fills_the_tier_at_once(void** state) {
+    BlockWorld* world = world_of(state);
+    open(world, store_with(BWRT_EVICTION_RANKED));
+    teach(world);
+    assert_int_equal(ask(world, BWRT_OP_PREFETCH, {kHot, 0}, kHotCount), BWRT_OK);
+
+    for (std::uint32_t i = 0; i < 80; ++i) {
+        assert_int_equal(put_unrelated(world, {2000 + i, 0}), BWRT_OK);
+    }
+
+    assert_int_equal(host_count(world, {kHot, 0}, kHotCount), 0);
+}
+
 void it_goes_for_the_crowd_in_a_store_that_was_not_told_to_learn(void** state) {
     BlockWorld* world = world_of(state);
     open(world, store_with(BWRT_EVICTION_DEFAULT));
@@ -288,6 +316,8 @@ void who_is_not_written_spends_no_budget(void** state) {
 const CMUnitTest kTests[] = {
     IN_BLOCK_WORLD(what_returns_stays_while_a_crowd_passes_that_does_not),
     IN_BLOCK_WORLD(who_waits_for_transit_memory_is_no_return),
+    IN_BLOCK_WORLD(what_is_ranked_stays_too_and_whoever_comes_has_a_place),
+    IN_BLOCK_WORLD(what_is_ranked_goes_for_a_crowd_that_fills_the_tier_at_once),
     IN_BLOCK_WORLD(it_goes_for_the_crowd_in_a_store_that_was_not_told_to_learn),
     IN_BLOCK_WORLD(who_is_worth_less_than_all_is_not_taken),
     IN_BLOCK_WORLD(who_has_let_one_go_comes),

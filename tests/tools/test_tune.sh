@@ -49,7 +49,7 @@ PYTHON
 
 the_file_is_taken_and_both_parts_are_those_of_a_replay() {
     tune --generate agent --seconds 40 --dram 16m --disk 512m --train 0.4
-    holds 'len(by) == 6 and sum("rest" in one for one in by.values()) == 4 and "rest" in by["default"]'
+    holds 'len(by) == 9 and sum("rest" in one for one in by.values()) == 4 and "rest" in by["default"]'
     holds 'it["first_request_count"] == int(0.4 * it["request_count"])'
     local chosen written
     chosen=$(python3 -c 'import json; print(json.load(open("said"))["chosen"])')
@@ -68,14 +68,14 @@ how_many_run_at_a_time_changes_nothing() {
         cp said "said-$jobs"
         cp out/tuning.json "file-$jobs"
     done
-    holds 'len(by) == 14'
+    holds 'len(by) == 17'
     diff said-1 said-5
     diff file-1 file-5
 }
 
 without_a_disk_nothing_is_written_and_no_candidate_is_about_it() {
     tune --generate chat --seconds 20 --dram 8m --disk 0
-    holds 'list(by) == ["default", "eviction learned, write_touch_count 1"]'
+    holds 'list(by) == ["default", "eviction learned, write_touch_count 1", "eviction ranked, write_touch_count 1"]'
     holds 'by["default"]["rest"]["written_bytes"] == 0'
 }
 

@@ -30,6 +30,8 @@ class Eviction(IntEnum):
     """What was used least recently; whoever comes has a place."""
     LEARNED = _abi.BWRT_EVICTION_LEARNED
     """What is worth least, by what was learnt; who would be worth less is not kept."""
+    RANKED = _abi.BWRT_EVICTION_RANKED
+    """In host memory what is worth least, and whoever comes has a place; on disk LRU."""
 
 
 @dataclass(frozen=True)

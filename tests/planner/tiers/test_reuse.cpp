@@ -46,6 +46,24 @@ void one_long_rest_is_a_quarter_of_the_pace(void**) {
     assert_int_equal(reuse.class_of(0), 2 + 2 * 2);  // (3 x 1.5 octaves + 11.4) / 4 = 4.0
 }
 
+void who_rests_while_all_is_filled_within_a_second_is_worth_nothing(void**) {
+    constexpr std::uint64_t kBytes = 1 << 20;
+    Reuse reuse(1, 8);
+    const Tick last = live(reuse, 0, 10, kSlot, kSlot, 2);
+    const Tick soon = last + 2 * kSlot - 1;
+
+    reuse.fill(kBytes - kBytes / 64, kBytes);
+    assert_true(reuse.value_of(0, last, soon) == reuse.value(reuse.class_of(0), last, soon));
+    reuse.fill(kBytes / 32, kBytes);
+    assert_int_equal(reuse.value_of(0, last, soon), 0);
+    assert_true(reuse.value(reuse.class_of(0), last, soon) > 0);
+
+    // Later its age is known, and what is used again begins anew.
+    assert_true(reuse.value_of(0, last, last + 2 * kSlot) > 0);
+    reuse.use(0, last, last + 2 * kSlot);
+    assert_true(reuse.value_of(0, last + 2 * kSlot, last + 2 * kSlot) > 0);
+}
+
 void who_returns_has_the_past_that_he_had(void**) {
     Reuse reuse(2, 8);
     const Tick last = live(reuse, 0, 10, kSlot, 100 * kSlot, 3);
@@ -159,6 +177,7 @@ int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(a_class_tells_uses_and_pace),
         cmocka_unit_test(one_long_rest_is_a_quarter_of_the_pace),
+        cmocka_unit_test(who_rests_while_all_is_filled_within_a_second_is_worth_nothing),
         cmocka_unit_test(who_returns_has_the_past_that_he_had),
         cmocka_unit_test(who_has_no_fingerprint_is_not_remembered),
         cmocka_unit_test(the_first_of_nine_is_forgotten),
