@@ -13,6 +13,7 @@
 #include <cstring>
 #include <memory>
 
+#include "runtime/clock.h"
 #include "runtime/store/uninterrupted.h"
 
 namespace bwrt::runtime {
@@ -103,6 +104,12 @@ bool write_at(int fd, const void* bytes, std::size_t count, std::uint64_t offset
         done += static_cast<std::size_t>(put);
     }
     return true;
+}
+
+std::uint64_t random_word() noexcept {
+    std::uint64_t word = 0;
+    if (!fill_random(&word, sizeof word)) word = MonotonicClock().now_ns() * 0x9E3779B97F4A7C15u;
+    return word;
 }
 
 }  // namespace bwrt::runtime

@@ -62,5 +62,7 @@ class OpenFile {
 [[nodiscard]] bool flush(int fd) noexcept;  // fsync
 
 [[nodiscard]] bool fill_random(void* bytes, std::size_t count) noexcept;
+// For what need not be secret: of the clock, where the system has none.
+[[nodiscard]] std::uint64_t random_word() noexcept;
 
 }  // namespace bwrt::runtime

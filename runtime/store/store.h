@@ -54,6 +54,9 @@ class HostWatcher {
     ~HostWatcher() = default;
 };
 
+// Shorter blocks are bounded by their number.
+constexpr std::uint32_t kBoundedBlockBytesMin = 16 << 10;
+
 class Store {
  public:
     // Places in the region table, behind the callers': host, transit, log, segments.

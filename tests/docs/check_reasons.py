@@ -19,7 +19,8 @@ SPOKEN = ["runtime/backend/ladder.cpp", "runtime/backend/uring_setup.cpp", "runt
           "runtime/backend/no_device.cpp",
           "runtime/store/segment_file.cpp", "runtime/store/view_attach.cpp"]  # reasons, and errors' messages
 QUOTED = SPOKEN + ["runtime/faulty/seam.cpp", "runtime/tuning.cpp", "runtime/store/losses.cpp",
-                   "runtime/store/store_open.cpp", "tools/cmd_caps.cpp"]  # and other sentences
+                   "runtime/store/store_open.cpp", "runtime/store/store_open_disk.cpp",
+                   "tools/cmd_caps.cpp"]  # and other sentences
 NO_REASON = {"model name", "cores, Linux",  # how a machine is called
              "stripes of", "as it was made"}  # how a segment is striped
 VARIES = re.compile(r"(?:0x)?%\w+|\b(?:E[A-Z]+|E|N\.N|0xN|N|PATH|\d+:\d+)\b|\.\.\.|[,;:()\"]")
