@@ -3,9 +3,9 @@
 // tuning.h — policy that `bwrt tune` chose for a kind of traffic, as a runtime takes it.
 //
 //   {
-//     "bwrt_tuning": 1,                                      the format
-//     "trace": "agents.jsonl",                               what it was chosen on, and why; both
-//     are "why": "more prefix hits in the rest: 61.2 and ...",   for people and may be missing
+//     "bwrt_tuning": 1,                                       the format
+//     "trace": "agents.jsonl",                                what it was chosen on, and why: both
+//     "why": "more prefix hits in the rest: 61.2 and ...",    are for people and may be missing
 //     "store": {"eviction": "learned", "write_touch_count": 2},
 //     "planner": {"prefetch_wasted_milli": 100}
 //   }

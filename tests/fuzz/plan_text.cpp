@@ -13,6 +13,9 @@
 #include "planner/values/json_string.h"
 #include "planner/values/plan_check.h"
 #include "planner/values/plan_json.h"
+#include "runtime/planner_options.h"
+#include "runtime/store/store.h"
+#include "runtime/tuning.h"
 
 namespace bwrt::fuzz {
 namespace {
@@ -44,6 +47,34 @@ void try_as(std::string_view text) {
     expect(check(plan).text() == check(again).text(), "a plan is judged in two ways", printed);
 }
 
+// What the file sets is set where the caller said nothing, and nobody refuses him for its sake.
+void try_as_tuning(const std::string& text) {
+    runtime::Tuning tuning;
+    PlanError error;
+    if (runtime::parse_tuning(text, &tuning, &error) != BWRT_OK) {
+        expect(error.offset == PlanError::kNoOffset || error.offset <= text.size(),
+               "an error is behind the text", error.text());
+        expect(is_text(error.text()), "a sentence is no text", error.text());
+        return;
+    }
+    bwrt_error refusal = {};
+    bwrt_planner planner = {}, checked_planner = {};
+    planner.struct_size = sizeof planner;
+    const bwrt_status planner_status =
+        runtime::read_planner(&planner, &tuning, &checked_planner, runtime::ErrorSink{&refusal});
+    expect(planner_status == BWRT_OK, "a planner is refused for a file's sake", refusal.message);
+    bwrt_store store = {}, checked_store = {};
+    store.struct_size = sizeof store;
+    store.host_bytes = 2 << 20;
+    tuning.fill_in(&store);
+    std::uint32_t own_count = 0;
+    const bwrt_status store_status =
+        runtime::Store::check(store, &checked_store, &own_count, runtime::ErrorSink{&refusal});
+    expect(store_status == BWRT_OK, "a store is refused for a file's sake", refusal.message);
+    expect(tuning.store.eviction == 0 || checked_store.eviction == tuning.store.eviction,
+           "what the file sets is not in force", text);
+}
+
 }  // namespace
 
 void try_plan_text(const std::uint8_t* bytes, std::size_t count) {
@@ -57,6 +88,7 @@ void try_plan_text(const std::uint8_t* bytes, std::size_t count) {
     try_as<CachePlan>(text);
     try_as<SwapPlan>(text);
     try_as<WaveSpec>(text);
+    try_as_tuning(text);
 }
 
 }  // namespace bwrt::fuzz
