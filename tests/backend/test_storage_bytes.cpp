@@ -293,8 +293,7 @@ void agrees_with_a_model_under_random_requests(void** state) {
     constexpr std::uint32_t kSlots = 16;
     constexpr std::uint64_t kStripe = kKnownBytes / kSlots;
     std::mt19937_64 random(test_seed());
-    std::vector<unsigned char> model(kKnownBytes);
-    for (std::uint64_t i = 0; i < kKnownBytes; ++i) model[i] = byte_at(i);
+    std::vector<unsigned char> model = known_bytes();
     std::vector<std::vector<unsigned char>> memory(kSlots, std::vector<unsigned char>(kStripe));
     std::vector<iovec> parts(2 * std::size_t{kSlots});
 
@@ -309,7 +308,10 @@ void agrees_with_a_model_under_random_requests(void** state) {
             const std::uint64_t cut = random() % (length + 1);
             asked[i] = {random() % 2 == 0 ? IoKind::kRead : IoKind::kWrite, i * kStripe + start,
                         length};
-            for (auto& byte : memory[i]) byte = static_cast<unsigned char>(random());
+            for (std::size_t at = 0; at < kStripe; at += 8) {
+                const std::uint64_t word = random();
+                std::memcpy(&memory[i][at], &word, sizeof word);
+            }
             parts[2 * i] = {memory[i].data(), cut};
             parts[2 * i + 1] = {memory[i].data() + cut, length - cut};
             if (asked[i].kind == IoKind::kWrite) {

@@ -105,9 +105,13 @@ std::uint64_t Space::tracked(std::uint64_t first, std::uint64_t count) const {
 }
 
 bool Space::is_claimed() const {
-    const auto claimed = [](std::uint16_t waves) { return waves != 0; };
-    return std::any_of(writer.begin(), writer.end(), claimed) ||
-           std::any_of(readers.begin(), readers.end(), claimed);
+    // Each is what the one before it is: one call, which a sanitizer looks at as a whole.
+    const auto are_zero = [](const std::vector<std::uint16_t>& waves) {
+        return waves.empty() ||
+               (waves[0] == 0 && std::memcmp(waves.data(), waves.data() + 1,
+                                             (waves.size() - 1) * sizeof waves[0]) == 0);
+    };
+    return !are_zero(writer) || !are_zero(readers);
 }
 
 World::World() {
