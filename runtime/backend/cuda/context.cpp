@@ -41,6 +41,11 @@ bwrt_status Context::hold(const Driver& driver, int number, Context* context_out
     Context& context = *context_out;
     context.driver_ = &driver;
     context.number_ = number;
+    const BesideCaptures beside_captures(driver);
+    if (beside_captures.error() != CUDA_SUCCESS) {
+        return context.refuse(sink, beside_captures.error(), "region.device",
+                              "cuThreadExchangeStreamCaptureMode");
+    }
     const CUresult found = driver.device_get(&context.device_, number);
     if (found != CUDA_SUCCESS) return context.refuse(sink, found, "region.device", "cuDeviceGet");
     const CUresult held = driver.primary_ctx_retain(&context.handle_, context.device_);
@@ -50,7 +55,9 @@ bwrt_status Context::hold(const Driver& driver, int number, Context* context_out
 }
 
 Context::~Context() {
-    if (handle_ != nullptr) driver_->primary_ctx_release(device_);
+    if (handle_ == nullptr) return;
+    const BesideCaptures beside_captures(*driver_);
+    driver_->primary_ctx_release(device_);
 }
 
 bwrt_status Context::refuse(const ErrorSink& sink, CUresult error, const char* field,
@@ -64,9 +71,19 @@ bwrt_status Context::refuse(const ErrorSink& sink, CUresult error, const char* f
                    static_cast<int>(error));
 }
 
+BesideCaptures::BesideCaptures(const Driver& driver) noexcept
+    : driver_(driver), error_(driver.exchange_capture_mode(&before_)) {}
+
+BesideCaptures::~BesideCaptures() {
+    if (error_ == CUDA_SUCCESS) driver_.exchange_capture_mode(&before_);
+}
+
 Current::Current(Context* context) noexcept : context_(*context) {
     const Driver& driver = context_.driver();
     error_ = context_.loss();
+    if (error_ != CUDA_SUCCESS) return;
+    beside_captures_.emplace(driver);
+    error_ = context_.noted(beside_captures_->error());
     if (error_ != CUDA_SUCCESS) return;
     error_ = context_.noted(driver.ctx_get_current(&before_));
     if (error_ != CUDA_SUCCESS || before_ == context_.handle_) return;

@@ -7,6 +7,11 @@
 //
 //   calling thread:  [ whatever was current ] ── Current ──▶ [ ours ] ── ~Current ──▶ [ as before ]
 //
+// An engine may be capturing a graph meanwhile, in the calling thread or, where its mode is GLOBAL,
+// in any other.  A call that the driver thinks unsafe then, a question for an event among them, is
+// refused, and the capture is broken.  What we do has no part in anybody's graph, so it is done in
+// the thread's mode RELAXED, which takes both away.
+//
 // A driver says of some failures that the process can use the device no more: a copy that went to
 // an address which is none, memory whose bits fell over, a link that broke.  Every call fails from
 // then on, whatever it asks for, so the first such answer is kept and none is asked again.
@@ -14,6 +19,7 @@
 #pragma once
 
 #include <atomic>
+#include <optional>
 #include <string>
 
 #include "runtime/backend/cuda/driver.h"
@@ -64,7 +70,24 @@ class Context {
     std::atomic<CUresult> lost_{CUDA_SUCCESS};
 };
 
-// As long as it lives, the context is current to this thread.
+// As long as it lives, no capture of anybody's minds what this thread calls.
+class BesideCaptures {
+ public:
+    explicit BesideCaptures(const Driver& driver) noexcept;
+    ~BesideCaptures();
+    BesideCaptures(const BesideCaptures&) = delete;
+    BesideCaptures& operator=(const BesideCaptures&) = delete;
+
+    // Not CUDA_SUCCESS: a capture would mind.
+    [[nodiscard]] CUresult error() const noexcept { return error_; }
+
+ private:
+    const Driver& driver_;
+    CUstreamCaptureMode before_ = CU_STREAM_CAPTURE_MODE_RELAXED;
+    CUresult error_;
+};
+
+// As long as it lives, the context is current to this thread, beside captures.
 class Current {
  public:
     explicit Current(Context* context) noexcept;
@@ -77,6 +100,7 @@ class Current {
 
  private:
     Context& context_;
+    std::optional<BesideCaptures> beside_captures_;  // none of a device that is lost
     CUcontext before_ = nullptr;
     bool is_changed_ = false;
     CUresult error_ = CUDA_SUCCESS;

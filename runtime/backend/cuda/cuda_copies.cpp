@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::size_t kStagingBytes = std::size_t{kFlightCountMax} * kFlightStagingBytes;
 
-// While the engine captures a graph the driver forbids others what it thinks unsafe, and says no
-// more than that: what was asked is neither so nor not, and may be asked again.
+// What the driver forbids while a graph is captured, though we call beside captures (context.h): it
+// says no more than that, so what was asked is neither so nor not, and may be asked again.
 bool is_of_a_capture(CUresult error) noexcept {
     return error >= CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED &&
            error <= CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;

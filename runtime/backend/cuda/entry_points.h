@@ -42,6 +42,7 @@
     ENTRY(required, ctx_get_current, cuCtxGetCurrent, 4000)                                  \
     ENTRY(required, ctx_synchronize, cuCtxSynchronize, 2000)                                 \
     ENTRY(required, ctx_get_stream_priority_range, cuCtxGetStreamPriorityRange, 5050)        \
+    ENTRY(required, exchange_capture_mode, cuThreadExchangeStreamCaptureMode, 10010)         \
     ENTRY(optional, ctx_enable_peer_access, cuCtxEnablePeerAccess, 4000)                     \
     ENTRY(required, mem_get_info, cuMemGetInfo, 3020)                                        \
     ENTRY(required, mem_alloc, cuMemAlloc, 3020)                                             \
@@ -61,6 +62,9 @@
     ENTRY(required, stream_get_ctx, cuStreamGetCtx, 9020)                                    \
     ENTRY(optional, stream_write_value32, cuStreamWriteValue32, 11070)                       \
     ENTRY(optional, stream_write_value64, cuStreamWriteValue64, 11070)                       \
+    ENTRY(optional, stream_begin_capture, cuStreamBeginCapture, 10010)                       \
+    ENTRY(optional, stream_end_capture, cuStreamEndCapture, 10000)                           \
+    ENTRY(optional, graph_destroy, cuGraphDestroy, 10000)                                    \
     ENTRY(required, event_create, cuEventCreate, 2000)                                       \
     ENTRY(required, event_destroy, cuEventDestroy, 4000)                                     \
     ENTRY(required, event_record, cuEventRecord, 2000)                                       \

@@ -72,7 +72,7 @@ CUresult remove_host(Call* call, Range* range, CUresult otherwise) {
 }  // namespace
 
 CUresult mem_alloc(CUdeviceptr* address_out, std::size_t bytes) {
-    Call call("cuMemAlloc", kContext);
+    Call call("cuMemAlloc", kContext | kUnsafe);
     if (call.is_refused()) return call.code();
     std::uint64_t& used = world().device_bytes[call.device()];
     if (bytes == 0) return call.fail(CUDA_ERROR_INVALID_VALUE, "of 0 bytes");
@@ -94,7 +94,7 @@ CUresult mem_alloc(CUdeviceptr* address_out, std::size_t bytes) {
 }
 
 CUresult mem_free(CUdeviceptr address) {
-    Call call("cuMemFree", kContext);
+    Call call("cuMemFree", kContext | kUnsafe);
     if (call.is_refused()) return call.code();
     const CUresult code = drain(&call, call.device());
     if (code != CUDA_SUCCESS) return code;
@@ -115,7 +115,7 @@ CUresult mem_get_info(std::size_t* free_out, std::size_t* total_out) {
 }
 
 CUresult mem_host_register(void* address, std::size_t bytes, unsigned int flags) {
-    Call call("cuMemHostRegister", kContext);
+    Call call("cuMemHostRegister", kContext | kUnsafe);
     if (call.is_refused()) return call.code();
     const auto first = reinterpret_cast<std::uint64_t>(address);
     if (bytes == 0 || !is_mapped(address, bytes)) {
@@ -136,14 +136,14 @@ CUresult mem_host_register(void* address, std::size_t bytes, unsigned int flags)
 }
 
 CUresult mem_host_unregister(void* address) {
-    Call call("cuMemHostUnregister", kContext);
+    Call call("cuMemHostUnregister", kContext | kUnsafe);
     if (call.is_refused()) return call.code();
     Range* const range = exact_range(reinterpret_cast<std::uint64_t>(address), Kind::kRegistered);
     return remove_host(&call, range, CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED);
 }
 
 CUresult mem_host_alloc(void** address_out, std::size_t bytes, unsigned int flags) {
-    Call call("cuMemHostAlloc", kContext);
+    Call call("cuMemHostAlloc", kContext | kUnsafe);
     if (call.is_refused()) return call.code();
     Range range;
     range.kind = Kind::kHostAllocated;
@@ -162,7 +162,7 @@ CUresult mem_host_alloc(void** address_out, std::size_t bytes, unsigned int flag
 }
 
 CUresult mem_free_host(void* address) {
-    Call call("cuMemFreeHost", kContext);
+    Call call("cuMemFreeHost", kContext | kUnsafe);
     if (call.is_refused()) return call.code();
     Range* const range =
         exact_range(reinterpret_cast<std::uint64_t>(address), Kind::kHostAllocated);

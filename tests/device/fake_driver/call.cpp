@@ -81,6 +81,10 @@ void Call::check_state(unsigned needs) {
         code_ = CUDA_ERROR_NOT_INITIALIZED;
         return;
     }
+    if ((needs & kUnsafe) != 0 && breaks_captures()) {
+        code_ = CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+        return;
+    }
     if ((needs & kContext) != kContext) return;
     device_ = device_of(current_context);
     if (device_ < 0) {

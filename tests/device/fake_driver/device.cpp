@@ -44,6 +44,8 @@ constexpr ErrorName kErrorNames[] = {
     {712, "CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED"},
     {713, "CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED"},
     {719, "CUDA_ERROR_LAUNCH_FAILED"},
+    {900, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"},
+    {901, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"},
     {803, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"},
     {999, "CUDA_ERROR_UNKNOWN"},
 };
@@ -176,7 +178,7 @@ CUresult device_can_access_peer(int* can_out, CUdevice device, CUdevice peer) {
 }
 
 CUresult primary_ctx_retain(CUcontext* context_out, CUdevice device) {
-    const Call call("cuDevicePrimaryCtxRetain", kInit);
+    const Call call("cuDevicePrimaryCtxRetain", kInit | kUnsafe);
     if (call.is_refused()) return call.code();
     if (!is_device(device)) return CUDA_ERROR_INVALID_DEVICE;
     Context& context = world().contexts[device];
@@ -187,7 +189,7 @@ CUresult primary_ctx_retain(CUcontext* context_out, CUdevice device) {
 }
 
 CUresult primary_ctx_release(CUdevice device) {
-    Call call("cuDevicePrimaryCtxRelease", kInit);
+    Call call("cuDevicePrimaryCtxRelease", kInit | kUnsafe);
     if (call.is_refused()) return call.code();
     if (!is_device(device)) return CUDA_ERROR_INVALID_DEVICE;
     Context& context = world().contexts[device];
@@ -235,7 +237,7 @@ CUresult ctx_get_stream_priority_range(int* least_out, int* greatest_out) {
 }
 
 CUresult ctx_enable_peer_access(CUcontext peer, unsigned int flags) {
-    Call call("cuCtxEnablePeerAccess", kContext);
+    Call call("cuCtxEnablePeerAccess", kContext | kUnsafe);
     if (call.is_refused()) return call.code();
     const int device = device_of(peer);
     if (flags != 0 || device < 0 || device == call.device()) return CUDA_ERROR_INVALID_VALUE;

@@ -23,7 +23,7 @@ CUresult find_event(Call* call, CUevent handle, Event** event_out) {
 }  // namespace
 
 CUresult event_create(CUevent* event_out, unsigned int flags) {
-    Call call("cuEventCreate", kContext);
+    Call call("cuEventCreate", kContext | kUnsafe);
     if (call.is_refused()) return call.code();
     constexpr unsigned kKnown =
         CU_EVENT_BLOCKING_SYNC | CU_EVENT_DISABLE_TIMING | CU_EVENT_INTERPROCESS;
@@ -36,7 +36,7 @@ CUresult event_create(CUevent* event_out, unsigned int flags) {
 
 // Whoever waits for it has its mark.
 CUresult event_destroy(CUevent handle) {
-    Call call("cuEventDestroy", kContext | kAlsoWhenLost);
+    Call call("cuEventDestroy", kContext | kAlsoWhenLost | kUnsafe);
     Event* event = nullptr;
     if (call.is_refused()) return call.code();
     const CUresult code = find_event(&call, handle, &event);
@@ -71,7 +71,7 @@ CUresult event_record(CUevent handle, CUstream stream_handle) {
 }
 
 CUresult event_query(CUevent handle) {
-    Call call("cuEventQuery", kContext);
+    Call call("cuEventQuery", kContext | kUnsafe);
     Event* event = nullptr;
     if (call.is_refused()) return call.code();
     const CUresult code = find_event(&call, handle, &event);
@@ -80,7 +80,7 @@ CUresult event_query(CUevent handle) {
 }
 
 CUresult event_synchronize(CUevent handle) {
-    Call call("cuEventSynchronize", kContext);
+    Call call("cuEventSynchronize", kContext | kUnsafe);
     Event* event = nullptr;
     if (call.is_refused()) return call.code();
     const CUresult code = find_event(&call, handle, &event);
@@ -90,7 +90,7 @@ CUresult event_synchronize(CUevent handle) {
 }
 
 CUresult event_elapsed_time(float* milliseconds_out, CUevent first_handle, CUevent last_handle) {
-    Call call("cuEventElapsedTime", kContext);
+    Call call("cuEventElapsedTime", kContext | kUnsafe);
     Event* first = nullptr;
     Event* last = nullptr;
     if (call.is_refused()) return call.code();

@@ -46,7 +46,7 @@ CUresult ipc_get_mem_handle(CUipcMemHandle* handle_out, CUdeviceptr address) {
 }
 
 CUresult ipc_open_mem_handle(CUdeviceptr* address_out, CUipcMemHandle given, unsigned int flags) {
-    Call call("cuIpcOpenMemHandle", kContext);
+    Call call("cuIpcOpenMemHandle", kContext | kUnsafe);
     IpcHandle handle;
     char path[64];
     if (call.is_refused()) return call.code();
@@ -80,7 +80,7 @@ CUresult ipc_open_mem_handle(CUdeviceptr* address_out, CUipcMemHandle given, uns
 }
 
 CUresult ipc_close_mem_handle(CUdeviceptr address) {
-    Call call("cuIpcCloseMemHandle", kContext);
+    Call call("cuIpcCloseMemHandle", kContext | kUnsafe);
     if (call.is_refused()) return call.code();
     const auto found = world().ranges.find(address);
     if (found == world().ranges.end() || found->second.kind != Kind::kImported) {

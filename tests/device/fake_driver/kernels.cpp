@@ -103,7 +103,7 @@ CUresult stream_write_value64(CUstream stream, CUdeviceptr address, cuuint64_t v
 
 CUresult library_load_data(CUlibrary* library_out, const void* code, CUjit_option*, void**,
                            unsigned int, CUlibraryOption*, void**, unsigned int) {
-    Call call("cuLibraryLoadData", kInit);
+    Call call("cuLibraryLoadData", kInit | kUnsafe);
     if (call.is_refused()) return call.code();
     if (!is_image(code)) return call.fail(CUDA_ERROR_INVALID_IMAGE, "no image");
     const std::uint64_t handle = make_handle();
@@ -113,7 +113,7 @@ CUresult library_load_data(CUlibrary* library_out, const void* code, CUjit_optio
 }
 
 CUresult library_unload(CUlibrary library) {
-    Call call("cuLibraryUnload", kInit);
+    Call call("cuLibraryUnload", kInit | kUnsafe);
     if (call.is_refused()) return call.code();
     if (world().libraries.erase(reinterpret_cast<std::uint64_t>(library)) != 0) return CUDA_SUCCESS;
     return call.fail(CUDA_ERROR_INVALID_HANDLE, "a library that is not there (any more)");

@@ -63,7 +63,7 @@ CUresult mem_get_allocation_granularity(std::size_t* granularity_out, const CUme
 
 CUresult mem_create(CUmemGenericAllocationHandle* handle_out, std::size_t bytes,
                     const CUmemAllocationProp* properties, unsigned long long flags) {
-    Call call("cuMemCreate", kInit);
+    Call call("cuMemCreate", kInit | kUnsafe);
     if (call.is_refused()) return call.code();
     const int device = properties->location.id;
     const bool is_device = properties->type == CU_MEM_ALLOCATION_TYPE_PINNED &&
@@ -89,7 +89,7 @@ CUresult mem_create(CUmemGenericAllocationHandle* handle_out, std::size_t bytes,
 }
 
 CUresult mem_release(CUmemGenericAllocationHandle handle) {
-    Call call("cuMemRelease", kInit);
+    Call call("cuMemRelease", kInit | kUnsafe);
     if (call.is_refused()) return call.code();
     if (find_allocation(handle) == nullptr) {
         return call.fail(CUDA_ERROR_INVALID_VALUE, "a handle that is not there (any more)");
@@ -129,7 +129,7 @@ CUresult mem_address_free(CUdeviceptr address, std::size_t bytes) {
 
 CUresult mem_map(CUdeviceptr address, std::size_t bytes, std::size_t offset,
                  CUmemGenericAllocationHandle handle, unsigned long long flags) {
-    Call call("cuMemMap", kInit);
+    Call call("cuMemMap", kInit | kUnsafe);
     if (call.is_refused()) return call.code();
     Allocation* const allocation = find_allocation(handle);
     const auto next = world().ranges.lower_bound(address);
@@ -153,7 +153,7 @@ CUresult mem_map(CUdeviceptr address, std::size_t bytes, std::size_t offset,
 }
 
 CUresult mem_unmap(CUdeviceptr address, std::size_t bytes) {
-    Call call("cuMemUnmap", kInit);
+    Call call("cuMemUnmap", kInit | kUnsafe);
     if (call.is_refused()) return call.code();
     const std::vector<Range*> ranges = mappings_of(address, bytes);
     if (ranges.empty()) return call.fail(CUDA_ERROR_INVALID_VALUE, "what was not mapped so");
@@ -167,7 +167,7 @@ CUresult mem_unmap(CUdeviceptr address, std::size_t bytes) {
 
 CUresult mem_set_access(CUdeviceptr address, std::size_t bytes, const CUmemAccessDesc* rights,
                         std::size_t count) {
-    Call call("cuMemSetAccess", kInit);
+    Call call("cuMemSetAccess", kInit | kUnsafe);
     if (call.is_refused()) return call.code();
     const std::vector<Range*> ranges = mappings_of(address, bytes);
     if (ranges.empty() || count == 0) return call.fail(CUDA_ERROR_INVALID_VALUE, "range or count");

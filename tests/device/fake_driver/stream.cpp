@@ -145,6 +145,7 @@ CUresult find_stream(Call* call, CUstream handle, StreamPointer* stream_out) {
 }
 
 MarkPointer enqueue(const Call& call, const StreamPointer& stream, Operation operation) {
+    if (stream->is_captured) return end_of(stream);
     const CUresult fault = call.later_fault();
     if (fault != CUDA_SUCCESS) {
         operation.spoil = nullptr;
@@ -216,7 +217,7 @@ std::vector<StreamPointer> streams_of(int device) {
 }
 
 CUresult stream_create_with_priority(CUstream* stream_out, unsigned int flags, int) {
-    Call call("cuStreamCreateWithPriority", kContext);
+    Call call("cuStreamCreateWithPriority", kContext | kUnsafe);
     if (call.is_refused()) return call.code();
     if (flags > CU_STREAM_NON_BLOCKING) return call.fail(CUDA_ERROR_INVALID_VALUE, "flags");
     const StreamPointer stream = make_stream(call.device(), flags);
@@ -227,7 +228,7 @@ CUresult stream_create_with_priority(CUstream* stream_out, unsigned int flags, i
 
 // What it has enqueued still runs, as late as it would have.
 CUresult stream_destroy(CUstream handle) {
-    Call call("cuStreamDestroy", kContext | kAlsoWhenLost);
+    Call call("cuStreamDestroy", kContext | kAlsoWhenLost | kUnsafe);
     if (call.is_refused()) return call.code();
     const auto found = world().streams.find(reinterpret_cast<std::uint64_t>(handle));
     if (found == world().streams.end()) {
@@ -241,7 +242,7 @@ CUresult stream_destroy(CUstream handle) {
 }
 
 CUresult stream_query(CUstream handle) {
-    Call call("cuStreamQuery", kContext);
+    Call call("cuStreamQuery", kContext | kUnsafe);
     StreamPointer stream;
     if (call.is_refused()) return call.code();
     const CUresult code = find_stream(&call, handle, &stream);
@@ -249,7 +250,7 @@ CUresult stream_query(CUstream handle) {
 }
 
 CUresult stream_synchronize(CUstream handle) {
-    Call call("cuStreamSynchronize", kContext);
+    Call call("cuStreamSynchronize", kContext | kUnsafe);
     StreamPointer stream;
     if (call.is_refused()) return call.code();
     const CUresult code = find_stream(&call, handle, &stream);
@@ -266,7 +267,7 @@ CUresult stream_get_ctx(CUstream handle, CUcontext* context_out) {
 }
 
 CUresult ctx_synchronize() {
-    Call call("cuCtxSynchronize", kContext);
+    Call call("cuCtxSynchronize", kContext | kUnsafe);
     return call.is_refused() ? call.code() : drain(&call, call.device());
 }
 

@@ -108,6 +108,8 @@ void forget_all(Lock* lock) {
     here.allocations.clear();
     here.streams.clear();
     here.events.clear();
+    here.captures.clear();
+    here.graphs.clear();
     here.libraries.clear();
     here.kernels_given.clear();
     here.counts.clear();
@@ -147,6 +149,8 @@ FAKE_CUDA_API const char* fake_cuda_report(void) {
     for (const Context& context : here.contexts) retain_count += context.retain_count;
     report_count(&text, here.streams.size(), "streams");
     report_count(&text, here.events.size(), "events");
+    report_count(&text, here.captures.size(), "captures");
+    report_count(&text, here.graphs.size(), "graphs");
     report_count(&text, here.libraries.size(), "libraries");
     report_count(&text, here.allocations.size(), "handles of memory");
     report_count(&text, here.reserved.size(), "reserved runs of addresses");

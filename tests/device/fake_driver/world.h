@@ -16,6 +16,8 @@
 //   - Registered host memory has another address on the device.  What is not registered is copied
 //     as CUDA says: to the device from a copy made during the call, from it before the call
 //     returns.
+//   - While a graph is captured, every call that allocates, makes or ends something, waits or asks
+//     whether something is over counts as unsafe: it is refused, and the graph is lost.
 //   - What is out of its bounds is refused, what is forbidden is noted: fake_cuda_report().
 //
 //   table ─▶ Call (forked? counted, fault? context? lost?) ─▶ memory, streams, events, copies
@@ -39,6 +41,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/device/fake_driver/fake_cuda.h"
@@ -132,6 +135,7 @@ struct Stream {
     int patience = 0;            // questions until it is demanded
     bool is_running = false;
     bool is_destroyed = false;
+    bool is_captured = false;  // what is enqueued goes into a graph, and never runs here
 };
 
 struct Event {
@@ -152,6 +156,13 @@ struct Allocation {  // of cuMemCreate()
     int reference_count = 0;
     bool is_exportable = false;
     bool is_own = false;  // not imported
+};
+
+struct Capture {
+    StreamPointer stream;
+    std::thread::id thread;
+    CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
+    bool is_broken = false;  // something unsafe was called
 };
 
 struct Kernel {
@@ -176,6 +187,8 @@ struct World {
     std::map<std::uint64_t, StreamPointer> streams;
     std::vector<StreamPointer> leaving;  // destroyed, with something still to do
     std::map<std::uint64_t, Event> events;
+    std::vector<Capture> captures;
+    std::set<std::uint64_t> graphs;
     std::set<std::uint64_t> libraries;
     std::map<std::uint64_t, KernelGiven> kernels_given;
     std::map<std::string, Kernel> kernels;
@@ -197,7 +210,14 @@ std::uint64_t make_handle();              // never given out before, and never a
 void forget_all(Lock* lock);
 
 // call.cpp
-enum Need : unsigned { kNothing = 0, kInit = 1, kContext = 3, kEnqueues = 4, kAlsoWhenLost = 8 };
+enum Need : unsigned {
+    kNothing = 0,
+    kInit = 1,
+    kContext = 3,
+    kEnqueues = 4,
+    kAlsoWhenLost = 8,
+    kUnsafe = 16,  // while a graph is captured
+};
 
 // What every function does first.  It holds the lock until it goes.
 class Call {
@@ -229,6 +249,9 @@ void lose(int device, CUresult code);
 CUcontext* current_of_thread();
 CUcontext handle_of(int device);
 int device_of(CUcontext context);  // -1: of none
+
+// capture.cpp
+bool breaks_captures();  // does it, where a call of this thread that is unsafe is forbidden
 
 // memory.cpp
 bool find_place(const char* name, std::uint64_t address, std::size_t bytes, Place* place_out);
