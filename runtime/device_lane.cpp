@@ -171,17 +171,34 @@ void DeviceLane::release(DeviceRoom* room, DeviceFlight* flight) noexcept {
 
 void DeviceLane::start() noexcept {
     copied_bytes_ = 0;
-    for (Wave* wave = ready_.pick(); wave != nullptr; wave = ready_.pick()) {
-        ++wave->inflight_count;  // ours: it must not be over while we look at it
-        const bool is_served = serve(wave);
-        if (wave->list(Lane::kDevice).is_empty()) ready_.remove(wave);
-        if (--wave->inflight_count == 0 && wave->unresolved == 0) owner_.wave_resolved(wave);
-        if (!is_served) return;  // until one of those that are out is back
+    while (ReadyQueue<Lane::kDevice>* const queue = next_queue()) {
         if (copied_bytes_ >= kTurnCopyBytes) {
-            has_more_ |= !ready_.is_empty();
+            has_more_ = true;
             return;
         }
+        Wave* const wave = queue->pick();
+        ++wave->inflight_count;  // ours: it must not be over while we look at it
+        serve(wave);
+        if (wave->list(Lane::kDevice).is_empty()) take_out(wave);
+        if (--wave->inflight_count == 0 && wave->unresolved == 0) owner_.wave_resolved(wave);
     }
+}
+
+// That with the most urgent wave, of the lane's own and those of devices that have a flight for who
+// waits.  Every kLowerShare-th time the next of them in turn, so that none starves.
+ReadyQueue<Lane::kDevice>* DeviceLane::next_queue() noexcept {
+    ReadyQueue<Lane::kDevice>* best = ready_.is_empty() ? nullptr : &ready_;
+    std::uint32_t count = best != nullptr ? 1 : 0;
+    const std::uint32_t turn = (pick_count_ + 1) / kLowerShare;
+    ReadyQueue<Lane::kDevice>* in_turn = best;
+    for (DeviceRoom* room = waiting_count_ != 0 ? known_ : nullptr; room != nullptr;
+         room = room->next_known) {
+        if (room->free.first == nullptr || room->waiting.is_empty()) continue;
+        if (best == nullptr || room->waiting.goes_before(*best)) best = &room->waiting;
+        if (turn % ++count == 0) in_turn = &room->waiting;
+    }
+    if (count <= 1 || ++pick_count_ % kLowerShare != 0) return best;
+    return in_turn;
 }
 
 DeviceLane::Course DeviceLane::course_of(const Piece& piece) const noexcept {
@@ -194,20 +211,41 @@ DeviceLane::Course DeviceLane::course_of(const Piece& piece) const noexcept {
     return {source, target == nullptr ? CopyWay::kFromDevice : CopyWay::kWithin};
 }
 
-// False when all flights of the device are out.
-bool DeviceLane::serve(Wave* wave) noexcept {
+void DeviceLane::serve(Wave* wave) noexcept {
     Piece piece;
-    if (!next_piece(&wave->list(Lane::kDevice), &piece)) return true;
+    if (!next_piece(&wave->list(Lane::kDevice), &piece)) return;
     const Course course = course_of(piece);
     if (course.room->device->loss() != 0) {
         drop(wave, *course.room);
-        return true;
+    } else if (course.room->free.first == nullptr) {
+        wait_at(course.room, wave);
+    } else {
+        DeviceFlight* const flight = course.room->free.pop();
+        build(wave, course, flight);
+        launch(course, flight);
     }
-    if (course.room->free.first == nullptr) return false;
-    DeviceFlight* const flight = course.room->free.pop();
-    build(wave, course, flight);
-    launch(course, flight);
-    return true;
+}
+
+void DeviceLane::wait_at(DeviceRoom* room, Wave* wave) noexcept {
+    take_out(wave);
+    room->waiting.insert(wave);
+    wave->waits_at = room;
+    ++waiting_count_;
+    if (room->is_known) return;
+    room->is_known = true;
+    room->next_known = known_;
+    known_ = room;
+}
+
+// Of whichever queue it is in.
+void DeviceLane::take_out(Wave* wave) noexcept {
+    if (wave->waits_at == nullptr) {
+        ready_.remove(wave);
+        return;
+    }
+    wave->waits_at->waiting.remove(wave);
+    wave->waits_at = nullptr;
+    --waiting_count_;
 }
 
 // An operation is of one device, so all that is left of it is lost with that.

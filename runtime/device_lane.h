@@ -10,6 +10,10 @@
 // there is to do, or sleeps (next_poll_ns() is a timer like others), so that a device that is slow,
 // or never answers, costs some thousand questions a second and keeps nobody from his files.
 //
+// When all flights of a device are out, waves that want one wait in a queue of the device, and
+// those of other devices go on.  A flight that is back is for the most urgent of those who wait for
+// it and of all others that are ready.
+//
 // A wave that is stopped has the pieces dropped that have not gone out.  What is out is the
 // device's until its mark says otherwise, and its wave is not over before.
 //
@@ -48,9 +52,9 @@ class DeviceLane {
         queued_bytes_ += lane_bytes(wave);
         has_more_ = true;
     }
-    void forget(Wave* wave) noexcept { ready_.remove(wave); }
+    void forget(Wave* wave) noexcept { take_out(wave); }
     void stop(Wave* wave) noexcept {
-        ready_.remove(wave);
+        take_out(wave);
         queued_bytes_ -= lane_bytes(wave);
         lane_bytes(wave) = 0;
     }
@@ -59,7 +63,9 @@ class DeviceLane {
     // do at once.
     bool turn() noexcept;
 
-    [[nodiscard]] bool is_idle() const noexcept { return busy_ == nullptr && ready_.is_empty(); }
+    [[nodiscard]] bool is_idle() const noexcept {
+        return busy_ == nullptr && ready_.is_empty() && waiting_count_ == 0;
+    }
     // Something could be done at once.
     [[nodiscard]] bool has_work() const noexcept { return has_more_ && !is_idle(); }
     [[nodiscard]] std::uint64_t next_poll_ns() const noexcept {
@@ -89,7 +95,10 @@ class DeviceLane {
     void release(DeviceRoom* room, DeviceFlight* flight) noexcept;
 
     void start() noexcept;
-    bool serve(Wave* wave) noexcept;
+    [[nodiscard]] ReadyQueue<Lane::kDevice>* next_queue() noexcept;
+    void serve(Wave* wave) noexcept;
+    void wait_at(DeviceRoom* room, Wave* wave) noexcept;
+    void take_out(Wave* wave) noexcept;
     void drop(Wave* wave, const DeviceRoom& room) noexcept;
     void build(Wave* wave, const Course& course, DeviceFlight* flight) noexcept;
     void launch(const Course& course, DeviceFlight* flight) noexcept;
@@ -101,7 +110,10 @@ class DeviceLane {
     const Clock& clock_;
     WaveOwner& owner_;
     ReadyQueue<Lane::kDevice> ready_;
-    DeviceRoom* busy_ = nullptr;      // rooms with flights out
+    DeviceRoom* busy_ = nullptr;   // rooms with flights out
+    DeviceRoom* known_ = nullptr;  // that waves ever waited at
+    std::uint32_t waiting_count_ = 0;
+    std::uint32_t pick_count_ = 0;    // where there was more than one queue
     std::uint64_t copied_bytes_ = 0;  // by the driver, in this turn
     bool has_more_ = false;
     bool has_moved_ = false;  // in this turn something went out or came in

@@ -19,7 +19,7 @@
 #include <utility>
 
 #include "runtime/backend/device.h"
-#include "runtime/wave.h"
+#include "runtime/schedule.h"
 
 namespace bwrt::runtime {
 
@@ -73,7 +73,8 @@ struct DeviceFlights {
 // Made by the control plane with the first region on the device, and the driver's from then on, but
 // for what `device` has for the control plane.
 struct DeviceRoom {
-    explicit DeviceRoom(std::unique_ptr<Device> opened) : device(std::move(opened)) {
+    DeviceRoom(std::unique_ptr<Device> opened, const WaveTable* waves)
+        : device(std::move(opened)), waiting(waves) {
         for (std::uint32_t number = 0; number < kFlightCountMax; ++number) {
             flights[number].number = number;
             free.append(&flights[number]);
@@ -85,6 +86,9 @@ struct DeviceRoom {
     bool is_busy = false;             // it is on the lane's list of those with flights out
     std::uint32_t out_count = 0;      // flights
     std::uint32_t unasked_count = 0;  // marks in a row that could not be set or asked
+    DeviceRoom* next_known = nullptr;
+    bool is_known = false;              // it is on the lane's list of those that waves waited at
+    ReadyQueue<Lane::kDevice> waiting;  // for a flight
     DeviceFlights free;
     DeviceFlights out[kCopyWayCount];
     DeviceFlight flights[kFlightCountMax];

@@ -14,7 +14,7 @@ bwrt_status Devices::open(std::uint32_t number, DeviceRoom** room_out, const Err
     }
     std::unique_ptr<Device> opened;
     if (const bwrt_status status = open_device(number, &opened, sink)) return status;
-    rooms_.push_back(std::make_unique<DeviceRoom>(std::move(opened)));
+    rooms_.push_back(std::make_unique<DeviceRoom>(std::move(opened), waves_));
     *room_out = rooms_.back().get();
     return BWRT_OK;
 }

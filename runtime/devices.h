@@ -16,9 +16,13 @@ namespace bwrt::runtime {
 // Control plane, one at a time.
 class Devices {
  public:
+    // Of whom waves of this table will wait for copies.
+    explicit Devices(const WaveTable* waves) : waves_(waves) {}
+
     bwrt_status open(std::uint32_t number, DeviceRoom** room_out, const ErrorSink& sink);
 
  private:
+    const WaveTable* waves_;
     std::vector<std::unique_ptr<DeviceRoom>> rooms_;  // few: looked through
 };
 

@@ -53,8 +53,8 @@ bwrt_status check_description(const bwrt_region& description, const ErrorSink& s
 }  // namespace
 
 RegionTable::RegionTable(std::uint32_t count_max, std::uint64_t first_generation,
-                         std::uint32_t own_count)
-    : devices_(std::make_unique<Devices>()),
+                         std::uint32_t own_count, const WaveTable* waves)
+    : devices_(std::make_unique<Devices>(waves)),
       regions_(std::size_t{count_max} + own_count),
       count_max_(count_max),
       generation_(first_generation) {}

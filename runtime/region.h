@@ -23,6 +23,7 @@
 namespace bwrt::runtime {
 
 class Devices;
+class WaveTable;
 struct DeviceRoom;
 
 constexpr std::uint32_t kProcessSlot = 0xFFFFu;  // stands for BWRT_PROCESS_MEMORY
@@ -73,9 +74,9 @@ struct Region {
 class RegionTable {
  public:
     // Behind the callers' lie `own_count` places for the store's own memory and files, which no
-    // handle leads to.
+    // handle leads to.  Without the waves that copy there are none on devices.
     RegionTable(std::uint32_t count_max, std::uint64_t first_generation,
-                std::uint32_t own_count = 0);
+                std::uint32_t own_count = 0, const WaveTable* waves = nullptr);
     ~RegionTable();
     RegionTable(const RegionTable&) = delete;
     RegionTable& operator=(const RegionTable&) = delete;

@@ -70,7 +70,7 @@ Tables::Tables(const bwrt_config& checked, Calibration measured, std::uint64_t g
                const OwnCounts& own)
     : limits(checked),
       calibration(std::move(measured)),
-      regions(checked.region_count_max, generation, own.regions),
+      regions(checked.region_count_max, generation, own.regions, &waves),
       layouts(checked.layout_count_max, generation),
       waves(checked.wave_count_max, generation, own.waves),
       pages(page_count(checked, own.regions != 0)),

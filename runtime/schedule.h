@@ -46,10 +46,16 @@ class ReadyQueue {
         return true;
     }
 
+    // Its most urgent wave goes before that of the other, which like this one has some.
+    [[nodiscard]] bool goes_before(const ReadyQueue& other) const noexcept {
+        const std::uint32_t rank = first_rank(), other_rank = other.first_rank();
+        if (rank != other_rank) return rank < other_rank;
+        return heaps_[rank].top_key() < other.heaps_[rank].top_key();
+    }
+
     // The wave to serve now, which stays in the queue; null when there is none.
     [[nodiscard]] Wave* pick() noexcept {
-        std::uint32_t rank = 0;
-        while (rank < kRankCount && heaps_[rank].is_empty()) ++rank;
+        std::uint32_t rank = first_rank();
         if (rank == kRankCount) return nullptr;
         if (++pick_count_ % kLowerShare == 0) {
             for (std::uint32_t i = 0; i < kRankCount; ++i) {
@@ -70,6 +76,12 @@ class ReadyQueue {
         }
     };
     static constexpr std::uint32_t kRankCount = 3;
+
+    [[nodiscard]] std::uint32_t first_rank() const noexcept {
+        std::uint32_t rank = 0;
+        while (rank < kRankCount && heaps_[rank].is_empty()) ++rank;
+        return rank;
+    }
 
     // URGENT, NORMAL, BACKGROUND.
     static std::uint32_t rank_of(const Wave& wave) noexcept {

@@ -50,6 +50,7 @@ constexpr std::uint32_t kGroupsPerPageShift = 7;
 static_assert((sizeof(GroupState) << kGroupsPerPageShift) <= Page::kPayloadBytes);
 
 struct BlockTask;
+struct DeviceRoom;
 struct Failure;
 
 // Gets what comes of the operations of a wave of the store's own (own_io.h).
@@ -142,6 +143,7 @@ struct alignas(128) Wave {
     Dependency* dependents = nullptr;
     std::uint32_t previous = kNoIndex, following = kNoIndex;  // all live waves, in order
     std::uint32_t ready_place[kLaneCount] = {kNoIndex, kNoIndex, kNoIndex};  // in the lane's queue
+    DeviceRoom* waits_at = nullptr;  // in whose queue that of the device lane is; null: the lane's
     std::uint32_t timer_place = kNoIndex;
     std::uint32_t token_place = kNoIndex;
     std::uint64_t sequence = 0;  // of acceptance

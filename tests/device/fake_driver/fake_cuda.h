@@ -44,6 +44,14 @@ const char* fake_cuda_report(void);
 typedef uint64_t (*fake_cuda_count_function)(const char* name);
 uint64_t fake_cuda_count(const char* name);
 
+/* While a device is held nothing that is enqueued there runs, whoever waits for it. */
+typedef void (*fake_cuda_hold_function)(int device, int is_held);
+void fake_cuda_hold(int device, int is_held);
+
+/* The context of the device is lost, as by a kernel of the engine's; code as above. */
+typedef void (*fake_cuda_lose_function)(int device, int code);
+void fake_cuda_lose(int device, int code);
+
 /* A kernel is a function of the host that the image's kernel of that name stands for.  It reaches
  * device memory through reach(), which gives NULL outside of it, and returns a CUresult. */
 typedef struct fake_cuda_launch {

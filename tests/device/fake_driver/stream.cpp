@@ -69,7 +69,7 @@ void work(const StreamPointer& stream) {
             stream->operations.clear();
             stream->done = stream->enqueued;
             here.changed.notify_all();
-        } else if (!waits_are_over(first)) {
+        } else if (!waits_are_over(first) || here.contexts[stream->device].is_held) {
             here.changed.wait(lock);
         } else if (first.sequence > stream->demanded && Clock::now() < first.due) {
             here.changed.wait_until(lock, first.due);

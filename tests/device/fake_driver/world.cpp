@@ -164,6 +164,17 @@ FAKE_CUDA_API std::uint64_t fake_cuda_count(const char* name) {
     return found == world().counts.end() ? 0 : found->second;
 }
 
+FAKE_CUDA_API void fake_cuda_hold(int device, int is_held) {
+    const Lock lock(world().mutex);
+    world().contexts[device].is_held = is_held != 0;
+    world().changed.notify_all();
+}
+
+FAKE_CUDA_API void fake_cuda_lose(int device, int code) {
+    const Lock lock(world().mutex);
+    lose(device, static_cast<CUresult>(code));
+}
+
 FAKE_CUDA_API void fake_cuda_add_kernel(const char* name, fake_cuda_kernel kernel,
                                         const std::size_t* parameter_bytes,
                                         std::size_t parameter_count) {

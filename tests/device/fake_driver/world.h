@@ -147,6 +147,7 @@ struct Event {
 struct Context {
     int retain_count = 0;
     CUresult lost = CUDA_SUCCESS;  // what every call says from then on
+    bool is_held = false;          // nothing runs
     std::set<int> peers;
     StreamPointer legacy;  // stream 0
 };
