@@ -77,7 +77,7 @@ void DeviceLane::poll() noexcept {
 }
 
 void DeviceLane::poll_room(DeviceRoom* room) noexcept {
-    for (const CopyWay way : {CopyWay::kToDevice, CopyWay::kFromDevice, CopyWay::kWithin}) {
+    for (const CopyWay way : kCopyWays) {
         while (out_of(room, way).first != nullptr && is_over(room, way)) {
             if (way == CopyWay::kFromDevice && copied_bytes_ >= kTurnCopyBytes) {
                 has_more_ = true;
@@ -114,7 +114,7 @@ bool DeviceLane::is_over(DeviceRoom* room, CopyWay way) noexcept {
 
 void DeviceLane::lose(DeviceRoom* room) noexcept {
     const DeviceAnswer lost = {BWRT_E_DEVICE_LOST, room->device->loss()};
-    for (const CopyWay way : {CopyWay::kToDevice, CopyWay::kFromDevice, CopyWay::kWithin}) {
+    for (const CopyWay way : kCopyWays) {
         while (out_of(room, way).first != nullptr) {
             DeviceFlight* const flight = out_of(room, way).pop();
             fail(flight, 0, flight->account_count, lost);
@@ -144,8 +144,8 @@ void DeviceLane::land(DeviceRoom* room, CopyWay way) noexcept {
         }
     }
     counters_.request_finished(route_of(way), flight->bytes, now_ns_ - flight->started_ns, false);
-    rate_.add(flight->bytes, now_ns_ - std::max(busy_from_ns_, flight->started_ns));
-    busy_from_ns_ = measured_ns_ = now_ns_;
+    const bool is_followed = flight->is_followed || out_of(room, way).first != nullptr;
+    bus_of(way).came_in(*flight, is_followed, now_ns_);
     has_moved_ = true;
     release(room, flight);
 }
@@ -216,7 +216,7 @@ void DeviceLane::serve(Wave* wave) noexcept {
     if (!next_piece(&wave->list(Lane::kDevice), &piece)) return;
     const Course course = course_of(piece);
     if (course.room->device->loss() != 0) {
-        drop(wave, *course.room);
+        drop(wave, course);
     } else if (course.room->free.first == nullptr) {
         wait_at(course.room, wave);
     } else {
@@ -249,13 +249,13 @@ void DeviceLane::take_out(Wave* wave) noexcept {
 }
 
 // An operation is of one device, so all that is left of it is lost with that.
-void DeviceLane::drop(Wave* wave, const DeviceRoom& room) noexcept {
+void DeviceLane::drop(Wave* wave, const Course& course) noexcept {
     Operation* const operation = wave->list(Lane::kDevice).pop_front();
     const std::uint64_t before = wave->unresolved;
-    ledger_.drop(wave, operation,
-                 {BWRT_E_DEVICE_LOST, room.device->loss(), BWRT_TIER_DEVICE, operation->index});
-    lane_bytes(wave) -= before - wave->unresolved;
-    queued_bytes_ -= before - wave->unresolved;
+    ledger_.drop(
+        wave, operation,
+        {BWRT_E_DEVICE_LOST, course.room->device->loss(), BWRT_TIER_DEVICE, operation->index});
+    take(wave, course.way, before - wave->unresolved);
 }
 
 void DeviceLane::build(Wave* wave, const Course& course, DeviceFlight* flight) noexcept {
@@ -265,12 +265,15 @@ void DeviceLane::build(Wave* wave, const Course& course, DeviceFlight* flight) n
     std::byte* const staging = course.room->device->staging(flight->number);
     flight->wave = wave;
     flight->bytes = flight->account_count = 0;
+    flight->is_followed = false;
     Piece piece;
     // Looks for the next piece even when the flight is full: a served list must be empty.
-    while (next_piece(&list, &piece) && flight->account_count < kDeviceAccountCountMax &&
-           flight->bytes < bytes_max) {
+    while (next_piece(&list, &piece)) {
         const Course its = course_of(piece);
         if (its.room != course.room || its.way != course.way) break;
+        flight->is_followed =
+            flight->account_count == kDeviceAccountCountMax || flight->bytes == bytes_max;
+        if (flight->is_followed) break;
         const std::uint64_t bytes = std::min(piece.length_bytes, bytes_max - flight->bytes);
         DeviceAccount& account = flight->accounts[flight->account_count];
         const bool is_to = course.way == CopyWay::kToDevice;
@@ -283,8 +286,7 @@ void DeviceLane::build(Wave* wave, const Course& course, DeviceFlight* flight) n
                    static_cast<std::uint32_t>(is_staged ? flight->bytes : 0),
                    is_to ? piece.target_region : piece.source_region};
         advance(list.head, bytes);
-        lane_bytes(wave) -= bytes;
-        queued_bytes_ -= bytes;
+        take(wave, course.way, bytes);
         ++counters_.at(route_of(course.way)).piece_count;
         if (is_to) copied_bytes_ += bytes;
         if (is_to && !host_.copy(staging + account.staging_offset,

@@ -17,12 +17,16 @@
 // A wave that is stopped has the pieces dropped that have not gone out.  What is out is the
 // device's until its mark says otherwise, and its wave is not over before.
 //
+// The rate of a way is that of copies which more waited behind: what comes in last has the time in
+// it until we asked.
+//
 // A copy that the driver does not take fails alone.  When the device is lost, everything that is
 // out has failed, and what would go there fails at once: its marks will never be over.  A device
 // whose marks cannot be asked, kUnaskedCountMax times in a row, is given up, which is the same.
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "planner/learning/predict.h"
@@ -42,6 +46,31 @@ constexpr std::uint64_t kPollMaxNs = 200'000;
 
 constexpr std::uint32_t kUnaskedCountMax = 16;
 
+// One way, of all devices together.
+class DeviceBus {
+ public:
+    [[nodiscard]] std::uint64_t queued_bytes() const noexcept { return queued_bytes_; }
+    [[nodiscard]] std::uint64_t bytes_per_ms() const noexcept { return rate_.bytes_per_ms(); }
+    [[nodiscard]] std::uint64_t measured_ns() const noexcept { return measured_ns_; }
+
+    void queue(std::uint64_t bytes) noexcept { queued_bytes_ += bytes; }
+    void take(std::uint64_t bytes) noexcept { queued_bytes_ -= bytes; }
+    // More waited behind it, out or not, so the time since is that of copies alone.
+    void came_in(const DeviceFlight& flight, bool is_followed, std::uint64_t now_ns) noexcept {
+        if (is_followed) {
+            rate_.add(flight.bytes, now_ns - std::max(busy_from_ns_, flight.started_ns));
+            measured_ns_ = now_ns;
+        }
+        busy_from_ns_ = now_ns;
+    }
+
+ private:
+    planner::RateEstimate rate_;
+    std::uint64_t queued_bytes_ = 0;  // of running waves, not out
+    std::uint64_t busy_from_ns_ = 0;  // when the last one came in
+    std::uint64_t measured_ns_ = 0;   // when it last learnt
+};
+
 class DeviceLane {
  public:
     DeviceLane(Tables* tables, HostBackend* host, const Ledger* ledger, Counters* counters,
@@ -49,14 +78,13 @@ class DeviceLane {
 
     void add(Wave* wave) noexcept {
         ready_.insert(wave);
-        queued_bytes_ += lane_bytes(wave);
+        for (const CopyWay way : kCopyWays) bus_of(way).queue(bytes_of(wave, way));
         has_more_ = true;
     }
     void forget(Wave* wave) noexcept { take_out(wave); }
     void stop(Wave* wave) noexcept {
         take_out(wave);
-        queued_bytes_ -= lane_bytes(wave);
-        lane_bytes(wave) = 0;
+        for (const CopyWay way : kCopyWays) take(wave, way, bytes_of(wave, way));
     }
 
     // Asks what is out, when it is time to, and starts what is ready.  True when there is more to
@@ -71,13 +99,25 @@ class DeviceLane {
     [[nodiscard]] std::uint64_t next_poll_ns() const noexcept {
         return busy_ != nullptr ? next_poll_ns_ : kNeverNs;
     }
-    [[nodiscard]] std::uint64_t queued_bytes() const noexcept { return queued_bytes_; }
-    [[nodiscard]] std::uint64_t bytes_per_ms() const noexcept { return rate_.bytes_per_ms(); }
-    [[nodiscard]] std::uint64_t measured_ns() const noexcept { return measured_ns_; }
+    [[nodiscard]] std::uint64_t queued_bytes() const noexcept {
+        std::uint64_t bytes = 0;
+        for (const CopyWay way : kCopyWays) bytes += bus(way).queued_bytes();
+        return bytes;
+    }
+    [[nodiscard]] const DeviceBus& bus(CopyWay way) const noexcept {
+        return buses_[static_cast<std::uint32_t>(way)];
+    }
 
  private:
-    static std::uint64_t& lane_bytes(Wave* wave) noexcept {
-        return wave->lane_bytes[static_cast<std::uint32_t>(Lane::kDevice)];
+    [[nodiscard]] DeviceBus& bus_of(CopyWay way) noexcept {
+        return buses_[static_cast<std::uint32_t>(way)];
+    }
+    static std::uint64_t& bytes_of(Wave* wave, CopyWay way) noexcept {
+        return wave->bus_bytes[runtime::bus_of(way)];
+    }
+    void take(Wave* wave, CopyWay way, std::uint64_t bytes) noexcept {
+        bytes_of(wave, way) -= bytes;
+        bus_of(way).take(bytes);
     }
     struct Course {  // of a piece
         DeviceRoom* room;
@@ -99,7 +139,7 @@ class DeviceLane {
     void serve(Wave* wave) noexcept;
     void wait_at(DeviceRoom* room, Wave* wave) noexcept;
     void take_out(Wave* wave) noexcept;
-    void drop(Wave* wave, const DeviceRoom& room) noexcept;
+    void drop(Wave* wave, const Course& course) noexcept;
     void build(Wave* wave, const Course& course, DeviceFlight* flight) noexcept;
     void launch(const Course& course, DeviceFlight* flight) noexcept;
 
@@ -120,10 +160,7 @@ class DeviceLane {
     std::uint64_t now_ns_ = 0;
     std::uint64_t next_poll_ns_ = 0;
     std::uint64_t poll_after_ns_ = kPollMinNs;
-    planner::RateEstimate rate_;
-    std::uint64_t busy_from_ns_ = 0;  // when the last one came in
-    std::uint64_t measured_ns_ = 0;   // when it last learnt
-    std::uint64_t queued_bytes_ = 0;  // of running waves, not out
+    DeviceBus buses_[kCopyWayCount];
 };
 
 }  // namespace bwrt::runtime

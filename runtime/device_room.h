@@ -49,6 +49,7 @@ struct DeviceFlight {
     std::uint32_t number;
     std::uint32_t account_count;
     bool is_marked;
+    bool is_followed;  // it is full, and its wave has more to copy that way
     DeviceAccount accounts[kDeviceAccountCountMax];
 };
 

@@ -75,10 +75,9 @@ bool Executor::plan() noexcept {
     const auto load_of = [](const auto& lane) {
         return LaneLoad{lane.queued_bytes(), lane.bytes_per_ms(), lane.measured_ns()};
     };
-    LaneLoad loads[kLaneCount];
+    LaneLoad loads[kLaneCount];  // no planned wave has a side on a device
     loads[static_cast<std::uint32_t>(Lane::kStorage)] = load_of(storage_);
     loads[static_cast<std::uint32_t>(Lane::kHost)] = load_of(host_);
-    loads[static_cast<std::uint32_t>(Lane::kDevice)] = load_of(devices_);
     return plans_->turn(now_ns_, loads);
 }
 
@@ -266,15 +265,14 @@ void Executor::cancel_all() noexcept {
 // ---- what others may know
 
 void Executor::publish_load() noexcept {
-    const auto publish = [&](Lane lane, const auto& part) {
-        const auto index = static_cast<std::uint32_t>(lane);
-        tables_.load.bytes_per_ms[index].store(part.bytes_per_ms(), std::memory_order_relaxed);
-        tables_.load.queued_bytes[index].store(part.queued_bytes(), std::memory_order_relaxed);
-        tables_.load.measured_ns[index].store(part.measured_ns(), std::memory_order_relaxed);
+    const auto publish = [&](std::uint32_t bus, const auto& part) {
+        tables_.load.bytes_per_ms[bus].store(part.bytes_per_ms(), std::memory_order_relaxed);
+        tables_.load.queued_bytes[bus].store(part.queued_bytes(), std::memory_order_relaxed);
+        tables_.load.measured_ns[bus].store(part.measured_ns(), std::memory_order_relaxed);
     };
-    publish(Lane::kStorage, storage_);
-    publish(Lane::kHost, host_);
-    publish(Lane::kDevice, devices_);
+    publish(bus_of(Lane::kStorage), storage_);
+    publish(bus_of(Lane::kHost), host_);
+    for (const CopyWay way : kCopyWays) publish(bus_of(way), devices_.bus(way));
 }
 
 void Executor::snapshot(bwrt_counters* counters_out, bwrt_route* routes_out) const noexcept {

@@ -76,7 +76,7 @@ class HostLane {
 
  private:
     static std::uint64_t& lane_bytes(Wave* wave) noexcept {
-        return wave->lane_bytes[static_cast<std::uint32_t>(Lane::kHost)];
+        return wave->bus_bytes[bus_of(Lane::kHost)];
     }
     // What one turn has done: `looked_bytes` were not copied, but summed, or the time of their copy
     // was spent multiplying.

@@ -100,7 +100,7 @@ class StorageLane {
     static constexpr std::uint32_t kTagPlaceBits = 12;        // queue_depth is at most 4,096
 
     static std::uint64_t& lane_bytes(Wave* wave) noexcept {
-        return wave->lane_bytes[static_cast<std::uint32_t>(Lane::kStorage)];
+        return wave->bus_bytes[bus_of(Lane::kStorage)];
     }
 
     // storage_build.cpp

@@ -112,7 +112,7 @@ void fill_header(Wave* slot, const bwrt_wave& wave, std::uint64_t now_ns) {
     slot->blocks = nullptr;
     slot->skips_blocks = false;
     slot->bytes_total = slot->unresolved = 0;
-    for (std::uint64_t& bytes : slot->lane_bytes) bytes = 0;
+    for (std::uint64_t& bytes : slot->bus_bytes) bytes = 0;
     slot->group_root = nullptr;
     slot->results = nullptr;
     slot->groups = nullptr;
@@ -155,16 +155,16 @@ bwrt_status check_deadline(const Tables& tables, const Wave& slot, std::uint64_t
                            const ErrorSink& sink) {
     if (slot.late != BWRT_LATE_REFUSE) return BWRT_OK;
     std::uint64_t finish_ns = now_ns;
-    for (std::uint32_t lane = 0; lane < kLaneCount; ++lane) {
-        if (slot.lane_bytes[lane] == 0) continue;
+    for (std::uint32_t bus = 0; bus < kBusCount; ++bus) {
+        if (slot.bus_bytes[bus] == 0) continue;
         // An old measurement refuses nobody: a wave that is let in makes a new one.
-        if (now_ns > tables.load.measured_ns[lane].load(std::memory_order_relaxed) + kPatienceNs) {
+        if (now_ns > tables.load.measured_ns[bus].load(std::memory_order_relaxed) + kPatienceNs) {
             continue;
         }
-        const std::uint64_t lane_finish_ns = planner::predict_finish_ns(
-            now_ns, tables.load.queued_bytes[lane].load(std::memory_order_relaxed),
-            slot.lane_bytes[lane], tables.load.bytes_per_ms[lane].load(std::memory_order_relaxed));
-        if (lane_finish_ns > finish_ns) finish_ns = lane_finish_ns;
+        const std::uint64_t bus_finish_ns = planner::predict_finish_ns(
+            now_ns, tables.load.queued_bytes[bus].load(std::memory_order_relaxed),
+            slot.bus_bytes[bus], tables.load.bytes_per_ms[bus].load(std::memory_order_relaxed));
+        if (bus_finish_ns > finish_ns) finish_ns = bus_finish_ns;
     }
     if (finish_ns < slot.deadline_ns) return BWRT_OK;
     return fail(sink, BWRT_E_LATE, "wave.deadline_ns",

@@ -17,9 +17,9 @@ namespace bwrt::runtime {
 // What the executor lets submitters know of its load, for BWRT_LATE_REFUSE.  Each value is by
 // itself and may be a moment old: a prediction needs no more, so relaxed is enough.
 struct LoadEstimate {
-    std::atomic<std::uint64_t> queued_bytes[kLaneCount] = {};
-    std::atomic<std::uint64_t> bytes_per_ms[kLaneCount] = {};  // 0: not measured yet
-    std::atomic<std::uint64_t> measured_ns[kLaneCount] = {};   // when that was
+    std::atomic<std::uint64_t> queued_bytes[kBusCount] = {};
+    std::atomic<std::uint64_t> bytes_per_ms[kBusCount] = {};  // 0: not measured yet
+    std::atomic<std::uint64_t> measured_ns[kBusCount] = {};   // when that was
 };
 
 class Store;

@@ -119,6 +119,9 @@ bwrt_status WaveBuilder::read_transfer(const bwrt_operation& given, Operation* o
     const bool is_device = source.room != nullptr || target.room != nullptr;
     if (is_device) {
         if (const bwrt_status status = check_devices(given, source, target)) return status;
+        way_ = source.room == nullptr   ? CopyWay::kToDevice
+               : target.room == nullptr ? CopyWay::kFromDevice
+                                        : CopyWay::kWithin;
     }
     operation->lane = is_device                    ? Lane::kDevice
                       : given.kind == BWRT_OP_COPY ? Lane::kHost

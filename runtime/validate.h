@@ -102,6 +102,10 @@ class WaveBuilder {
 
     bwrt_status check_unused(const bwrt_operation& given);
     bwrt_status check_total(std::uint64_t bytes);
+    [[nodiscard]] std::uint32_t bus_of(const Operation& operation) const noexcept {
+        return operation.lane == Lane::kDevice ? runtime::bus_of(way_)
+                                               : runtime::bus_of(operation.lane);
+    }
     bwrt_status count_bytes(std::uint64_t bytes, const Operation& operation);
     static bool is_inside(const Side& side, std::uint64_t offset, std::uint64_t length) noexcept;
     bwrt_status check_no_rows(const bwrt_operation& given);
@@ -140,7 +144,8 @@ class WaveBuilder {
     Tables& tables_;
     Wave& wave_;
     ErrorSink sink_;
-    Page* units_ = nullptr;  // page that operations and shapes are being put into
+    Page* units_ = nullptr;             // page that operations and shapes are being put into
+    CopyWay way_ = CopyWay::kToDevice;  // of the operation being read, on a device's lane
     std::uint32_t group_end_ = 0;
     std::uint64_t slot_index_count_ = 0;
     const Tenant* tenant_ = nullptr;  // of a wave with blocks

@@ -78,7 +78,7 @@ bwrt_status WaveBuilder::count_bytes(std::uint64_t bytes, const Operation& opera
     if (const bwrt_status status = check_total(bytes)) return status;
     wave_.entry_count += 1;
     wave_.bytes_total += bytes;
-    wave_.lane_bytes[static_cast<std::uint32_t>(operation.lane)] += bytes;
+    wave_.bus_bytes[bus_of(operation)] += bytes;
     return BWRT_OK;
 }
 

@@ -173,7 +173,7 @@ bwrt_status WaveBuilder::read_indexed(const bwrt_operation& given, const Side& s
     const std::uint64_t bytes = shape->entry_bytes * shape->moving_count;
     if (const bwrt_status status = check_total(bytes)) return status;
     wave_.bytes_total += bytes;
-    wave_.lane_bytes[static_cast<std::uint32_t>(operation->lane)] += bytes;
+    wave_.bus_bytes[bus_of(*operation)] += bytes;
     return BWRT_OK;
 }
 

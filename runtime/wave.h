@@ -23,6 +23,7 @@
 #include <cstdint>
 
 #include "include/bwrt.h"
+#include "runtime/backend/device.h"
 #include "runtime/operation.h"
 
 namespace bwrt::runtime {
@@ -34,6 +35,14 @@ enum class Phase : std::uint8_t { kFree, kWaiting, kRunning, kStopping, kResolve
 
 constexpr std::uint32_t kLaneCount = 3;
 constexpr std::uint32_t kNoIndex = 0xFFFFFFFFu;
+
+// What has a rate of its own: the lanes of files and of the host, and each way of that of devices.
+constexpr std::uint32_t kBusCount = kLaneCount - 1 + kCopyWayCount;
+static_assert(static_cast<std::uint32_t>(Lane::kDevice) == kLaneCount - 1);
+constexpr std::uint32_t bus_of(Lane lane) noexcept { return static_cast<std::uint32_t>(lane); }
+constexpr std::uint32_t bus_of(CopyWay way) noexcept {
+    return bus_of(Lane::kDevice) + static_cast<std::uint32_t>(way);
+}
 
 // The word waiters sleep on: bits of the generation above, so that a waiter for an earlier
 // wave in the same slot never mistakes one for the other.
@@ -107,8 +116,8 @@ struct alignas(128) Wave {
     Operation* signals = nullptr;  // ascending by group, not yet written
     BlockTask* blocks = nullptr;   // of block operations, in the order given; they stay to the end
     std::uint64_t bytes_total = 0;
-    std::uint64_t unresolved = 0;               // as in GroupState, over all groups
-    std::uint64_t lane_bytes[kLaneCount] = {};  // not yet handed to a backend
+    std::uint64_t unresolved = 0;             // as in GroupState, over all groups
+    std::uint64_t bus_bytes[kBusCount] = {};  // not yet handed to a backend
     Page* group_root = nullptr;  // of pointers to pages of GroupState; null: one plain group
     std::uint32_t group_count = 0;
     std::uint32_t result_bytes = 0;

@@ -38,6 +38,8 @@ void look_for_devices(std::uint32_t look);
 // The ways that copies go.  What goes one way goes one after the other; the ways go side by side.
 enum class CopyWay : std::uint8_t { kToDevice, kFromDevice, kWithin };
 constexpr std::uint32_t kCopyWayCount = 3;
+constexpr CopyWay kCopyWays[kCopyWayCount] = {CopyWay::kToDevice, CopyWay::kFromDevice,
+                                              CopyWay::kWithin};
 
 // So many flights of copies are out at a time, each with memory of the host of its own, from which
 // and to which the device copies by itself: 4 MiB a device and runtime.  As with files: what is out
@@ -68,7 +70,9 @@ class Device {
                                     const ErrorSink& sink) noexcept = 0;
     virtual bwrt_status allocate(std::uint64_t length_bytes, std::uint64_t* address_out,
                                  const ErrorSink& sink) noexcept = 0;
-    virtual void free(std::uint64_t address) noexcept = 0;  // of allocate(); nothing uses it
+    // Of allocate(), when nothing uses it.  May wait for all that the device has to do.  Any
+    // thread.
+    virtual void free(std::uint64_t address) noexcept = 0;
 
     // Data plane, the driver.
     // Of a flight, kFlightStagingBytes.
