@@ -94,19 +94,18 @@ bool DeviceLane::is_over(DeviceRoom* room, CopyWay way) noexcept {
     DeviceAnswer answer;
     if (flight->is_marked) {
         answer = room->device->ask(flight->number);
-        if (answer.status == BWRT_OK) room->unasked_count = 0;
         if (answer.status == BWRT_OK) return true;
     } else {
         answer = room->device->mark(way, flight->number);
         flight->is_marked = answer.status == BWRT_OK;
     }
     if (answer.status == BWRT_OK || answer.status == BWRT_E_AGAIN) {
-        room->unasked_count = 0;
+        flight->unasked_from_ns = 0;
         return false;
     }
-    if (answer.status != BWRT_E_DEVICE_LOST && ++room->unasked_count < kUnaskedCountMax) {
-        return false;
-    }
+    if (flight->unasked_from_ns == 0) flight->unasked_from_ns = now_ns_;
+    const bool is_given_up = now_ns_ - flight->unasked_from_ns >= kUnaskedNsMax;
+    if (answer.status != BWRT_E_DEVICE_LOST && !is_given_up) return false;
     if (answer.status != BWRT_E_DEVICE_LOST) room->device->give_up(answer.code);
     lose(room);
     return false;
@@ -337,6 +336,7 @@ void DeviceLane::launch(const Course& course, DeviceFlight* flight) noexcept {
     }
     if (course.way != CopyWay::kWithin) route.staged_bytes += flight->bytes;
     flight->started_ns = now_ns_;
+    flight->unasked_from_ns = 0;
     flight->is_marked = room->device->mark(course.way, flight->number).status == BWRT_OK;
     counters_.request_started(route_of(course.way));
     ++flight->wave->inflight_count;

@@ -22,7 +22,8 @@
 //
 // A copy that the driver does not take fails alone.  When the device is lost, everything that is
 // out has failed, and what would go there fails at once: its marks will never be over.  A device
-// whose marks cannot be asked, kUnaskedCountMax times in a row, is given up, which is the same.
+// one of whose marks cannot be set or asked for kUnaskedNsMax is given up, which is the same.  "Not
+// yet" is an answer, also while somebody captures a graph.
 
 #pragma once
 
@@ -44,7 +45,8 @@ constexpr std::uint64_t kPollMinNs = 10'000;
 // A sleep and a wake-up cost some 10 us, of which this makes a tenth of one core at most.
 constexpr std::uint64_t kPollMaxNs = 200'000;
 
-constexpr std::uint32_t kUnaskedCountMax = 16;
+// Longer than an engine's pauses, and what it does about a device that is gone may wait as long.
+constexpr std::uint64_t kUnaskedNsMax = 1'000'000'000;
 
 // One way, of all devices together.
 class DeviceBus {

@@ -46,6 +46,7 @@ struct DeviceFlight {
     DeviceFlight* next;  // free, or out behind this one
     std::uint64_t bytes;
     std::uint64_t started_ns;
+    std::uint64_t unasked_from_ns;  // when its mark could first not be set or asked; 0: it could
     std::uint32_t number;
     std::uint32_t account_count;
     bool is_marked;
@@ -84,9 +85,8 @@ struct DeviceRoom {
 
     const std::unique_ptr<Device> device;
     DeviceRoom* next_busy = nullptr;
-    bool is_busy = false;             // it is on the lane's list of those with flights out
-    std::uint32_t out_count = 0;      // flights
-    std::uint32_t unasked_count = 0;  // marks in a row that could not be set or asked
+    bool is_busy = false;         // it is on the lane's list of those with flights out
+    std::uint32_t out_count = 0;  // flights
     DeviceRoom* next_known = nullptr;
     bool is_known = false;              // it is on the lane's list of those that waves waited at
     ReadyQueue<Lane::kDevice> waiting;  // for a flight

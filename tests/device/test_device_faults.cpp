@@ -227,25 +227,6 @@ void a_device_that_is_lost_when_it_is_asked_is_lost(void** state) {
     end_with_a_lost_device(&world);
 }
 
-// Every question ends in an error that says nothing: the device is asked a few times and given up.
-void a_device_that_cannot_be_asked_is_given_up(void** state) {
-    CopyWorld world;
-    std::string plan;
-    need_fake();
-    for (int i = 1; i <= 16; ++i) plan += "cuEventQuery:" + std::to_string(i) + ":999;";
-    world.start_copies(state, plan.c_str());
-    Bytes target(4096);
-    const DeviceMemory device = world.memory(kBytes);
-
-    const bwrt_completion completion = world.run({copy_out(device.region, &target)});
-
-    assert_int_equal(completion.status, BWRT_E_DEVICE_LOST);
-    assert_int_equal(completion.os_code, CUDA_ERROR_UNKNOWN);
-    assert_int_equal(fake_driver()->count("cuEventQuery"), 16);
-    assert_lost_and_nothing_else(&world, device, CUDA_ERROR_UNKNOWN);
-    end_with_a_lost_device(&world);
-}
-
 // As the driver has it for all threads while one of the engine's captures a graph.
 void a_device_that_may_not_be_asked_for_a_capture_is_asked_again(void** state) {
     CopyWorld world;
@@ -309,7 +290,6 @@ int main() {
         BWRT_IN_BOTH_WAYS(a_mark_that_is_not_set_or_asked_is_tried_again),
         BWRT_IN_BOTH_WAYS(a_device_that_is_lost_fails_what_is_out_and_nothing_else),
         BWRT_IN_BOTH_WAYS(a_device_that_is_lost_when_it_is_asked_is_lost),
-        BWRT_IN_BOTH_WAYS(a_device_that_cannot_be_asked_is_given_up),
         BWRT_IN_BOTH_WAYS(a_device_that_may_not_be_asked_for_a_capture_is_asked_again),
         BWRT_IN_BOTH_WAYS(a_device_that_cannot_be_opened_whole_is_not_opened),
         BWRT_IN_BOTH_WAYS(slow_calls_and_a_late_device_cost_time_and_no_byte),

@@ -65,6 +65,91 @@ void copies_that_more_waits_behind_make_the_rate_of_their_way(void** state) {
     world.end_copies();
 }
 
+// Every question ends in an error that says nothing, and then it is a second since the first did.
+void a_device_that_cannot_be_asked_for_a_second_is_given_up(void** state) {
+    ClockWorld world;
+    need_fake();
+    world.start_on_clock(state, "cuEventQuery:*:999");
+    Bytes target(4096);
+    const DeviceMemory device = world.memory(kFlight);
+    const bwrt_handle wave = world.submitted({copy_out(device.region, &target)});
+
+    world.wait_for_calls("cuEventQuery", 40, wave);
+    world.clock.pass(kSecondNs);
+    const bwrt_completion completion = world.outcome(wave);
+
+    assert_int_equal(completion.status, BWRT_E_DEVICE_LOST);
+    assert_int_equal(completion.os_code, CUDA_ERROR_UNKNOWN);
+    world.close();
+    world.driver.primary_ctx_release(0);
+    assert_null(fake_driver()->configure(""));  // what it left lay on the lost one
+}
+
+// An answer is what says that one of them is not over.  In caller mode, where no question is asked
+// while the clock is set forward.
+void an_answer_in_between_begins_the_second_anew(void** state) {
+    ClockWorld world;
+    std::string plan = "cuEventQuery:3:600";
+    need_fake();
+    for (const int bad : {1, 2, 4, 5, 6}) plan += ";cuEventQuery:" + std::to_string(bad) + ":999";
+    world.start_on_clock(state, plan.c_str());
+    Bytes target(4096);
+    const DeviceMemory device = world.memory(kFlight);
+    const bwrt_handle wave = world.submitted({copy_out(device.region, &target)});
+
+    world.wait_for_calls("cuEventQuery", 1, wave);
+    world.clock.pass(kSecondNs - 100'000'000);
+    world.wait_for_calls("cuEventQuery", 4, wave);
+    world.clock.pass(kSecondNs - 100'000'000);
+
+    assert_int_equal(world.outcome(wave).status, BWRT_OK);
+    world.end_copies();
+}
+
+// "Not yet" for the one says nothing of the other, whose mark is never set.
+void an_answer_for_another_flight_is_none(void** state) {
+    ClockWorld world;
+    need_fake();
+    world.start_on_clock(state, "cuEventRecord:2+:999");
+    const Bytes source(4096);
+    Bytes target(4096);
+    const DeviceMemory device = world.memory(kFlight);
+    fake_driver()->hold(0, 1);
+    const bwrt_handle first = world.submitted({copy_in(source, device.region)});
+    world.wait_for_calls("cuEventRecord", 1, first);
+    const bwrt_handle second = world.submitted({copy_out(device.region, &target, 8192)});
+
+    world.wait_for_calls("cuEventRecord", 20, second);
+    world.clock.pass(kSecondNs);
+
+    assert_int_equal(world.outcome(second).status, BWRT_E_DEVICE_LOST);
+    assert_int_equal(world.outcome(first).status, BWRT_E_DEVICE_LOST);
+    world.close();
+    fake_driver()->hold(0, 0);
+    world.driver.primary_ctx_release(0);
+    assert_null(fake_driver()->configure(""));
+}
+
+// However long: the engine's, and not the device's, are the errors of a capture.
+void a_capture_may_last_longer_than_a_device_is_believed_in(void** state) {
+    ClockWorld world;
+    std::string plan = "cuEventRecord:1:900";
+    need_fake();
+    for (int i = 1; i <= 8; ++i) plan += ";cuEventQuery:" + std::to_string(i) + ":900";
+    world.start_on_clock(state, plan.c_str());
+    Bytes target(4096);
+    const DeviceMemory device = world.memory(kFlight);
+    const bwrt_handle wave = world.submitted({copy_out(device.region, &target)});
+
+    for (std::uint64_t count = 1; count <= 8; ++count) {
+        world.wait_for_calls("cuEventQuery", count, wave);
+        world.clock.pass(2 * kSecondNs);
+    }
+
+    assert_int_equal(world.outcome(wave).status, BWRT_OK);
+    world.end_copies();
+}
+
 }  // namespace
 }  // namespace bwrt::test
 
@@ -73,6 +158,11 @@ int main() {
     const CMUnitTest tests[] = {
         BWRT_IN_BOTH_WAYS(a_pause_before_the_question_is_no_slow_copy),
         BWRT_IN_BOTH_WAYS(copies_that_more_waits_behind_make_the_rate_of_their_way),
+        BWRT_IN_BOTH_WAYS(a_device_that_cannot_be_asked_for_a_second_is_given_up),
+        {"an_answer_in_between_begins_the_second_anew (caller)",
+         an_answer_in_between_begins_the_second_anew, nullptr, nullptr, &progress_ways[1]},
+        BWRT_IN_BOTH_WAYS(an_answer_for_another_flight_is_none),
+        BWRT_IN_BOTH_WAYS(a_capture_may_last_longer_than_a_device_is_believed_in),
     };
     return run_on_driver(tests);
 }
