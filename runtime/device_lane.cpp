@@ -47,7 +47,8 @@ DeviceLane::DeviceLane(Tables* tables, HostBackend* host, const Ledger* ledger, 
 bool DeviceLane::turn() noexcept {
     now_ns_ = clock_.now_ns();
     has_more_ = has_moved_ = false;
-    const bool is_asked = busy_ != nullptr && now_ns_ >= next_poll_ns_;
+    if (busy_ == nullptr) next_poll_ns_ = kNeverNs;
+    const bool is_asked = now_ns_ >= next_poll_ns_;
     if (is_asked) poll();
     const bool is_held_up = has_more_;  // there is more that is over
     start();
@@ -56,7 +57,11 @@ bool DeviceLane::turn() noexcept {
     } else if (is_asked) {
         poll_after_ns_ = std::min(2 * poll_after_ns_, kPollMaxNs);
     }
-    if (is_asked || has_moved_) next_poll_ns_ = is_held_up ? 0 : clock_.now_ns() + poll_after_ns_;
+    if (is_asked) next_poll_ns_ = is_held_up ? 0 : kNeverNs;
+    // What goes out puts nobody's question off.
+    if (is_asked || has_moved_) {
+        next_poll_ns_ = std::min(next_poll_ns_, clock_.now_ns() + poll_after_ns_);
+    }
     return has_more_;
 }
 

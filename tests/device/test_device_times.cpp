@@ -65,6 +65,29 @@ void copies_that_more_waits_behind_make_the_rate_of_their_way(void** state) {
     world.end_copies();
 }
 
+// Each goes out before it is time to ask for those before it.
+void a_stream_of_small_waves_puts_no_question_off(void** state) {
+    constexpr std::size_t kWaves = 15;  // fewer than there are flights
+    ClockWorld world;
+    std::vector<bwrt_handle> waves;
+    need_fake();
+    world.start_on_clock(state, "");
+    const Bytes source(64);
+    const DeviceMemory device = world.memory(kFlight);
+    fake_driver()->hold(0, 1);
+
+    for (std::size_t i = 0; i < kWaves; ++i) {
+        waves.push_back(world.submitted({copy_in(source, device.region)}));
+        world.wait_for_calls("cuEventRecord", i + 1, waves.back());
+        world.clock.pass(4000);
+    }
+
+    assert_true(fake_driver()->count("cuEventQuery") > 0);
+    fake_driver()->hold(0, 0);
+    for (const bwrt_handle wave : waves) assert_int_equal(world.outcome(wave).status, BWRT_OK);
+    world.end_copies();
+}
+
 // Every question ends in an error that says nothing, and then it is a second since the first did.
 void a_device_that_cannot_be_asked_for_a_second_is_given_up(void** state) {
     ClockWorld world;
@@ -158,6 +181,7 @@ int main() {
     const CMUnitTest tests[] = {
         BWRT_IN_BOTH_WAYS(a_pause_before_the_question_is_no_slow_copy),
         BWRT_IN_BOTH_WAYS(copies_that_more_waits_behind_make_the_rate_of_their_way),
+        BWRT_IN_BOTH_WAYS(a_stream_of_small_waves_puts_no_question_off),
         BWRT_IN_BOTH_WAYS(a_device_that_cannot_be_asked_for_a_second_is_given_up),
         {"an_answer_in_between_begins_the_second_anew (caller)",
          an_answer_in_between_begins_the_second_anew, nullptr, nullptr, &progress_ways[1]},
