@@ -86,13 +86,14 @@ bwrt_status Runtime::add_region(const bwrt_region& description, bwrt_handle* han
     return BWRT_OK;
 }
 
-bwrt_status Runtime::release_region(Region* region, bwrt_handle handle, const ErrorSink& sink) {
+bwrt_status Runtime::release_region(Region* region, bwrt_handle handle, FreedDeviceBytes* freed_out,
+                                    const ErrorSink& sink) {
     const std::uint64_t generation = generation_of(handle);
     const bool quiesced = region->quiesced && region->gate.is_closed(generation);
     if (!quiesced && !region->gate.close(generation)) return stale(sink, handle);
     if (region->layout_count == 0 && region->gate.is_idle()) {
         detach(region);
-        tables_.regions.remove(slot_of(handle));
+        *freed_out = tables_.regions.remove(slot_of(handle));
         return BWRT_OK;
     }
     if (!quiesced) region->gate.reopen(generation);
@@ -116,8 +117,11 @@ bwrt_status Runtime::release_layout(Layout* layout, bwrt_handle handle, const Er
 }
 
 bwrt_status Runtime::release(bwrt_handle handle, const ErrorSink& sink) {
+    FreedDeviceBytes freed;  // behind the lock
     const std::lock_guard<std::mutex> lock(control_);
-    if (Region* region = tables_.regions.find(handle)) return release_region(region, handle, sink);
+    if (Region* region = tables_.regions.find(handle)) {
+        return release_region(region, handle, &freed, sink);
+    }
     if (Layout* layout = tables_.layouts.find(handle)) return release_layout(layout, handle, sink);
     if (plans_.remove(handle)) return BWRT_OK;
     return stale(sink, handle);

@@ -166,19 +166,25 @@ bwrt_handle RegionTable::publish(std::uint32_t slot) noexcept {
     return make_handle(HandleKind::kRegion, slot, region.generation);
 }
 
-void RegionTable::remove(std::uint32_t slot) noexcept {
+FreedDeviceBytes::~FreedDeviceBytes() {
+    if (room_ != nullptr) room_->device->free(address_);
+}
+
+FreedDeviceBytes RegionTable::remove(std::uint32_t slot) noexcept {
     Region& region = regions_[slot];
     BWRT_CHECK(region.generation != 0);
     region.gate.free();
     region.generation = 0;
     delete region.file;
     region.file = nullptr;
+    FreedDeviceBytes freed;
     if (region.owns_device_bytes) {
-        region.room->device->free(reinterpret_cast<std::uint64_t>(region.address));
+        freed = {region.room, reinterpret_cast<std::uint64_t>(region.address)};
     }
     region.room = nullptr;
     region.owns_device_bytes = false;
     region.memory = RegionMemory();
+    return freed;
 }
 
 }  // namespace bwrt::runtime

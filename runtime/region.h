@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "include/bwrt.h"
 #include "runtime/backend/backend.h"
@@ -51,6 +52,26 @@ struct FileState {
     FileState(const FileState&) = delete;
     FileState& operator=(const FileState&) = delete;
     ~FileState();
+};
+
+// Memory of a device that nothing uses any more; freed with this.  The driver may wait for all that
+// the device has to do, so that should not happen where somebody waits for us.
+class FreedDeviceBytes {
+ public:
+    FreedDeviceBytes() = default;
+    FreedDeviceBytes(DeviceRoom* room, std::uint64_t address) : room_(room), address_(address) {}
+    FreedDeviceBytes(FreedDeviceBytes&& other) noexcept
+        : room_(std::exchange(other.room_, nullptr)), address_(other.address_) {}
+    FreedDeviceBytes& operator=(FreedDeviceBytes&& other) noexcept {
+        std::swap(room_, other.room_);
+        std::swap(address_, other.address_);
+        return *this;
+    }
+    ~FreedDeviceBytes();
+
+ private:
+    DeviceRoom* room_ = nullptr;
+    std::uint64_t address_ = 0;
 };
 
 struct Region {
@@ -101,7 +122,7 @@ class RegionTable {
     bwrt_status add(const bwrt_region& description, std::uint32_t* slot_out, Region** region_out,
                     char* reason, std::size_t reason_bytes, const ErrorSink& sink);
     bwrt_handle publish(std::uint32_t slot) noexcept;
-    void remove(std::uint32_t slot) noexcept;
+    FreedDeviceBytes remove(std::uint32_t slot) noexcept;
 
     // Fills one of the own places, each of which one thread at a time may: opens or allocates what
     // is described, as add() does.  remove() empties it.

@@ -105,7 +105,8 @@ class Runtime {
  private:
     bwrt_status attach(Region* region, const ErrorSink& sink);
     void detach(Region* region) noexcept;
-    bwrt_status release_region(Region* region, bwrt_handle handle, const ErrorSink& sink);
+    bwrt_status release_region(Region* region, bwrt_handle handle, FreedDeviceBytes* freed_out,
+                               const ErrorSink& sink);
     bwrt_status release_layout(Layout* layout, bwrt_handle handle, const ErrorSink& sink);
     void quiesce_layouts(std::uint32_t region_slot) noexcept;
     void resume_layouts() noexcept;

@@ -3,7 +3,10 @@
 // Regions on devices: what is taken, what is refused and with which words, and what the driver and
 // the calling thread notice of it.  The first test is the first to start the process's driver.
 
+#include <unistd.h>
+
 #include <cstdint>
+#include <thread>
 
 #include "tests/device/runtime_world.h"
 
@@ -226,6 +229,30 @@ void a_device_that_is_lost_is_asked_for_nothing_more(void**) {
     assert_reported("left behind");                          // what lay on the lost one
 }
 
+// To free memory is to wait for all that the device has to do, and nobody else waits with it.
+void what_is_released_holds_up_no_other_call(void**) {
+    Engine engine;
+    engine.start_on_fake("");
+    static unsigned char bytes[64];
+    RuntimeWorld& world = engine.world;
+    CUstream stream = nullptr;
+    const bwrt_handle region = world.added(device_region(kBytes));
+    assert_int_equal(engine.driver().stream_create_with_priority(&stream, 0, 0), CUDA_SUCCESS);
+    fake_driver()->hold(0, 1);
+    assert_int_equal(engine.driver().memset_d8_async(engine.memory, 1, kBytes, stream), 0);
+
+    bwrt_status released = BWRT_E_AGAIN;
+    std::thread other([&] { released = bwrt_release(world.runtime, region, nullptr); });
+    while (fake_driver()->count("cuMemFree") == 0) usleep(100);
+    world.added(host_region(bytes, sizeof bytes));
+    fake_driver()->hold(0, 0);
+    other.join();
+
+    assert_int_equal(released, BWRT_OK);
+    assert_int_equal(engine.driver().stream_destroy(stream), CUDA_SUCCESS);
+    engine.end();
+}
+
 void a_failure_that_is_not_for_good_is_not_kept(void**) {
     RuntimeWorld world;
     world.start_on_fake("cuDevicePrimaryCtxRetain:1:2; cuMemAlloc:1:999; cuCtxSetCurrent:8:201");
@@ -256,6 +283,7 @@ int main() {
         cmocka_unit_test(two_runtimes_have_a_device_each_by_itself),
         cmocka_unit_test(what_is_current_to_the_calling_thread_stays_so),
         cmocka_unit_test(a_device_that_is_lost_is_asked_for_nothing_more),
+        cmocka_unit_test(what_is_released_holds_up_no_other_call),
         cmocka_unit_test(a_failure_that_is_not_for_good_is_not_kept),
     };
     return run_on_driver(tests);
