@@ -58,6 +58,9 @@ void Runtime::detach(Region* region) noexcept {
 bwrt_status Runtime::add_region(const bwrt_region& description, bwrt_handle* handle_out,
                                 bwrt_region_info* info_out, const ErrorSink& sink) {
     const std::lock_guard<std::mutex> lock(control_);
+    if (description.kind == BWRT_REGION_DEVICE && !has_devices_) {
+        return fail(sink, BWRT_E_UNSUPPORTED, "region.kind", "a modelled world has no devices");
+    }
     std::uint32_t slot = 0;
     Region* region = nullptr;
     char reason[sizeof info_out->reason] = {};

@@ -34,6 +34,7 @@ struct World {
     HostBackend* host = nullptr;
     Janitor* janitor = nullptr;
     Janitor* plan_janitor = nullptr;
+    bool has_devices = true;
 };
 
 class Progress {

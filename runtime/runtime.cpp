@@ -130,7 +130,8 @@ bwrt_status Runtime::open_store(const bwrt_store& checked, const ErrorSink& sink
 }
 
 bwrt_status Runtime::start(const World& world, const ErrorSink& sink) {
-    look_for_devices(tables_.limits.device);
+    has_devices_ = world.has_devices;
+    if (has_devices_) look_for_devices(tables_.limits.device);
     if (tables_.has_planner()) windows_ = std::make_unique<WindowPlanner>(&tables_, &clock_);
     if (const bwrt_status status = progress_.start(world, sink)) {
         if (!progress_.report().storage_reason.empty()) {

@@ -145,6 +145,7 @@ class Runtime {
     Tables tables_;
     PlanTable plans_;
     std::unique_ptr<WindowPlanner> windows_;  // null without a planner
+    bool has_devices_ = true;                 // in this world
     Delivery delivery_;
     Progress progress_;
 };

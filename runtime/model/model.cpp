@@ -121,6 +121,7 @@ bwrt_status bwrt_model_open(bwrt_model* model, const bwrt_config* config,
     world.storage = &model->storage;
     world.host = &model->host;
     world.janitor = &model->janitor;
+    world.has_devices = false;
     const bwrt_status status = open_runtime(config, world, &model->runtime, error);
     if (status == BWRT_OK) *runtime_out = model->runtime;
     return status;

@@ -224,6 +224,23 @@ void a_machine_that_is_none_is_refused(void**) {
     assert_null(model);
 }
 
+void a_modelled_world_has_no_devices(void**) {
+    Modelled modelled;
+    bwrt_region region = {};
+    bwrt_error error = {};
+    bwrt_handle handle = 77;
+    region.struct_size = sizeof region;
+    region.kind = BWRT_REGION_DEVICE;
+    region.length_bytes = kMiB;
+
+    assert_int_equal(bwrt_region_add(modelled.runtime, &region, &handle, nullptr, &error),
+                     BWRT_E_UNSUPPORTED);
+
+    assert_string_equal(error.field, "region.kind");
+    assert_string_equal(error.message, "a modelled world has no devices");
+    assert_int_equal(handle, 77);
+}
+
 }  // namespace
 
 int main() {
@@ -238,6 +255,8 @@ int main() {
         cmocka_unit_test_setup_teardown(a_terabyte_of_memory_is_only_addresses, enter_folder,
                                         leave_folder),
         cmocka_unit_test_setup_teardown(a_slower_disk_takes_longer, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(a_modelled_world_has_no_devices, enter_folder,
+                                        leave_folder),
         cmocka_unit_test(the_ways_past_the_model_are_refused),
         cmocka_unit_test(a_machine_that_is_none_is_refused),
     };
