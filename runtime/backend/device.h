@@ -81,7 +81,8 @@ class Device {
     // within it.  Not BWRT_OK: it is not copied.
     virtual DeviceAnswer copy(CopyWay way, std::uint64_t target, std::uint64_t source,
                               std::uint64_t length_bytes) noexcept = 0;
-    // Puts the flight's mark behind all that was to be copied that way so far.
+    // Puts the flight's mark behind all that was to be copied that way so far.  BWRT_E_AGAIN: it is
+    // not there, and may be put there later.
     virtual DeviceAnswer mark(CopyWay way, std::uint32_t flight) noexcept = 0;
     // BWRT_OK: all before the flight's mark is copied; BWRT_E_AGAIN: not yet; and otherwise nothing
     // is known of it.  Never waits.
