@@ -88,6 +88,57 @@ void a_stream_of_small_waves_puts_no_question_off(void** state) {
     world.end_copies();
 }
 
+// Copies, and knows how many bytes were copied between two looks at the clock, as each turn has
+// one.
+class WatchedHost final : public runtime::HostBackend {
+ public:
+    explicit WatchedHost(const TestClock* clock) : clock_(*clock) {}
+
+    [[nodiscard]] bool copy(void* target, const void* source,
+                            std::size_t length_bytes) noexcept override {
+        const std::uint64_t now_ns = clock_.peek_ns();
+        bytes_ = now_ns == last_ns_ ? bytes_ + length_bytes : length_bytes;
+        last_ns_ = now_ns;
+        most_bytes_ = std::max(most_bytes_, bytes_);
+        std::memcpy(target, source, length_bytes);
+        return true;
+    }
+    [[nodiscard]] std::size_t most_bytes() const { return most_bytes_; }
+
+ private:
+    const TestClock& clock_;
+    std::uint64_t last_ns_ = 0;
+    std::size_t bytes_ = 0, most_bytes_ = 0;
+};
+
+// Though all of it is there.
+void what_came_from_a_device_is_copied_a_slice_a_turn(void** state) {
+    constexpr std::size_t kFlights = 16;
+    ClockWorld world;
+    WatchedHost host(&world.clock);
+    world.host = &host;
+    need_fake();
+    world.start_on_clock(state, "");
+    const Bytes source = pattern(kFlights * kFlight, 1);
+    Bytes target(source.size());
+    const DeviceMemory device = world.memory(source.size());
+    world.assert_runs({copy_in(source, device.region)});
+    const std::uint64_t before = fake_driver()->count("cuEventRecord");
+    fake_driver()->hold(0, 1);
+    const bwrt_handle wave = world.submitted({copy_out(device.region, &target)});
+    world.wait_for_calls("cuEventRecord", before + kFlights, wave);
+
+    fake_driver()->hold(0, 0);
+    assert_int_equal(world.driver.ctx_set_current(world.context), CUDA_SUCCESS);
+    assert_int_equal(world.driver.ctx_synchronize(), CUDA_SUCCESS);
+    assert_int_equal(world.driver.ctx_set_current(nullptr), CUDA_SUCCESS);
+    assert_int_equal(world.outcome(wave).status, BWRT_OK);
+
+    assert_true(target == source);
+    assert_int_equal(host.most_bytes(), kFlight);
+    world.end_copies();
+}
+
 // Every question ends in an error that says nothing, and then it is a second since the first did.
 void a_device_that_cannot_be_asked_for_a_second_is_given_up(void** state) {
     ClockWorld world;
@@ -182,6 +233,7 @@ int main() {
         BWRT_IN_BOTH_WAYS(a_pause_before_the_question_is_no_slow_copy),
         BWRT_IN_BOTH_WAYS(copies_that_more_waits_behind_make_the_rate_of_their_way),
         BWRT_IN_BOTH_WAYS(a_stream_of_small_waves_puts_no_question_off),
+        BWRT_IN_BOTH_WAYS(what_came_from_a_device_is_copied_a_slice_a_turn),
         BWRT_IN_BOTH_WAYS(a_device_that_cannot_be_asked_for_a_second_is_given_up),
         {"an_answer_in_between_begins_the_second_anew (caller)",
          an_answer_in_between_begins_the_second_anew, nullptr, nullptr, &progress_ways[1]},
