@@ -48,6 +48,16 @@ constexpr std::uint64_t kPollMaxNs = 200'000;
 // Longer than an engine's pauses, and what it does about a device that is gone may wait as long.
 constexpr std::uint64_t kUnaskedNsMax = 1'000'000'000;
 
+// By the driver, in a turn, in each of the two directions: as much as the host lane copies.
+constexpr std::uint64_t kTurnCopyBytes = 256 << 10;
+
+constexpr Route route_of(CopyWay way) noexcept {
+    return static_cast<Route>(static_cast<std::uint32_t>(Route::kToDevice) +
+                              static_cast<std::uint32_t>(way));
+}
+static_assert(route_of(CopyWay::kFromDevice) == Route::kFromDevice);
+static_assert(route_of(CopyWay::kWithin) == Route::kWithinDevice);
+
 // One way, of all devices together.
 class DeviceBus {
  public:

@@ -83,6 +83,8 @@ struct DeviceRoom {
         }
     }
 
+    DeviceFlights& out_of(CopyWay way) noexcept { return out[static_cast<std::uint32_t>(way)]; }
+
     const std::unique_ptr<Device> device;
     DeviceRoom* next_busy = nullptr;
     bool is_busy = false;         // it is on the lane's list of those with flights out
