@@ -24,6 +24,7 @@ bool DeviceLane::turn() noexcept {
     has_more_ = has_moved_ = false;
     if (busy_ == nullptr) next_poll_ns_ = kNeverNs;
     const bool is_asked = now_ns_ >= next_poll_ns_;
+    is_late_look_ = is_asked && now_ns_ - next_poll_ns_ > kPollMaxNs;
     if (is_asked) poll();
     const bool is_held_up = has_more_;  // there is more that is over
     start();
@@ -32,7 +33,7 @@ bool DeviceLane::turn() noexcept {
     } else if (is_asked) {
         poll_after_ns_ = std::min(2 * poll_after_ns_, kPollMaxNs);
     }
-    if (is_asked) next_poll_ns_ = is_held_up ? 0 : kNeverNs;
+    if (is_asked) next_poll_ns_ = is_held_up ? now_ns_ : kNeverNs;
     // What goes out puts nobody's question off.
     if (is_asked || has_moved_) {
         next_poll_ns_ = std::min(next_poll_ns_, clock_.now_ns() + poll_after_ns_);
@@ -78,11 +79,12 @@ bool DeviceLane::is_over(DeviceRoom* room, CopyWay way) noexcept {
         flight->is_marked = answer.status == BWRT_OK;
     }
     if (answer.status == BWRT_OK || answer.status == BWRT_E_AGAIN) {
-        flight->unasked_from_ns = 0;
+        flight->unasked_count = 0;
         return false;
     }
-    if (flight->unasked_from_ns == 0) flight->unasked_from_ns = now_ns_;
-    const bool is_given_up = now_ns_ - flight->unasked_from_ns >= kUnaskedNsMax;
+    if (flight->unasked_count++ == 0) flight->unasked_from_ns = now_ns_;
+    const bool is_given_up = flight->unasked_count >= kUnaskedCountMax &&
+                             now_ns_ - flight->unasked_from_ns >= kUnaskedNsMax;
     if (answer.status != BWRT_E_DEVICE_LOST && !is_given_up) return false;
     if (answer.status != BWRT_E_DEVICE_LOST) room->device->give_up(answer.code);
     lose(room);
@@ -122,7 +124,7 @@ void DeviceLane::land(DeviceRoom* room, CopyWay way) noexcept {
     }
     counters_.request_finished(route_of(way), flight->bytes, now_ns_ - flight->started_ns, false);
     const bool is_followed = flight->is_followed || room->out_of(way).first != nullptr;
-    bus_of(way).came_in(*flight, is_followed, now_ns_);
+    bus_of(way).came_in(*flight, is_followed && !is_late_look_, now_ns_);
     has_moved_ = true;
     release(room, flight);
 }

@@ -18,12 +18,13 @@
 // device's until its mark says otherwise, and its wave is not over before.
 //
 // The rate of a way is that of copies which more waited behind: what comes in last has the time in
-// it until we asked.
+// it until we asked.  So has what is asked for long after it should have been, as where nobody
+// drives for a while, and makes no rate either.
 //
 // A copy that the driver does not take fails alone.  When the device is lost, everything that is
 // out has failed, and what would go there fails at once: its marks will never be over.  A device
-// one of whose marks cannot be set or asked for kUnaskedNsMax is given up, which is the same.  "Not
-// yet" is an answer, also while somebody captures a graph.
+// one of whose marks cannot be set or asked for kUnaskedNsMax, nor kUnaskedCountMax times in a row,
+// is given up, which is the same.  "Not yet" is an answer, also while somebody captures a graph.
 
 #pragma once
 
@@ -47,6 +48,8 @@ constexpr std::uint64_t kPollMaxNs = 200'000;
 
 // Longer than an engine's pauses, and what it does about a device that is gone may wait as long.
 constexpr std::uint64_t kUnaskedNsMax = 1'000'000'000;
+// Who does not drive for a second has asked twice in it.
+constexpr std::uint32_t kUnaskedCountMax = 16;
 
 // By the driver, in a turn, in each of the two directions: as much as the host lane copies.
 constexpr std::uint64_t kTurnCopyBytes = 256 << 10;
@@ -149,6 +152,7 @@ class DeviceLane {
     void start() noexcept;
     [[nodiscard]] ReadyQueue<Lane::kDevice>* next_queue() noexcept;
     void serve(Wave* wave) noexcept;
+    void settle_queue(Wave* wave) noexcept;
     void wait_at(DeviceRoom* room, Wave* wave) noexcept;
     void take_out(Wave* wave) noexcept;
     void drop(Wave* wave, const Course& course) noexcept;
@@ -167,6 +171,7 @@ class DeviceLane {
     std::uint32_t waiting_count_ = 0;
     std::uint32_t pick_count_ = 0;    // where there was more than one queue
     std::uint64_t copied_bytes_ = 0;  // by the driver, in this turn
+    bool is_late_look_ = false;       // in this turn what is out is asked for too late
     bool has_more_ = false;
     bool has_moved_ = false;  // in this turn something went out or came in
     std::uint64_t now_ns_ = 0;

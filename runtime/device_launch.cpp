@@ -31,13 +31,29 @@ void DeviceLane::start() noexcept {
         Wave* const wave = queue->pick();
         ++wave->inflight_count;  // ours: it must not be over while we look at it
         serve(wave);
-        if (wave->list(Lane::kDevice).is_empty()) take_out(wave);
+        settle_queue(wave);
         if (--wave->inflight_count == 0 && wave->unresolved == 0) owner_.wave_resolved(wave);
     }
 }
 
+// In the queue of a device is who waits for that one: what was served may go on with another.
+void DeviceLane::settle_queue(Wave* wave) noexcept {
+    OperationList& list = wave->list(Lane::kDevice);
+    if (list.is_empty()) {
+        take_out(wave);
+        return;
+    }
+    Piece piece;
+    if (wave->waits_at == nullptr || !next_piece(&list, &piece) ||
+        course_of(piece).room == wave->waits_at) {
+        return;
+    }
+    take_out(wave);
+    ready_.insert(wave);
+}
+
 // That with the most urgent wave, of the lane's own and those of devices that have a flight for who
-// waits.  Every kLowerShare-th time the next of them in turn, so that none starves.
+// waits.  Every kLowerShare-th time another of them, so that none starves.
 ReadyQueue<Lane::kDevice>* DeviceLane::next_queue() noexcept {
     ReadyQueue<Lane::kDevice>* best = ready_.is_empty() ? nullptr : &ready_;
     std::uint32_t count = best != nullptr ? 1 : 0;
@@ -189,7 +205,7 @@ void DeviceLane::launch(const Course& course, DeviceFlight* flight) noexcept {
     }
     if (course.way != CopyWay::kWithin) route.staged_bytes += flight->bytes;
     flight->started_ns = now_ns_;
-    flight->unasked_from_ns = 0;
+    flight->unasked_count = 0;
     flight->is_marked = room->device->mark(course.way, flight->number).status == BWRT_OK;
     counters_.request_started(route_of(course.way));
     ++flight->wave->inflight_count;

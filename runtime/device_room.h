@@ -46,7 +46,8 @@ struct DeviceFlight {
     DeviceFlight* next;  // free, or out behind this one
     std::uint64_t bytes;
     std::uint64_t started_ns;
-    std::uint64_t unasked_from_ns;  // when its mark could first not be set or asked; 0: it could
+    std::uint64_t unasked_from_ns;  // when its mark could first not be set or asked
+    std::uint32_t unasked_count;    // in a row; 0: it could
     std::uint32_t number;
     std::uint32_t account_count;
     bool is_marked;

@@ -20,9 +20,19 @@ void run_slowly(ClockWorld* world, const std::vector<bwrt_operation>& operations
     const bwrt_handle wave = world->submitted(operations);
     world->wait_for_calls("cuEventRecord", before + flight_count, wave);
     world->clock.pass(takes_ns);
+    // Asked in time, or it would be a pause of ours.
+    const std::uint64_t asked = fake_driver()->count("cuEventQuery");
+    world->wait_for_calls("cuEventQuery", asked + 2, wave);
     fake_driver()->hold(0, 0);
     assert_int_equal(world->outcome(wave).status, BWRT_OK);
     world->let_it_be_told();
+}
+
+// What has gone out is over.
+void wait_for_device(const ClockWorld& world) {
+    assert_int_equal(world.driver.ctx_set_current(world.context), CUDA_SUCCESS);
+    assert_int_equal(world.driver.ctx_synchronize(), CUDA_SUCCESS);
+    assert_int_equal(world.driver.ctx_set_current(nullptr), CUDA_SUCCESS);
 }
 
 bwrt_status submit_with_a_second(ClockWorld* world, const bwrt_operation& operation) {
@@ -62,6 +72,28 @@ void copies_that_more_waits_behind_make_the_rate_of_their_way(void** state) {
     assert_int_equal(submit_with_a_second(&world, copy_out(device.region, &bytes)), BWRT_OK);
     const bwrt_operation within = copy(device.region, 0, device.region, bytes.size(), bytes.size());
     assert_int_equal(submit_with_a_second(&world, within), BWRT_OK);
+    world.end_copies();
+}
+
+// Both are over before that.
+void nobody_asking_for_a_while_is_no_slow_copy(void** state) {
+    ClockWorld world;
+    need_fake();
+    world.start_on_clock(state, "");
+    const Bytes small(64), large(4 * kFlight);
+    const DeviceMemory device = world.memory(large.size());
+    const bwrt_handle first = world.submitted({copy_in(small, device.region)});
+    world.wait_for_calls("cuEventRecord", 1, first);
+    const bwrt_handle second = world.submitted({copy_in(small, device.region, 4096)});
+    world.wait_for_calls("cuEventRecord", 2, second);
+    wait_for_device(world);
+
+    world.clock.pass(kSecondNs / 2);
+    assert_int_equal(world.outcome(second).status, BWRT_OK);
+    assert_int_equal(world.outcome(first).status, BWRT_OK);
+    world.let_it_be_told();
+
+    assert_int_equal(submit_with_a_second(&world, copy_in(large, device.region)), BWRT_OK);
     world.end_copies();
 }
 
@@ -129,9 +161,7 @@ void what_came_from_a_device_is_copied_a_slice_a_turn(void** state) {
     world.wait_for_calls("cuEventRecord", before + kFlights, wave);
 
     fake_driver()->hold(0, 0);
-    assert_int_equal(world.driver.ctx_set_current(world.context), CUDA_SUCCESS);
-    assert_int_equal(world.driver.ctx_synchronize(), CUDA_SUCCESS);
-    assert_int_equal(world.driver.ctx_set_current(nullptr), CUDA_SUCCESS);
+    wait_for_device(world);
     assert_int_equal(world.outcome(wave).status, BWRT_OK);
 
     assert_true(target == source);
@@ -159,13 +189,32 @@ void a_device_that_cannot_be_asked_for_a_second_is_given_up(void** state) {
     assert_null(fake_driver()->configure(""));  // what it left lay on the lost one
 }
 
+// As is one who does not drive for a second.
+void a_device_that_cannot_be_asked_twice_is_not_given_up(void** state) {
+    ClockWorld world;
+    need_fake();
+    world.start_on_clock(state, "cuEventQuery:1:999;cuEventQuery:2:999");
+    Bytes target(4096);
+    const DeviceMemory device = world.memory(kFlight);
+    const bwrt_handle wave = world.submitted({copy_out(device.region, &target)});
+
+    world.wait_for_calls("cuEventQuery", 1, wave);
+    world.clock.pass(kSecondNs);
+
+    assert_int_equal(world.outcome(wave).status, BWRT_OK);
+    world.end_copies();
+}
+
 // An answer is what says that one of them is not over.  In caller mode, where no question is asked
 // while the clock is set forward.
 void an_answer_in_between_begins_the_second_anew(void** state) {
     ClockWorld world;
-    std::string plan = "cuEventQuery:3:600";
+    constexpr std::uint64_t kBad = 16;  // in a row, more than it takes beside a second
+    std::string plan = "cuEventQuery:" + std::to_string(kBad + 1) + ":600";
     need_fake();
-    for (const int bad : {1, 2, 4, 5, 6}) plan += ";cuEventQuery:" + std::to_string(bad) + ":999";
+    for (std::uint64_t i = 1; i <= 2 * kBad + 1; ++i) {
+        if (i != kBad + 1) plan += ";cuEventQuery:" + std::to_string(i) + ":999";
+    }
     world.start_on_clock(state, plan.c_str());
     Bytes target(4096);
     const DeviceMemory device = world.memory(kFlight);
@@ -173,7 +222,7 @@ void an_answer_in_between_begins_the_second_anew(void** state) {
 
     world.wait_for_calls("cuEventQuery", 1, wave);
     world.clock.pass(kSecondNs - 100'000'000);
-    world.wait_for_calls("cuEventQuery", 4, wave);
+    world.wait_for_calls("cuEventQuery", kBad + 2, wave);
     world.clock.pass(kSecondNs - 100'000'000);
 
     assert_int_equal(world.outcome(wave).status, BWRT_OK);
@@ -232,9 +281,11 @@ int main() {
     const CMUnitTest tests[] = {
         BWRT_IN_BOTH_WAYS(a_pause_before_the_question_is_no_slow_copy),
         BWRT_IN_BOTH_WAYS(copies_that_more_waits_behind_make_the_rate_of_their_way),
+        BWRT_IN_BOTH_WAYS(nobody_asking_for_a_while_is_no_slow_copy),
         BWRT_IN_BOTH_WAYS(a_stream_of_small_waves_puts_no_question_off),
         BWRT_IN_BOTH_WAYS(what_came_from_a_device_is_copied_a_slice_a_turn),
         BWRT_IN_BOTH_WAYS(a_device_that_cannot_be_asked_for_a_second_is_given_up),
+        BWRT_IN_BOTH_WAYS(a_device_that_cannot_be_asked_twice_is_not_given_up),
         {"an_answer_in_between_begins_the_second_anew (caller)",
          an_answer_in_between_begins_the_second_anew, nullptr, nullptr, &progress_ways[1]},
         BWRT_IN_BOTH_WAYS(an_answer_for_another_flight_is_none),
