@@ -64,19 +64,6 @@ cJSON* entry_of(const std::string& device, const std::string& directory,
     return entry;
 }
 
-// What is at `path`; empty when nothing is.  A pipe or a device is not looked into, nor replaced.
-std::string text_at(const std::string& path) {
-    struct stat stat = {};
-    if (::stat(path.c_str(), &stat) != 0) {
-        if (errno == ENOENT) return {};
-        fail_system(path, errno);
-    }
-    if (!S_ISREG(stat.st_mode)) throw Failure("E_INVAL", path + " is not a regular file");
-    std::ifstream file(path);
-    if (!file) fail_system(path, errno);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 // Null when the text is no table.
 Json parse(const std::string& text) {
     Json table(nullptr, cJSON_Delete);

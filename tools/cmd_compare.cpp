@@ -32,6 +32,7 @@
 #include "tools/replay_scene.h"
 #include "tools/report_replay.h"
 #include "tools/signals.h"
+#include "tools/trace_source.h"
 
 namespace bwrt::tools {
 namespace {
@@ -293,6 +294,7 @@ void run_compare(const CompareOptions& options, bool json) {
     ReplayOptions replay = options.replay;
     if (replay.speed <= 0)
         replay.lookahead_s = 0;  // nobody waits for an arrival that could be seen
+    refuse_trace_as_output(replay.source, replay.report, "--report");
     Scene scene = scene_of(replay);
     if (options.replay.streams == 0) {
         scene.rule.prefill.stream_count = streams_of(scene.trace, options.replay.prefill_rate);

@@ -26,6 +26,7 @@
 #include "tools/replay_scene.h"
 #include "tools/report_replay.h"
 #include "tools/signals.h"
+#include "tools/trace_source.h"
 
 namespace bwrt::tools {
 namespace {
@@ -75,11 +76,10 @@ void print_text(const Scene& scene, const ReplayResult& result,
                 const std::vector<Figure>& figures) {
     print_scene(scene);
     std::printf("%s\n", speed_text(scene.rule.speed).c_str());
-    if (!scene.cache.tuning.empty()) {
-        std::printf("with %s: policy %s, written at use %u\n",
-                    shown_name(scene.cache.tuning, kPathColumnsMax).c_str(), name_of_policy(result),
-                    result.cache.write_touch_count);
-    }
+    const std::string file = shown_name(scene.cache.tuning, kPathColumnsMax);
+    std::printf("policy %s, written at use %u%s\n", name_of_policy(result),
+                result.cache.write_touch_count,
+                file.empty() ? "" : (" (config " + file + ")").c_str());
     std::printf("\n");
     std::printf("%s\n", table_of({{"bwrt", figures}}).c_str());
     if (result.is_interrupted) {
@@ -92,6 +92,7 @@ void print_text(const Scene& scene, const ReplayResult& result,
 }  // namespace
 
 void run_replay(const ReplayOptions& options, bool json) {
+    refuse_trace_as_output(options.source, options.report, "--report");
     const Scene scene = scene_of(options);
     catch_signals();
     std::optional<Report> report;

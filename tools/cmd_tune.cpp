@@ -18,10 +18,12 @@
 // the planner decides who goes first has no candidates: a replay has one request at a time. Replays
 // are those of `bwrt replay --mode model`, several at a time (tune_runs.h).
 
+#include <cjson/cJSON.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -32,6 +34,7 @@
 #include "tools/replay/library.h"
 #include "tools/replay_scene.h"
 #include "tools/signals.h"
+#include "tools/trace_source.h"
 #include "tools/tune_choice.h"
 #include "tools/tune_runs.h"
 
@@ -267,10 +270,26 @@ std::size_t split_of(const Trace& trace, double share) {
     return std::clamp<std::size_t>(split, 1, count - 1);
 }
 
+// What an operator has is kept: only a tuning file gives way to one.  And it can be written.
+void check_output(const std::string& path) {
+    if (path.empty()) throw Failure("E_INVAL", "--out is empty", 2);
+    const std::string text = text_at(path);
+    const std::unique_ptr<cJSON, void (*)(cJSON*)> file(cJSON_Parse(text.c_str()), cJSON_Delete);
+    if (!text.empty() && !cJSON_HasObjectItem(file.get(), "bwrt_tuning")) {
+        throw Failure("E_FORMAT",
+                      "--out: " + path +
+                          " is not a tuning file and stays as it is: remove it or "
+                          "choose another",
+                      2);
+    }
+    const DraftFile draft(path);
+}
+
 }  // namespace
 
 void run_tune(const TuneOptions& options, bool json) {
-    if (options.output.empty()) throw Failure("E_INVAL", "--out is empty", 2);
+    refuse_trace_as_output(options.replay.source, options.output, "--out");
+    check_output(options.output);
     Scene scene = scene_of(options.replay);
     const std::size_t split = split_of(scene.trace, options.first_share);
     if (options.replay.streams == 0) {
@@ -278,7 +297,6 @@ void run_tune(const TuneOptions& options, bool json) {
     }
     scene.rule.settles = options.replay.speed <= 0;
     static_cast<void>(model_library());  // what is missing is better known before
-    { const DraftFile can_be_written(options.output); }
     catch_signals();
     Tuning tuning(options, std::move(scene), split);
     tuning.run();

@@ -32,7 +32,7 @@ void add_copy(CLI::App* bwrt, const bool* json) {
     app->add_option("DST", options->target, "A file name; a file of that name is replaced")
         ->required();
     app->add_option("--chunk", options->chunk_bytes, "Bytes of one wave: 256k, 1m")
-        ->transform(CLI::AsSizeValue(false))
+        ->transform(size_value())
         ->check(CLI::Range(std::uint64_t{4096}, std::uint64_t{64} << 20))
         ->capture_default_str();
     app->add_option("--depth", options->depth, "Chunks in flight")
@@ -48,11 +48,11 @@ void add_bench_io(CLI::App* bench, const bool* json) {
     app->add_option("PLACE", options->place, "A folder, or the name of a file to be made")
         ->required();
     app->add_option("--bytes", options->file_bytes, "Of the file: 256m, 1g")
-        ->transform(CLI::AsSizeValue(false))
+        ->transform(size_value())
         ->capture_default_str();
     app->add_option("--sizes", options->sizes, "Of a block: 4k,64k,1m")
         ->delimiter(',')
-        ->transform(CLI::AsSizeValue(false));
+        ->transform(size_value());
     app->add_option("--depth", options->depth, "Blocks in flight")
         ->check(CLI::Range(1, 1024))
         ->capture_default_str();
@@ -109,7 +109,7 @@ void add_calibrate(CLI::App* bwrt, const bool* json) {
     app->add_option("--output", options->output, "The table; other devices in it are kept")
         ->capture_default_str();
     app->add_option("--bytes", options->file_bytes, "Of the file: 256m, 1g")
-        ->transform(CLI::AsSizeValue(false))
+        ->transform(size_value())
         ->capture_default_str();
     app->add_option("--rounds", options->round_count, "The best of them counts")
         ->check(CLI::Range(1, 1000))
@@ -151,6 +151,14 @@ void refuse_unknown_command(const CLI::App& app) {
 }
 
 }  // namespace
+
+CLI::Validator size_value() {
+    const CLI::AsSizeValue size(false);
+    const auto transform = [size](std::string& text) {
+        return text.starts_with('-') ? "Value " + text + " is less than 0" : size(text);
+    };
+    return {transform, size.get_description()};
+}
 
 CLI::Validator real_range(double least, double most) {
     const CLI::Range range(least, most);

@@ -38,6 +38,9 @@ Command<Options> add_command(CLI::App* parent, const char* name, const char* hel
 // CLI::Range compares, and so lets through what is no number.
 CLI::Validator real_range(double least, double most);
 
+// To transform() 64k into bytes.  CLI::AsSizeValue takes -5 for 2^64 - 5.
+CLI::Validator size_value();
+
 // Each adds its group's commands.
 void add_plan(CLI::App* bwrt, const bool* json);
 void add_trace_commands(CLI::App* bwrt, const bool* json);

@@ -69,7 +69,7 @@ void add_plan_settings(CLI::App* app, PlanSettings* settings) {
     app->add_option("--window-ms", settings->window_ms, "How long a window is; 20")
         ->check(real_range(0.001, kMost));
     app->add_option("--min-io", settings->min_io_bytes, "What is less waits for company; 512k")
-        ->transform(CLI::AsSizeValue(false));
+        ->transform(size_value());
     app->add_option("--max-ops", settings->max_ops,
                     "Operations of a tier of a node in a window; 64");
     app->add_option("--pmin", settings->pmin, "What is more popular stays; 1")
@@ -88,7 +88,7 @@ void add_plan_settings(CLI::App* app, PlanSettings* settings) {
         ->check(real_range(0.0, kMost));
     app->add_option("--tenant-credits", settings->tenant_credits_bytes,
                     "Bytes a window of a tenant without caps: 32m; no limit")
-        ->transform(CLI::AsSizeValue(false));
+        ->transform(size_value());
     app->add_flag("--no-filter", settings->no_filter, "What is neither popular nor urgent stays");
     app->add_flag("--no-credits", settings->no_credits, "Tenants have no limit");
     app->add_flag("--no-budgets", settings->no_budgets, "Tiers take any number of bytes");

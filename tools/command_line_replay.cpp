@@ -26,17 +26,20 @@ void take_rate(TraceSource* source, double per_second) {
 
 void add_trace_source(CLI::App* app, TraceSource* source) {
     source->command = app->get_name();
-    CLI::Option* const file = app->add_option(
-        "TRACE", source->file, "A trace in Mooncake's form, plain or zstd; -: standard input");
-    std::map<std::string, std::uint32_t> kinds;
-    for (const char* name : replay::kTraceKindNames) {
-        kinds.emplace(name, static_cast<std::uint32_t>(kinds.size()));
-    }
+    app->add_option("TRACE", source->file,
+                    "A trace in Mooncake's form, plain or zstd; -: standard input");
+    const std::vector<std::string> kinds(std::begin(replay::kTraceKindNames),
+                                         std::end(replay::kTraceKindNames));
+    const auto take_kind = [source, kinds](const std::string& name) {
+        const auto at = std::find(kinds.begin(), kinds.end(), name);
+        source->kind = static_cast<std::uint32_t>(at - kinds.begin());
+    };
+    // It does not exclude TRACE here: what follows an option that is not known would be taken for
+    // one, and that said instead of the option (trace_of() tells).
     CLI::Option* const generate =
-        app->add_option("--generate", source->kind, "Draw one: chat, agent, rollout, eval, tenants")
-            ->transform(CLI::CheckedTransformer(kinds).description(""))
-            ->type_name("KIND")
-            ->excludes(file);
+        app->add_option_function<std::string>("--generate", take_kind, "Draw one")
+            ->check(CLI::IsMember(kinds))
+            ->type_name("KIND");
     app->add_option("--seed", source->seed, "Of a drawn one")
         ->needs(generate)
         ->capture_default_str();
@@ -63,9 +66,9 @@ void add_trace(CLI::App* bwrt, const bool* json) {
 
 void add_tiers(CLI::App* app, ReplayOptions* options) {
     app->add_option("--dram", options->host_bytes, "Of the tier in memory: 512m; 0: no such tier")
-        ->transform(CLI::AsSizeValue(false));
+        ->transform(size_value());
     app->add_option("--disk", options->disk_bytes, "Of the tier on disk: 4g; 0: no such tier")
-        ->transform(CLI::AsSizeValue(false));
+        ->transform(size_value());
     app->add_option("--dram-percent", options->host_percent,
                     "Without --dram: of the trace's different blocks; 0: no such tier")
         ->check(real_range(0.0, 1000.0))
@@ -75,7 +78,7 @@ void add_tiers(CLI::App* app, ReplayOptions* options) {
         ->capture_default_str();
     CLI::Option* const bytes =
         app->add_option("--block-bytes", options->block_bytes, "Of a block: 64k")
-            ->transform(CLI::AsSizeValue(false));
+            ->transform(size_value());
     CLI::Option* const model =
         app->add_option("--model", options->model, "A block has the KV of it")
             ->check(CLI::IsMember({"llama3-70b", "llama3-8b"}))

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "tools/output.h"
 
@@ -22,6 +24,18 @@ int write_all(int fd, const std::string& bytes) {
         done += static_cast<std::size_t>(count);
     }
     return 0;
+}
+
+std::string text_at(const std::string& path) {
+    struct stat stat = {};
+    if (::stat(path.c_str(), &stat) != 0) {
+        if (errno == ENOENT) return {};
+        fail_system(path, errno);
+    }
+    if (!S_ISREG(stat.st_mode)) throw Failure("E_INVAL", path + " is not a regular file");
+    std::ifstream file(path);
+    if (!file) fail_system(path, errno);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
 DraftFile::DraftFile(const std::string& path) : path_(path), target_(path) {

@@ -12,6 +12,9 @@ namespace bwrt::tools {
 // Returns errno, or 0.
 int write_all(int fd, const std::string& bytes);
 
+// What is at `path`; empty when nothing is.  A pipe or a device is not looked into: it throws.
+std::string text_at(const std::string& path);
+
 class DraftFile {
  public:
     // Each throws what the system said of `path`.

@@ -2,6 +2,7 @@
 
 #include "tools/trace_source.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -20,8 +21,9 @@ std::string name_of(const TraceSource& source) {
 
 replay::Trace trace_of(const TraceSource& source) {
     if (source.kind.has_value() == !source.file.empty()) {
-        throw Failure("E_INVAL", source.command + " takes either a trace in a file or --generate",
-                      2);
+        const std::string both = source.file.empty() ? "" : ", not " + source.file + " and that";
+        throw Failure("E_INVAL",
+                      source.command + " takes either a trace in a file or --generate" + both, 2);
     }
     replay::Trace trace;
     replay::TraceError error;
@@ -40,6 +42,18 @@ replay::Trace trace_of(const TraceSource& source) {
     }
     if (error) throw Failure("E_FORMAT", name_of(source) + ": " + error.text(), 2);
     return trace;
+}
+
+void refuse_trace_as_output(const TraceSource& source, const std::string& path,
+                            const char* option) {
+    struct stat trace = {}, output = {};
+    if (source.file.empty() || path.empty() || stat(source.file.c_str(), &trace) != 0 ||
+        stat(path.c_str(), &output) != 0) {
+        return;
+    }
+    if (trace.st_dev != output.st_dev || trace.st_ino != output.st_ino) return;
+    throw Failure("E_INVAL",
+                  std::string(option) + ": " + path + " is the trace, and stays as it is", 2);
 }
 
 }  // namespace bwrt::tools

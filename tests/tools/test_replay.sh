@@ -218,7 +218,7 @@ a_tuning_file_says_what_the_command_line_does_not() {
     replay "${options[@]}" --config tuning.json --policy lru --write-touches 3
     holds 'it["policy"] == "lru" and it["write_touch_count"] == 3'
     "$bwrt" replay --folder place "${options[@]}" --config tuning.json >said
-    grep -qx 'with tuning.json: policy learned, written at use 2' said || fail "$(cat said)"
+    grep -qx 'policy learned, written at use 2 (config tuning.json)' said || fail "$(cat said)"
     echo '{"bwrt_tuning": 1, "store": {"evictoin": "lru"}}' >wrong.json
     local status=0
     "$bwrt" replay --folder place "${options[@]}" --config wrong.json >said 2>&1 || status=$?
@@ -270,7 +270,10 @@ a_wrong_replay_command_line_is_refused() {
     local replay=("$bwrt" replay --folder place)
     refused 'bwrt: replay takes either a trace in a file or --generate' "${replay[@]}"
     refused 'bwrt: trace takes either a trace in a file or --generate' "$bwrt" trace
-    refused 'excludes' "${replay[@]}" trace.jsonl --generate chat
+    refused 'not trace.jsonl and that' "${replay[@]}" trace.jsonl --generate chat
+    refused '--polcy' "${replay[@]}" --generate chat --polcy ranked
+    refused '--generate: chats not in {chat' "${replay[@]}" --generate chats
+    refused '--dram: Value -5 is less than 0' "${replay[@]}" --generate chat --dram -5
     refused 'llama3-70b' "${replay[@]}" --generate chat --model gpt
     refused 'a block of 314572800 bytes' "${replay[@]}" --generate chat --seconds 2 \
         --block-bytes 300m

@@ -93,9 +93,33 @@ an_interrupted_tuning_leaves_nothing() {
     is_empty
 }
 
+what_somebody_has_is_not_written_over() {
+    "$bwrt" trace --generate chat --seconds 20 --write trace.jsonl >/dev/null
+    echo notes >notes.txt
+    cp trace.jsonl kept.jsonl
+    local status=0
+    "$bwrt" tune trace.jsonl --folder place --out trace.jsonl >said 2>&1 || status=$?
+    [ "$status" -eq 2 ] && grep -q -- '--out: trace.jsonl is the trace' said || fail "$(cat said)"
+    cmp trace.jsonl kept.jsonl
+    status=0
+    "$bwrt" tune trace.jsonl --folder place --out notes.txt >said 2>&1 || status=$?
+    [ "$status" -eq 2 ] && grep -q 'notes.txt is not a tuning file' said || fail "$(cat said)"
+    [ "$(cat notes.txt)" = notes ] || fail "notes.txt: $(cat notes.txt)"
+    status=0
+    "$bwrt" replay trace.jsonl --folder place --mode model --report trace.jsonl >said 2>&1 ||
+        status=$?
+    [ "$status" -eq 2 ] && grep -q -- '--report: trace.jsonl is the trace' said || fail "$(cat said)"
+    cmp trace.jsonl kept.jsonl
+    : >out/tuning.json
+    tune trace.jsonl --dram 8m --disk 0
+    tune trace.jsonl --dram 8m --disk 0
+    grep -q bwrt_tuning out/tuning.json
+}
+
 a_wrong_tune_command_line_is_refused() {
     refused 2 'either a trace in a file or --generate'
     refused 2 '--train' --generate chat --train 0.99
+    refused 2 '--policy' --generate chat --policy ranked
     refused 2 '--jobs' --generate chat --jobs 0
     refused 2 'plans and a tier on disk are needed' --generate chat --seconds 5 --disk 0 \
         --prefetch-percent 10
