@@ -23,7 +23,7 @@
 //
 // A copy that the driver does not take fails alone.  When the device is lost, everything that is
 // out has failed, and what would go there fails at once: its marks will never be over.  A device
-// one of whose marks cannot be set or asked for kUnaskedNsMax, nor kUnaskedCountMax times in a row,
+// one of whose marks cannot be set or asked for kUnaskedNsMax and kUnaskedCountMax times in a row
 // is given up, which is the same.  "Not yet" is an answer, also while somebody captures a graph.
 
 #pragma once

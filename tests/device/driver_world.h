@@ -30,6 +30,7 @@ struct FakeDriver {
     fake_cuda_report_function report = nullptr;
     fake_cuda_count_function count = nullptr;
     fake_cuda_hold_function hold = nullptr;
+    fake_cuda_let_function let = nullptr;
     fake_cuda_lose_function lose = nullptr;
     fake_cuda_add_kernel_function add_kernel = nullptr;
 };
@@ -44,6 +45,7 @@ inline const FakeDriver* fake_driver() {
     found.report = reinterpret_cast<fake_cuda_report_function>(dlsym(library, "fake_cuda_report"));
     found.count = reinterpret_cast<fake_cuda_count_function>(dlsym(library, "fake_cuda_count"));
     found.hold = reinterpret_cast<fake_cuda_hold_function>(dlsym(library, "fake_cuda_hold"));
+    found.let = reinterpret_cast<fake_cuda_let_function>(dlsym(library, "fake_cuda_let"));
     found.lose = reinterpret_cast<fake_cuda_lose_function>(dlsym(library, "fake_cuda_lose"));
     found.add_kernel =
         reinterpret_cast<fake_cuda_add_kernel_function>(dlsym(library, "fake_cuda_add_kernel"));

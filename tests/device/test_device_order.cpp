@@ -49,6 +49,29 @@ void a_device_with_all_flights_out_holds_up_no_other(void** state) {
     world.end_copies();
 }
 
+// With what it got one for: all of the first device are out again by then.
+void who_waited_for_one_device_goes_on_with_another(void** state) {
+    constexpr unsigned int kOfAFlight = 2;  // its copy, and the record of its event
+    HeldWorld world;
+    bwrt_wave urgent = {};
+    bwrt_handle both = 0;
+    const Bytes source = pattern(kFlight, 4);
+    world.start_held(state);
+    urgent.priority = BWRT_PRIORITY_URGENT;
+    const bwrt_operation to_held = copy_in(source, world.held.region, world.source.size());
+    const bwrt_operation to_free = copy_in(source, world.free.region);
+    assert_int_equal(world.submit(urgent, {to_held, to_free}, &both), BWRT_OK);
+
+    fake_driver()->let(0, kOfAFlight);
+    while (fake_driver()->count("cuEventRecord") != kFlightCount + 2) world.assert_runs_still(both);
+
+    world.assert_runs_still(world.large);
+    world.let_go();
+    assert_int_equal(world.outcome(both).status, BWRT_OK);
+    assert_int_equal(world.outcome(world.large).status, BWRT_OK);
+    world.end_copies();
+}
+
 void a_wave_that_waits_for_a_flight_is_cancelled(void** state) {
     HeldWorld world;
     const Bytes source = pattern(kFlight, 3);
@@ -123,6 +146,7 @@ int main() {
     using namespace bwrt::test;
     const CMUnitTest tests[] = {
         BWRT_IN_BOTH_WAYS(a_device_with_all_flights_out_holds_up_no_other),
+        BWRT_IN_BOTH_WAYS(who_waited_for_one_device_goes_on_with_another),
         BWRT_IN_BOTH_WAYS(a_wave_that_waits_for_a_flight_is_cancelled),
         BWRT_IN_BOTH_WAYS(the_most_urgent_gets_the_flight_that_comes_back),
         BWRT_IN_BOTH_WAYS(what_waits_for_a_device_that_is_lost_fails),

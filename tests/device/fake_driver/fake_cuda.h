@@ -48,6 +48,11 @@ uint64_t fake_cuda_count(const char* name);
 typedef void (*fake_cuda_hold_function)(int device, int is_held);
 void fake_cuda_hold(int device, int is_held);
 
+/* So many copies, records of events and the like run on a held device all the same, in the order of
+ * their streams. */
+typedef void (*fake_cuda_let_function)(int device, unsigned int count);
+void fake_cuda_let(int device, unsigned int count);
+
 /* The context of the device is lost, as by a kernel of the engine's; code as above. */
 typedef void (*fake_cuda_lose_function)(int device, int code);
 void fake_cuda_lose(int device, int code);

@@ -65,15 +65,18 @@ void work(const StreamPointer& stream) {
             continue;
         }
         const Operation& first = stream->operations.front();
-        if (here.contexts[stream->device].lost != CUDA_SUCCESS) {
+        Context& context = here.contexts[stream->device];
+        const bool is_held = context.is_held && context.let_count == 0;
+        if (context.lost != CUDA_SUCCESS) {
             stream->operations.clear();
             stream->done = stream->enqueued;
             here.changed.notify_all();
-        } else if (!waits_are_over(first) || here.contexts[stream->device].is_held) {
+        } else if (!waits_are_over(first) || is_held) {
             here.changed.wait(lock);
         } else if (first.sequence > stream->demanded && Clock::now() < first.due) {
             here.changed.wait_until(lock, first.due);
         } else {
+            if (context.is_held) --context.let_count;
             run_first(stream, &lock);
         }
     }

@@ -167,6 +167,13 @@ FAKE_CUDA_API std::uint64_t fake_cuda_count(const char* name) {
 FAKE_CUDA_API void fake_cuda_hold(int device, int is_held) {
     const Lock lock(world().mutex);
     world().contexts[device].is_held = is_held != 0;
+    world().contexts[device].let_count = 0;
+    world().changed.notify_all();
+}
+
+FAKE_CUDA_API void fake_cuda_let(int device, unsigned int count) {
+    const Lock lock(world().mutex);
+    world().contexts[device].let_count += count;
     world().changed.notify_all();
 }
 

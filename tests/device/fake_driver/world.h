@@ -148,6 +148,7 @@ struct Context {
     int retain_count = 0;
     CUresult lost = CUDA_SUCCESS;  // what every call says from then on
     bool is_held = false;          // nothing runs
+    std::uint64_t let_count = 0;   // but for so many
     std::set<int> peers;
     StreamPointer legacy;  // stream 0
 };
