@@ -1417,41 +1417,6 @@ typedef struct bwrt_tier_counters {
     uint64_t expired_count;
 } bwrt_tier_counters;
 
-typedef struct bwrt_store_counters {
-    uint32_t struct_size;
-    uint32_t flags;  /* in: BWRT_COUNTERS_TENANT: of that tenant alone; else 0 */
-    uint64_t tenant; /* in */
-    bwrt_tier_counters host;
-    bwrt_tier_counters disk;
-    uint64_t miss_count;     /* blocks that a GET, PREFETCH or PIN did not find */
-    uint64_t put_count;      /* blocks stored by PUT */
-    uint64_t present_count;  /* PUT and there already */
-    uint64_t present_bytes;  /* not moved for that reason */
-    uint64_t joined_count;   /* loads that another one's read served */
-    uint64_t corrupt_count;  /* blocks that did not verify, and were taken out */
-    uint64_t failed_count;   /* blocks that could not be read, and were taken out */
-    uint64_t dedup_count;    /* of present_count, those put with BWRT_BLOCK_CONTENT */
-    uint64_t dedup_bytes;
-    /* The rest is of the whole store: 0 with TENANT. */
-    uint64_t written_bytes;  /* to segments: stored and carried */
-    uint64_t carried_bytes;  /* of it, blocks moved so that their segment can be used again */
-    uint64_t refused_count;  /* blocks not written to disk: seen too rarely, no budget, no room;
-                                and PUTs for which there was no room anywhere */
-    uint64_t write_budget_left_bytes; /* of write_bytes_per_day; UINT64_MAX: that is no limit */
-    uint64_t log_bytes;
-    uint64_t recovery_ns;    /* that opening took */
-    uint64_t recovered_count;
-    uint64_t flight_count;   /* blocks on their way now */
-    uint64_t unworthy_count; /* blocks that a tier has not taken, as all it has is worth more
-                                (BWRT_EVICTION_LEARNED); a block may count in both tiers */
-} bwrt_store_counters;
-
-enum { BWRT_COUNTERS_TENANT = 1u << 0 };
-
-/* BWRT_E_UNSUPPORTED without a store. */
-BWRT_API bwrt_status bwrt_sample_store(bwrt_runtime* runtime, bwrt_store_counters* counters,
-                                       bwrt_error* error);
-
 /* What became of a bwrt_store: what is in force, and why the rest of it is not.  What a store has
  * none of is 0, NULL or, an fd, -1; a reader of stores has directories, transit memory and its
  * limits.  Reasons are NULL where all is as it was asked for.  Strings are the runtime's, and stay
@@ -1506,9 +1471,41 @@ typedef struct bwrt_store_info {
     uint32_t eviction;           /* BWRT_EVICTION_*, likewise */
 } bwrt_store_info;
 
+typedef struct bwrt_store_counters {
+    uint32_t struct_size;
+    uint32_t flags;  /* in: BWRT_COUNTERS_TENANT: of that tenant alone; else 0 */
+    uint64_t tenant; /* in */
+    bwrt_tier_counters host;
+    bwrt_tier_counters disk;
+    uint64_t miss_count;     /* blocks that a GET, PREFETCH or PIN did not find */
+    uint64_t put_count;      /* blocks stored by PUT */
+    uint64_t present_count;  /* PUT and there already */
+    uint64_t present_bytes;  /* not moved for that reason */
+    uint64_t joined_count;   /* loads that another one's read served */
+    uint64_t corrupt_count;  /* blocks that did not verify, and were taken out */
+    uint64_t failed_count;   /* blocks that could not be read, and were taken out */
+    uint64_t dedup_count;    /* of present_count, those put with BWRT_BLOCK_CONTENT */
+    uint64_t dedup_bytes;
+    /* The rest is of the whole store: 0 with TENANT. */
+    uint64_t written_bytes;  /* to segments: stored and carried */
+    uint64_t carried_bytes;  /* of it, blocks moved so that their segment can be used again */
+    uint64_t refused_count;  /* blocks not written to disk: seen too rarely, no budget, no room;
+                                and PUTs for which there was no room anywhere */
+    uint64_t write_budget_left_bytes; /* of write_bytes_per_day; UINT64_MAX: that is no limit */
+    uint64_t log_bytes;
+    uint64_t recovery_ns;    /* that opening took */
+    uint64_t recovered_count;
+    uint64_t flight_count;   /* blocks on their way now */
+    uint64_t unworthy_count; /* blocks that a tier has not taken, as all it has is worth more
+                                (BWRT_EVICTION_LEARNED); a block may count in both tiers */
+    bwrt_store_info* info;   /* in: NULL, or where it is told what became of the store */
+} bwrt_store_counters;
+
+enum { BWRT_COUNTERS_TENANT = 1u << 0 };
+
 /* BWRT_E_UNSUPPORTED without a store. */
-BWRT_API bwrt_status bwrt_get_store_info(bwrt_runtime* runtime, bwrt_store_info* info,
-                                         bwrt_error* error);
+BWRT_API bwrt_status bwrt_sample_store(bwrt_runtime* runtime, bwrt_store_counters* counters,
+                                       bwrt_error* error);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -320,6 +320,11 @@ bwrt_status bwrt_sample_store(bwrt_runtime* runtime, bwrt_store_counters* counte
     BWRT_RETURN_IF(enter_store(runtime, error));
     BWRT_RETURN_IF(need(counters, "counters", error));
     BWRT_RETURN_IF(check_out(counters, sizeof *counters, "counters.struct_size", error));
+    bwrt_store_info* const info = counters->info;
+    if (info != nullptr) {
+        BWRT_RETURN_IF(need(info, "counters.info", error));
+        BWRT_RETURN_IF(check_out(info, sizeof *info, "info.struct_size", error));
+    }
     const ErrorSink sink{error, BWRT_NONE};
     const bwrt::runtime::Tenant* tenant = nullptr;
     if (counters->flags == BWRT_COUNTERS_TENANT) {
@@ -337,18 +342,10 @@ bwrt_status bwrt_sample_store(bwrt_runtime* runtime, bwrt_store_counters* counte
         bwrt_store_counters sampled = {};
         sampled.flags = counters->flags;
         sampled.tenant = counters->tenant;
+        sampled.info = info;
         runtime->runtime.sample_store(tenant, &sampled);
         write_out(counters, sampled);
-        return BWRT_OK;
-    });
-}
-
-bwrt_status bwrt_get_store_info(bwrt_runtime* runtime, bwrt_store_info* info, bwrt_error* error) {
-    BWRT_RETURN_IF(enter_store(runtime, error));
-    BWRT_RETURN_IF(need(info, "info", error));
-    BWRT_RETURN_IF(check_out(info, sizeof *info, "info.struct_size", error));
-    const Call call(&runtime->runtime.calls());
-    return guard(error, [&]() -> bwrt_status {
+        if (info == nullptr) return BWRT_OK;
         bwrt_store_info found = {};
         runtime->runtime.store_info(&found);
         write_out(info, found);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// store_info.cpp — bwrt_get_store_info(): what became of a store, of one that is written and of one
+// store_info.cpp — bwrt_store_info: what became of a store, of one that is written and of one
 // that is read.
 
 #include "runtime/store/store.h"

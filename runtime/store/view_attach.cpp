@@ -164,7 +164,7 @@ StoreView::Attached StoreView::attach(const std::string& name) {
 }
 
 // Once of each shard, until it is as it should be, or wrong in another way.  Whoever has no log
-// function is told the last of it by bwrt_get_store_info().
+// function is told the last of it by bwrt_sample_store().
 void StoreView::complain(const std::string& name, Attached why) noexcept try {
     if (why == Attached::kYes || why == Attached::kOver ||
         (why == Attached::kNone && !is_written(name))) {

@@ -18,7 +18,6 @@ static void no_runtime_is_refused_by_every_function_that_needs_one(void** state)
     bwrt_lookup_query query;
     bwrt_event event;
     bwrt_store_counters store_counters;
-    bwrt_store_info store_info;
     bwrt_plan_run run;
     bwrt_request_window window;
     uint64_t cursor = 77;
@@ -39,8 +38,6 @@ static void no_runtime_is_refused_by_every_function_that_needs_one(void** state)
     query.struct_size = sizeof(query);
     memset(&store_counters, 0, sizeof(store_counters));
     store_counters.struct_size = sizeof(store_counters);
-    memset(&store_info, 0, sizeof(store_info));
-    store_info.struct_size = sizeof(store_info);
     mark_untouched(&completion, sizeof(completion));
     mark_untouched(&event, sizeof(event));
 
@@ -67,7 +64,6 @@ static void no_runtime_is_refused_by_every_function_that_needs_one(void** state)
     assert_int_equal(bwrt_lookup(NULL, &query, NULL, &count, &count, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_events(NULL, &cursor, &event, 1, &count, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_sample_store(NULL, &store_counters, NULL), BWRT_E_INVAL);
-    assert_int_equal(bwrt_get_store_info(NULL, &store_info, NULL), BWRT_E_INVAL);
 
     assert_int_equal(handle, 77);
     assert_int_equal(count, 77);

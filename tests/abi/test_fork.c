@@ -143,6 +143,7 @@ static int first_call_not_refused(const forked* self, bwrt_handle running) {
     store_counters.struct_size = sizeof(store_counters);
     memset(&store_info, 0, sizeof(store_info));
     store_info.struct_size = sizeof(store_info);
+    store_counters.info = &store_info;
     memset(&window, 0, sizeof(window));
     window.struct_size = sizeof(window);
     window.carried_count = 77;
@@ -176,7 +177,6 @@ static int first_call_not_refused(const forked* self, bwrt_handle running) {
     if (bwrt_sample_store(self->runtime, &store_counters, NULL) != BWRT_E_FORKED) return 21;
     if (count != 77 || cursor != 77 || store_counters.host.capacity_bytes != 0) return 22;
     if (!is_untouched(&event, sizeof(event))) return 23;
-    if (bwrt_get_store_info(self->runtime, &store_info, NULL) != BWRT_E_FORKED) return 24;
     if (store_info.host_bytes != 0) return 25;
     if (bwrt_plan_window(self->runtime, &window, &handle, NULL) != BWRT_E_FORKED) return 26;
     if (handle != 77 || window.carried_count != 77) return 28;

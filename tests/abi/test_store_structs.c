@@ -239,22 +239,28 @@ static void store_counters_of_another_version_are_filled_while_they_are_known(vo
 
 static void store_info_of_another_version_is_filled_while_it_is_known(void** state) {
     client* self = *state;
+    bwrt_store_counters counters;
     LATER(bwrt_store_info) info;
 
+    memset(&counters, 0, sizeof(counters));
+    counters.struct_size = sizeof(counters);
+    counters.info = &info.known;
     memset(&info, 0, sizeof(info));
     info.known.struct_size = sizeof(bwrt_store_info) - 8;
-    assert_int_equal(bwrt_get_store_info(self->runtime, &info.known, &self->error), BWRT_E_ABI);
+    assert_int_equal(bwrt_sample_store(self->runtime, &counters, &self->error), BWRT_E_ABI);
     assert_blames(&self->error, BWRT_E_ABI, "info.struct_size");
 
     info.known.struct_size = sizeof(info);
     info.added_later = 1;
-    assert_int_equal(bwrt_get_store_info(self->runtime, &info.known, NULL), BWRT_E_ABI);
+    assert_int_equal(bwrt_sample_store(self->runtime, &counters, NULL), BWRT_E_ABI);
     assert_int_equal(info.known.host_bytes, 0);
 
     info.added_later = 0;
-    assert_int_equal(bwrt_get_store_info(self->runtime, &info.known, NULL), BWRT_OK);
+    assert_int_equal(bwrt_sample_store(self->runtime, &counters, NULL), BWRT_OK);
     assert_int_equal(info.known.host_bytes, HOST_BYTES);
     assert_int_equal(info.known.struct_size, sizeof(info));
+    assert_ptr_equal(counters.info, &info); /* the caller's, too */
+    assert_int_equal(counters.host.capacity_bytes, HOST_BYTES);
 }
 
 static void block_options_of_another_version_are_taken_while_they_are_known(void** state) {
@@ -335,8 +341,6 @@ static void the_store_s_calls_need_places_for_their_answers(void** state) {
     assert_blames(&self->error, BWRT_E_INVAL, "count_out");
     assert_int_equal(bwrt_sample_store(self->runtime, NULL, &self->error), BWRT_E_INVAL);
     assert_blames(&self->error, BWRT_E_INVAL, "counters");
-    assert_int_equal(bwrt_get_store_info(self->runtime, NULL, &self->error), BWRT_E_INVAL);
-    assert_blames(&self->error, BWRT_E_INVAL, "info");
 
     assert_int_equal(count, 77);
     assert_int_equal(cursor, 77);
@@ -354,6 +358,7 @@ static void the_store_s_structs_must_lie_on_eight_bytes(void** state) {
     bwrt_operation operation = put_operation(self);
     const bwrt_wave wave = wave_with_blocks(&operation, &block, 1);
     bwrt_runtime* runtime = NULL;
+    bwrt_store_counters counters;
     bwrt_event event;
     bwrt_handle handle = 77;
     uint64_t cursor = 0;
@@ -378,8 +383,11 @@ static void the_store_s_structs_must_lie_on_eight_bytes(void** state) {
     assert_blames(&self->error, BWRT_E_INVAL, "events");
     assert_int_equal(bwrt_sample_store(self->runtime, astray, &self->error), BWRT_E_INVAL);
     assert_blames(&self->error, BWRT_E_INVAL, "counters");
-    assert_int_equal(bwrt_get_store_info(self->runtime, astray, &self->error), BWRT_E_INVAL);
-    assert_blames(&self->error, BWRT_E_INVAL, "info");
+    memset(&counters, 0, sizeof(counters));
+    counters.struct_size = sizeof(counters);
+    counters.info = astray;
+    assert_int_equal(bwrt_sample_store(self->runtime, &counters, &self->error), BWRT_E_INVAL);
+    assert_blames(&self->error, BWRT_E_INVAL, "counters.info");
     operation.block_options = astray;
     assert_int_equal(bwrt_submit_wave(self->runtime, &wave, &handle, &self->error), BWRT_E_INVAL);
     assert_blames(&self->error, BWRT_E_INVAL, "operations[].block_options");
@@ -466,7 +474,8 @@ static void a_runtime_without_a_store_says_so(void** state) {
     assert_int_equal(bwrt_sample_store(self->runtime, &counters, NULL), BWRT_E_UNSUPPORTED);
     memset(&info, 0, sizeof(info));
     info.struct_size = sizeof(info);
-    assert_int_equal(bwrt_get_store_info(self->runtime, &info, &self->error), BWRT_E_UNSUPPORTED);
+    counters.info = &info;
+    assert_int_equal(bwrt_sample_store(self->runtime, &counters, &self->error), BWRT_E_UNSUPPORTED);
     assert_blames(&self->error, BWRT_E_UNSUPPORTED, "runtime");
     assert_int_equal(bwrt_submit_wave(self->runtime, &wave, &handle, &self->error),
                      BWRT_E_UNSUPPORTED);

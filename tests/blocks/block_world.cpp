@@ -308,6 +308,16 @@ bool is_hit(BlockWorld* world, Key key) {
     return look_up(world, key).of[0].state == BWRT_LOOKUP_HIT;
 }
 
+bwrt_store_info info_of(BlockWorld* world) {
+    bwrt_store_info info = {};
+    info.struct_size = sizeof info;
+    bwrt_store_counters counters = {};
+    counters.struct_size = sizeof counters;
+    counters.info = &info;
+    assert_int_equal(bwrt_sample_store(world->runtime, &counters, &world->error), BWRT_OK);
+    return info;
+}
+
 bwrt_store_counters sample_store(BlockWorld* world) {
     bwrt_store_counters counters = {};
     counters.struct_size = sizeof counters;

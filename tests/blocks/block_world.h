@@ -174,6 +174,7 @@ Answers look_up(BlockWorld* world, Key first, std::uint32_t count = 1, std::uint
 // They will have been asked for by then; of how many of them that could be noted.
 std::uint32_t expect(BlockWorld* world, Key first, std::uint32_t count, std::uint32_t within_ms);
 bool is_hit(BlockWorld* world, Key key);
+bwrt_store_info info_of(BlockWorld* world);
 bwrt_store_counters sample_store(BlockWorld* world);
 bwrt_store_counters sample_tenant(BlockWorld* world, std::uint64_t tenant);
 

@@ -128,12 +128,7 @@ struct Neighbour {
         assert_true(found.host_fd >= 0);
         send_fd(socket, found.host_fd, found.host_bytes);
     }
-    bwrt_store_info info() {
-        bwrt_store_info found = {};
-        found.struct_size = sizeof found;
-        assert_int_equal(bwrt_get_store_info(world.runtime, &found, &world.error), BWRT_OK);
-        return found;
-    }
+    bwrt_store_info info() { return info_of(&world); }
     int ask_it(const Question& question) {
         char answer = -1;
         assert_int_equal(send(socket, &question, sizeof question, MSG_NOSIGNAL), sizeof question);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// test_store_info.cpp — what bwrt_get_store_info() tells of each kind of store: what is in force,
+// test_store_info.cpp — what bwrt_store_info tells of each kind of store: what is in force,
 // and why the rest is not.
 
 #include <fcntl.h>
@@ -30,13 +30,6 @@ Told told;
 void hear(void*, std::int32_t level, const char* sentence) {
     const std::lock_guard<std::mutex> lock(told.mutex);
     if (level == BWRT_LOG_WARNING) told.warnings.emplace_back(sentence);
-}
-
-bwrt_store_info info_of(BlockWorld* world) {
-    bwrt_store_info info = {};
-    info.struct_size = sizeof info;
-    assert_int_equal(bwrt_get_store_info(world->runtime, &info, &world->error), BWRT_OK);
-    return info;
 }
 
 void a_host_tier_tells_where_it_lies_and_has_no_disk(void** state) {

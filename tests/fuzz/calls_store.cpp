@@ -57,7 +57,10 @@ void Runner::begin_store(std::uint64_t number) {
     store.number = number;
     store.tenants.insert(0);
     store.info.struct_size = sizeof store.info;
-    if (bwrt_get_store_info(session().runtime, &store.info, nullptr) != BWRT_OK) {
+    bwrt_store_counters counters = {};
+    counters.struct_size = sizeof counters;
+    counters.info = &store.info;
+    if (bwrt_sample_store(session().runtime, &counters, nullptr) != BWRT_OK) {
         found("a store, and no word of it");
     }
 }
@@ -284,8 +287,10 @@ void Runner::sample_store(Bytecode* code) {
     }
     Sized<bwrt_store_info> info(form & 0x20 ? code->byte() : 0);
     Answer said(ask_error_);
-    said.check(bwrt_get_store_info(session().runtime, info.get(), said.place()),
-               "bwrt_get_store_info");
+    bwrt_store_counters beside = {};
+    beside.struct_size = sizeof beside;
+    beside.info = info.get();
+    said.check(bwrt_sample_store(session().runtime, &beside, said.place()), "bwrt_sample_store");
 }
 
 bwrt_status Runner::pass_nothing_to_store(std::uint8_t which, bwrt_runtime* runtime,
@@ -297,7 +302,7 @@ bwrt_status Runner::pass_nothing_to_store(std::uint8_t which, bwrt_runtime* runt
     std::uint64_t cursor = 0;
     std::uint32_t count = 0;
     std::uint8_t id[BWRT_BLOCK_ID_BYTES];
-    switch (which % 12) {
+    switch (which % 11) {
         case 0:
             return bwrt_lookup(runtime, nullptr, nullptr, &count, nullptr, error);
         case 1:
@@ -317,8 +322,6 @@ bwrt_status Runner::pass_nothing_to_store(std::uint8_t which, bwrt_runtime* runt
         case 8:
             return bwrt_sample_store(runtime, nullptr, error);
         case 9:
-            return bwrt_get_store_info(runtime, nullptr, error);
-        case 10:
             return bwrt_block_id(nullptr, id, 1, &count, error);
         default:
             return bwrt_content_id(&span, 1, nullptr, error);

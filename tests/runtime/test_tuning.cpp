@@ -191,7 +191,10 @@ struct Opened {
     [[nodiscard]] bwrt_store_info info() const {
         bwrt_store_info info = {};
         info.struct_size = sizeof info;
-        assert_int_equal(bwrt_get_store_info(runtime, &info, nullptr), BWRT_OK);
+        bwrt_store_counters counters = {};
+        counters.struct_size = sizeof counters;
+        counters.info = &info;
+        assert_int_equal(bwrt_sample_store(runtime, &counters, nullptr), BWRT_OK);
         return info;
     }
     [[nodiscard]] std::string reason() const {

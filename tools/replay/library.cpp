@@ -47,7 +47,6 @@ Library load_model() {
     find(library, "bwrt_cancel", &model.cancel);
     find(library, "bwrt_sample", &model.sample);
     find(library, "bwrt_sample_store", &model.sample_store);
-    find(library, "bwrt_get_store_info", &model.get_store_info);
     find(library, "bwrt_model_create", &model.model_create);
     find(library, "bwrt_model_open", &model.model_open);
     find(library, "bwrt_model_now_ns", &model.model_now_ns);
@@ -59,10 +58,9 @@ Library load_model() {
 }  // namespace
 
 const Library& real_library() {
-    static const Library library = {bwrt_open,        bwrt_close,        bwrt_shutdown,
-                                    bwrt_region_add,  bwrt_tenant_set,   bwrt_lookup,
-                                    bwrt_submit_wave, bwrt_wait,         bwrt_cancel,
-                                    bwrt_sample,      bwrt_sample_store, bwrt_get_store_info};
+    static const Library library = {bwrt_open,       bwrt_close,  bwrt_shutdown,    bwrt_region_add,
+                                    bwrt_tenant_set, bwrt_lookup, bwrt_submit_wave, bwrt_wait,
+                                    bwrt_cancel,     bwrt_sample, bwrt_sample_store};
     return library;
 }
 

@@ -25,7 +25,6 @@ struct Library {
     decltype(&bwrt_cancel) cancel = nullptr;
     decltype(&bwrt_sample) sample = nullptr;
     decltype(&bwrt_sample_store) sample_store = nullptr;
-    decltype(&bwrt_get_store_info) get_store_info = nullptr;
     // Of the one that models; null in the other.
     decltype(&bwrt_model_create) model_create = nullptr;
     decltype(&bwrt_model_open) model_open = nullptr;

@@ -36,12 +36,12 @@ std::uint64_t RuntimeCache::disk_room_bytes(const bwrt_store_counters& store,
 
 CacheFigures RuntimeCache::figures() {
     bwrt_error error = {};
-    bwrt_store_counters store = {};
-    store.struct_size = sizeof store;
-    tools::must(library_.sample_store(runtime_, &store, &error), error);
     bwrt_store_info info = {};
     info.struct_size = sizeof info;
-    tools::must(library_.get_store_info(runtime_, &info, &error), error);
+    bwrt_store_counters store = {};
+    store.struct_size = sizeof store;
+    store.info = &info;
+    tools::must(library_.sample_store(runtime_, &store, &error), error);
     bwrt_route routes[8] = {};
     bwrt_counters counters = {};
     counters.struct_size = sizeof counters;

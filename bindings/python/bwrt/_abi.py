@@ -390,19 +390,6 @@ class bwrt_tier_counters(Structure):
                 ("expired_count", c_uint64)]
 
 
-class bwrt_store_counters(Structure):
-    _fields_ = [("struct_size", c_uint32), ("flags", c_uint32), ("tenant", c_uint64),
-                ("host", bwrt_tier_counters), ("disk", bwrt_tier_counters),
-                ("miss_count", c_uint64), ("put_count", c_uint64), ("present_count", c_uint64),
-                ("present_bytes", c_uint64), ("joined_count", c_uint64),
-                ("corrupt_count", c_uint64), ("failed_count", c_uint64),
-                ("dedup_count", c_uint64), ("dedup_bytes", c_uint64),
-                ("written_bytes", c_uint64), ("carried_bytes", c_uint64),
-                ("refused_count", c_uint64), ("write_budget_left_bytes", c_uint64),
-                ("log_bytes", c_uint64), ("recovery_ns", c_uint64), ("recovered_count", c_uint64),
-                ("flight_count", c_uint64), ("unworthy_count", c_uint64)]
-
-
 class bwrt_store_info(Structure):
     _fields_ = [("struct_size", c_uint32), ("flags", c_uint32), ("host_address", c_void_p),
                 ("host_bytes", c_uint64), ("transit_bytes", c_uint64), ("disk_bytes", c_uint64),
@@ -417,3 +404,17 @@ class bwrt_store_info(Structure):
                 ("huge_reason", c_char_p), ("disk_reason", c_char_p), ("direct_reason", c_char_p),
                 ("reserve_reason", c_char_p), ("striping_reason", c_char_p),
                 ("write_touch_count", c_uint32), ("eviction", c_uint32)]
+
+
+class bwrt_store_counters(Structure):
+    _fields_ = [("struct_size", c_uint32), ("flags", c_uint32), ("tenant", c_uint64),
+                ("host", bwrt_tier_counters), ("disk", bwrt_tier_counters),
+                ("miss_count", c_uint64), ("put_count", c_uint64), ("present_count", c_uint64),
+                ("present_bytes", c_uint64), ("joined_count", c_uint64),
+                ("corrupt_count", c_uint64), ("failed_count", c_uint64),
+                ("dedup_count", c_uint64), ("dedup_bytes", c_uint64),
+                ("written_bytes", c_uint64), ("carried_bytes", c_uint64),
+                ("refused_count", c_uint64), ("write_budget_left_bytes", c_uint64),
+                ("log_bytes", c_uint64), ("recovery_ns", c_uint64), ("recovered_count", c_uint64),
+                ("flight_count", c_uint64), ("unworthy_count", c_uint64),
+                ("info", POINTER(bwrt_store_info))]

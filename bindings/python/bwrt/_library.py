@@ -57,7 +57,6 @@ _SIGNATURES = {
     "bwrt_events": (c_int32, [c_void_p, POINTER(c_uint64), c_void_p, c_uint32, POINTER(c_uint32),
                               c_void_p]),
     "bwrt_sample_store": (c_int32, [c_void_p, c_void_p, c_void_p]),
-    "bwrt_get_store_info": (c_int32, [c_void_p, c_void_p, c_void_p]),
 }
 
 

@@ -226,7 +226,9 @@ class StoreInfo:
 def store_info(runtime: Core) -> StoreInfo:
     """See Runtime.store_info()."""
     struct = _abi.bwrt_store_info(ctypes.sizeof(_abi.bwrt_store_info))
-    runtime._call(RELEASING.get_store_info, byref(struct))
+    counters = _abi.bwrt_store_counters(ctypes.sizeof(_abi.bwrt_store_counters))
+    counters.info = ctypes.pointer(struct)
+    runtime._call(RELEASING.sample_store, byref(counters))
     values = [getattr(struct, field.name) for field in fields(StoreInfo)]
     values = [one.decode() if isinstance(one, bytes) else one for one in values]
     return StoreInfo(StoreFlag(values[0]), *values[1:])

@@ -593,6 +593,7 @@ structs! {
         recovered_count: u64,
         flight_count: u64,
         unworthy_count: u64,
+        info: *mut bwrt_store_info,
     }
     bwrt_store_info {
         struct_size: u32,
@@ -718,8 +719,5 @@ functions! {
     ) -> bwrt_status;
     fn bwrt_sample_store(
         runtime: *mut bwrt_runtime, counters: *mut bwrt_store_counters, error: *mut bwrt_error
-    ) -> bwrt_status;
-    fn bwrt_get_store_info(
-        runtime: *mut bwrt_runtime, info: *mut bwrt_store_info, error: *mut bwrt_error
     ) -> bwrt_status;
 }
