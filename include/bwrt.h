@@ -453,8 +453,9 @@ typedef struct bwrt_region_info {
  *
  * A COPY may have one side or both on a device, in every form and with a layout that lies there
  * whole, but not on two devices at once; every other operation, and any in a planned wave, is
- * BWRT_E_UNSUPPORTED there.  The bytes are ordered with nothing that the engine enqueues: what it has
- * to do before a wave must be over when the wave is submitted, and the wave before what comes
+ * BWRT_E_UNSUPPORTED there.  bwrt copies in streams of its own, which wait for nobody's, stream 0
+ * included: what the engine has enqueued is ordered with a wave by bwrt_wave.after and
+ * bwrt_stream_wait(), or else must be over when the wave is submitted, and the wave before what comes
  * after it.  Copies that are out when a wave is cancelled or late run to their end, and the wave with
  * them.  One that the driver does not take fails alone with BWRT_E_DEVICE, or BWRT_E_NOMEM; when the
  * device is lost, all that goes there fails with BWRT_E_DEVICE_LOST, and everything else goes on. */
@@ -652,6 +653,17 @@ enum {
  * when its window is over does not start. */
 enum { BWRT_WINDOW_NONE = 0, BWRT_WINDOW_TIME = 1, BWRT_WINDOW_TOKEN = 2 };
 
+/* What an engine has enqueued on a device and must be over before the wave starts (since ABI 0.4):
+ * all that is in a stream when the wave is submitted, or all that an event marks then.  It is noted on
+ * the submitting thread, so the stream may go on and the event be recorded again, or either be
+ * destroyed, as soon as the call has returned.  Stream 0 is that of after_device.  The driver asks
+ * until it is over, and nothing of the wave is enqueued before: one that is cancelled or late
+ * meanwhile ends at once, whatever the stream does.  An event that was never recorded is over.
+ * Up to 256 waves of a device wait so at a time (BWRT_E_AGAIN); a stream or event that is being
+ * captured into a graph is BWRT_E_UNSUPPORTED.  The driver looks whether there is such a one
+ * (BWRT_E_INVAL) as it does in its own calls: of a handle that was never one it may not survive. */
+enum { BWRT_AFTER_NOTHING = 0, BWRT_AFTER_STREAM = 1, BWRT_AFTER_EVENT = 2 };
+
 enum { BWRT_RESULT_PRESENT = 1u << 0 }; /* PUT: the block was there, and is as it was */
 
 typedef struct bwrt_result {
@@ -703,6 +715,9 @@ typedef struct bwrt_wave {
     uint64_t tenant;          /* whose they are; see bwrt_tenant_set() */
     uint64_t session;         /* whose request it is, one behind the other: what a session asks for
                                  next is learnt by it (bwrt_planner); 0: not said */
+    uint64_t after;           /* STREAM: a CUstream; EVENT: a CUevent (since ABI 0.4) */
+    uint32_t after_kind;      /* BWRT_AFTER_*; 0: after is not looked at */
+    uint32_t after_device;    /* whose stream or event it is; a region of this runtime lies there */
 } bwrt_wave;
 
 /* Takes the wave whole, or refuses it whole with the first fault found.  The
@@ -988,6 +1003,21 @@ BWRT_API bwrt_status bwrt_wait(bwrt_runtime* runtime, bwrt_handle wave, int64_t 
  * ended; BWRT_OK with *count_out 0 when there is none.  In caller mode it drives. */
 BWRT_API bwrt_status bwrt_poll(bwrt_runtime* runtime, bwrt_completion* completions,
                                uint32_t capacity, uint32_t* count_out, bwrt_error* error);
+
+/* Makes a stream of the engine's, of a device with a region of this runtime, wait for a group of a
+ * wave: what is enqueued there after this call comes after the group's bytes.  Waits itself, driving in
+ * caller mode, until all of the group is either there or enqueued on a device; then the device does
+ * the rest, and the host nothing.  BWRT_OK: so it is.  Where the group has failed its status is
+ * returned, and BWRT_E_TIMEOUT when it is not enqueued in time (0: now, or not): then the stream does
+ * not wait.  Of a copy from a device it says that the bytes may be overwritten there; on the host
+ * they are when the wave is over.  BWRT_E_HANDLE for a delivered or DETACHED wave.
+ *
+ * stream is a CUstream; 0 is that of the device, and CU_STREAM_PER_THREAD is refused, as another
+ * thread enqueues the wait.  BWRT_E_DEVICE with the driver's number where it refuses to, as of a
+ * stream that is captured into a graph (since ABI 0.4). */
+BWRT_API bwrt_status bwrt_stream_wait(bwrt_runtime* runtime, bwrt_handle wave, uint32_t group,
+                                      uint32_t device, uint64_t stream, int64_t timeout_ns,
+                                      bwrt_error* error);
 
 /* Asks a wave to end.  It still completes, once, with BWRT_E_CANCELLED or, when it
  * was quicker, its own outcome; its memory is the caller's after that and not

@@ -231,6 +231,15 @@ bwrt_status bwrt_advance(bwrt_runtime* runtime, uint64_t token, bwrt_error* erro
     return runtime->runtime.advance(token, {error, BWRT_NONE});
 }
 
+bwrt_status bwrt_stream_wait(bwrt_runtime* runtime, bwrt_handle wave, uint32_t group,
+                             uint32_t device, uint64_t stream, int64_t timeout_ns,
+                             bwrt_error* error) {
+    BWRT_RETURN_IF(enter(runtime, error));
+    const Call call(&runtime->runtime.calls());
+    return runtime->runtime.stream_wait(wave, group, device, stream, timeout_ns,
+                                        {error, BWRT_NONE});
+}
+
 bwrt_status bwrt_cancel(bwrt_runtime* runtime, bwrt_handle wave, bwrt_error* error) {
     BWRT_RETURN_IF(enter(runtime, error));
     const Call call(&runtime->runtime.calls());

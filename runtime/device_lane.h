@@ -106,6 +106,12 @@ class DeviceLane {
     // do at once.
     bool turn() noexcept;
 
+    // device_streams.cpp
+    [[nodiscard]] bool is_out(const Wave& wave, std::uint32_t group,
+                              std::uint64_t bytes) const noexcept;
+    DeviceAnswer let_wait(const Wave& wave, std::uint32_t group, DeviceRoom* at,
+                          std::uint64_t stream) noexcept;
+
     [[nodiscard]] bool is_idle() const noexcept {
         return busy_ == nullptr && ready_.is_empty() && waiting_count_ == 0;
     }

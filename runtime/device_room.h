@@ -18,6 +18,7 @@
 #include <memory>
 #include <utility>
 
+#include "ringbuf/index_stack.h"
 #include "runtime/backend/device.h"
 #include "runtime/schedule.h"
 
@@ -73,14 +74,31 @@ struct DeviceFlights {
     }
 };
 
+// The submitter's who has it, and from the submission on the driver's.
+struct DeviceFence {
+    DeviceRoom* room;
+    std::uint32_t number;
+    std::uint32_t unasked_count;  // in a row; 0: it could be asked
+    Wave* wave;                   // null: it waits no more
+    DeviceFence* next;            // that is watched
+    std::uint64_t set_ns;
+    std::uint64_t due_ns;
+    std::uint64_t unasked_from_ns;
+    DeviceAnswer answer;
+};
+
 // Made by the control plane with the first region on the device, and the driver's from then on, but
-// for what `device` has for the control plane.
+// for what `device` has for the control plane and for submitters, and the fences.
 struct DeviceRoom {
     DeviceRoom(std::unique_ptr<Device> opened, const WaveTable* waves)
         : device(std::move(opened)), waiting(waves) {
         for (std::uint32_t number = 0; number < kFlightCountMax; ++number) {
             flights[number].number = number;
             free.append(&flights[number]);
+        }
+        for (std::uint32_t number = 0; number < kFenceCountMax; ++number) {
+            fences[number].room = this;
+            fences[number].number = number;
         }
     }
 
@@ -96,6 +114,8 @@ struct DeviceRoom {
     DeviceFlights free;
     DeviceFlights out[kCopyWayCount];
     DeviceFlight flights[kFlightCountMax];
+    ringbuf::IndexStack free_fences{kFenceCountMax};  // any thread's
+    DeviceFence fences[kFenceCountMax];
 };
 
 }  // namespace bwrt::runtime

@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -21,9 +22,17 @@ class Devices {
 
     bwrt_status open(std::uint32_t number, DeviceRoom** room_out, const ErrorSink& sink);
 
+    // Any thread.  Null where nobody has opened it.
+    [[nodiscard]] DeviceRoom* find(std::uint32_t number) const noexcept {
+        return number < kDeviceCountMax ? known_[number].load(std::memory_order_acquire) : nullptr;
+    }
+
  private:
+    static constexpr std::uint32_t kDeviceCountMax = 128;  // drivers have 64 at most
+
     const WaveTable* waves_;
-    std::vector<std::unique_ptr<DeviceRoom>> rooms_;  // few: looked through
+    std::vector<std::unique_ptr<DeviceRoom>> rooms_;        // few: looked through
+    std::atomic<DeviceRoom*> known_[kDeviceCountMax] = {};  // the same, by number
 };
 
 }  // namespace bwrt::runtime

@@ -24,6 +24,7 @@ Executor::Executor(Tables* tables, StorageBackend* storage, HostBackend* host, c
       storage_(tables, storage, &ledger_, &counters_, this),
       host_(tables, host, &ledger_, &counters_, clock, this),
       devices_(tables, host, &ledger_, &counters_, clock, this),
+      fences_(this),
       timers_(&tables->waves),
       token_gates_(&tables->waves) {
     if (plan_janitor != nullptr) {
@@ -51,6 +52,7 @@ bool Executor::turn() noexcept {
     }
     more |= take_commands();
     fire_timers();
+    if (fences_.next_poll_ns() <= now_ns_) more |= fences_.turn(now_ns_);
     if (plans_ != nullptr) more |= plan();
     more |= storage_.reap(now_ns_);  // also with nothing out: a wake-up is a result, too
     if (blocks_ != nullptr) more |= blocks_->turn(now_ns_);
@@ -66,6 +68,7 @@ bool Executor::turn() noexcept {
         now_ns_ = clock_.now_ns();  // likewise
     }
     more |= finish_resolved();
+    if (stream_waits_ != nullptr) settle_stream_waits();
     publish_load();
     // What host copies have filled may be written now.
     return more || (blocks_ != nullptr && blocks_->has_work()) || storage_.can_issue();
@@ -129,6 +132,7 @@ void Executor::accept(const ringbuf::Command& command) noexcept {
     ledger_.open(wave);
     link_live(wave);
     wave->behind_barrier = (wave->flags & BWRT_WAVE_BARRIER) != 0 && live_first_ != wave->index;
+    if (wave->fence != nullptr) fences_.watch(wave, now_ns_);
     link_dependencies(wave);
     if (wave->phase == Phase::kWaiting) try_start(wave);
 }
@@ -140,7 +144,7 @@ void Executor::try_start(Wave* wave) noexcept {
         stop(wave, BWRT_E_LATE);
     } else if (wave->window_end != kNeverNs && position(*wave) >= wave->window_end) {
         stop(wave, BWRT_E_WINDOW);
-    } else if (wave->dependencies_open == 0 && !wave->behind_barrier &&
+    } else if (wave->dependencies_open == 0 && !wave->behind_barrier && wave->fence == nullptr &&
                position(*wave) >= wave->window_start && !must_be_planned(wave)) {
         start(wave);
     } else {
@@ -176,6 +180,7 @@ void Executor::stop(Wave* wave, bwrt_status status) noexcept {
     ++wave->inflight_count;  // ours: it must not be over before we are through
     if (was_waiting) {
         if ((wave->flags & BWRT_WAVE_PLANNED) != 0) plans_->leave(wave);
+        fences_.leave(wave);
         unlink_dependencies(wave);
         if (wave->completion.status == BWRT_OK) wave->completion.status = status;
         wave->prefix = 0;
@@ -230,6 +235,7 @@ void Executor::finish(Wave* wave) noexcept {
     wave->phase = Phase::kOver;
     unlink_live(wave);
     if (wave->dependents != nullptr) wake_dependents(wave);
+    if (stream_waits_ != nullptr) settle_stream_waits();
     delivery_.deliver(wave);
     // A barrier is down when nothing older lives.
     if (live_first_ == kNoIndex) return;

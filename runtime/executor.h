@@ -21,11 +21,13 @@
 #include "runtime/clock.h"
 #include "runtime/delivery.h"
 #include "runtime/device_lane.h"
+#include "runtime/fences.h"
 #include "runtime/host_lane.h"
 #include "runtime/janitor.h"
 #include "runtime/ledger.h"
 #include "runtime/plan_lane.h"
 #include "runtime/storage_lane.h"
+#include "runtime/stream_wait.h"
 #include "runtime/tables.h"
 #include "runtime/wave_heap.h"
 
@@ -38,7 +40,7 @@ struct DriverCall {
     std::atomic<std::uint32_t> done{0};
 };
 
-class Executor final : private WaveOwner, private PlanOwner {
+class Executor final : private WaveOwner, private PlanOwner, private FenceOwner {
  public:
     // Without a store on disk there is no janitor, and none for plans without a planner.  Throws
     // std::bad_alloc.
@@ -52,7 +54,7 @@ class Executor final : private WaveOwner, private PlanOwner {
     [[nodiscard]] std::uint64_t next_timer_ns() const noexcept {
         std::uint64_t due_ns = timers_.is_empty() ? kNeverNs : timers_.top_key().due_ns;
         if (plans_ != nullptr) due_ns = std::min(due_ns, plans_->next_timer_ns());
-        due_ns = std::min(due_ns, devices_.next_poll_ns());
+        due_ns = std::min({due_ns, devices_.next_poll_ns(), fences_.next_poll_ns()});
         return blocks_ != nullptr ? std::min(due_ns, blocks_->next_timer_ns()) : due_ns;
     }
     [[nodiscard]] std::uint64_t now_ns() const noexcept { return now_ns_; }
@@ -92,6 +94,8 @@ class Executor final : private WaveOwner, private PlanOwner {
     }
     void accept_all() noexcept;
     void cancel_all() noexcept;
+    void add_stream_wait(StreamWait* wait) noexcept;
+    void drop_stream_wait(StreamWait* wait) noexcept;  // also one that is done
     void snapshot(bwrt_counters* counters_out, bwrt_route* routes_out) const noexcept;
 
  private:
@@ -111,6 +115,8 @@ class Executor final : private WaveOwner, private PlanOwner {
     void start(Wave* wave) noexcept;
     void stop(Wave* wave, bwrt_status status) noexcept;
     void wave_resolved(Wave* wave) noexcept override;
+    void fence_over(Wave* wave) noexcept override { try_start(wave); }
+    void fence_failed(Wave* wave, const DeviceAnswer& answer) noexcept override;
     void planned(Wave* wave) noexcept override { try_start(wave); }
     void refused(Wave* wave, bwrt_status status) noexcept override { stop(wave, status); }
     bool ahead_planned(std::uint64_t id) noexcept override { return blocks_->ahead_planned(id); }
@@ -130,6 +136,8 @@ class Executor final : private WaveOwner, private PlanOwner {
     void forget_timer(Wave* wave) noexcept;
     void fire_timers() noexcept;
     void fire(Wave* wave) noexcept;
+    bool settle(StreamWait* wait) noexcept;
+    void settle_stream_waits() noexcept;
     void publish_load() noexcept;
 
     Tables& tables_;
@@ -140,6 +148,7 @@ class Executor final : private WaveOwner, private PlanOwner {
     StorageLane storage_;
     HostLane host_;
     DeviceLane devices_;
+    Fences fences_;
     std::unique_ptr<BlockService> blocks_;  // of a runtime with a store
     std::unique_ptr<PlanLane> plans_;       // of one with a planner
     WaveHeap<TimerPlace> timers_;
@@ -150,6 +159,7 @@ class Executor final : private WaveOwner, private PlanOwner {
     std::uint32_t live_first_ = kNoIndex;  // all accepted waves not over, in order
     std::uint32_t live_last_ = kNoIndex;
     std::uint32_t live_count_ = 0;
+    StreamWait* stream_waits_ = nullptr;
     Wave* resolved_first_ = nullptr;
     Wave* resolved_last_ = nullptr;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// executor_waits.cpp — what a wave waits for: the waves before it, a time, a token.
+// executor_waits.cpp — what a wave waits for: the waves before it, what is enqueued on a device, a
+// time, a token.
 
 #include <algorithm>
 
@@ -60,6 +61,15 @@ void Executor::wake_dependents(Wave* wave) noexcept {
             try_start(waiter);
         }
     }
+}
+
+// What was to come before it may never be over.
+void Executor::fence_failed(Wave* wave, const DeviceAnswer& answer) noexcept {
+    bwrt_completion& completion = wave->completion;
+    completion.status = answer.status;
+    completion.os_code = answer.code;
+    completion.tier = BWRT_TIER_DEVICE;
+    stop(wave, answer.status);
 }
 
 // ---- the list of live waves, in order of acceptance

@@ -74,6 +74,7 @@ void finish_signal(Wave* wave, const Operation& signal, bwrt_status status) noex
     if (status != BWRT_OK) {
         GroupState& state = wave->group(signal.group);
         if (state.status == BWRT_OK) state.status = status;
+        wave->failed_group = std::min(wave->failed_group, signal.group);
         wave->prefix = std::min(wave->prefix, signal.entry_first);
         state.prefix = std::min(state.prefix, signal.entry_first);
     }
@@ -127,6 +128,7 @@ void Ledger::open(Wave* wave) const noexcept {
     completion.submitted_ns = wave->submitted_ns;
     wave->prefix = wave->entry_count;
     wave->stop_status = BWRT_OK;
+    wave->failed_group = UINT32_MAX;
     if (wave->results != nullptr) open_results(*wave);
 }
 
@@ -169,6 +171,7 @@ void Ledger::count_failed(Wave* wave, const Failure& failure, std::uint32_t entr
                           std::uint32_t group, std::uint64_t bytes) const noexcept {
     wave->unresolved -= bytes;
     wave->prefix = std::min(wave->prefix, entry);
+    wave->failed_group = std::min(wave->failed_group, group);
     bwrt_completion& completion = wave->completion;
     if (completion.status == BWRT_OK) {
         completion.status = failure.status;

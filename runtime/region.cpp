@@ -59,6 +59,10 @@ RegionTable::RegionTable(std::uint32_t count_max, std::uint64_t first_generation
       count_max_(count_max),
       generation_(first_generation) {}
 
+DeviceRoom* RegionTable::find_device(std::uint32_t number) const noexcept {
+    return devices_->find(number);
+}
+
 RegionTable::~RegionTable() {
     for (std::uint32_t slot = 0; slot < regions_.count(); ++slot) {
         // Slots are used from the first on; the own ones are few.

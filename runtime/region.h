@@ -117,6 +117,9 @@ class RegionTable {
         return &regions_[slot_of(handle)];
     }
 
+    // Any thread.  Null where no region has lain on that device.
+    [[nodiscard]] DeviceRoom* find_device(std::uint32_t number) const noexcept;
+
     // Control plane, one at a time.  add() checks the description, opens or allocates what it
     // names and returns the slot, still gated; publish() lets submitters see it.
     bwrt_status add(const bwrt_region& description, std::uint32_t* slot_out, Region** region_out,

@@ -61,6 +61,10 @@ class Runtime {
     std::uint32_t poll(bwrt_completion* completions, std::uint32_t capacity) noexcept;
     bwrt_status cancel(bwrt_handle handle, const ErrorSink& sink) noexcept;
     bwrt_status advance(std::uint64_t token, const ErrorSink& sink) noexcept;
+    // runtime_streams.cpp
+    bwrt_status stream_wait(bwrt_handle handle, std::uint32_t group, std::uint32_t device,
+                            std::uint64_t stream, std::int64_t timeout_ns,
+                            const ErrorSink& sink) noexcept;
 
     // Control plane (control.cpp).
     bwrt_status add_region(const bwrt_region& region, bwrt_handle* handle_out,
@@ -111,6 +115,9 @@ class Runtime {
     void quiesce_layouts(std::uint32_t region_slot) noexcept;
     void resume_layouts() noexcept;
     [[nodiscard]] bool is_region_idle(std::uint32_t region_slot) noexcept;
+    bwrt_status check_stream_wait(const StreamWait& wait, bwrt_handle handle, std::uint32_t device,
+                                  const ErrorSink& sink) const noexcept;
+    void wait_until_done(StreamWait* wait, std::uint64_t deadline_ns) noexcept;
     void log(std::int32_t level, const char* sentence) const noexcept;
     [[nodiscard]] std::uint64_t predict_pending_ns() const noexcept;
     void tell_split(const bwrt_split& checked, const bwrt_lookup_answer* answers,

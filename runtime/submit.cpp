@@ -6,6 +6,7 @@
 
 #include "planner/learning/predict.h"
 #include "runtime/boundary.h"
+#include "runtime/device_room.h"
 #include "runtime/schedule.h"
 #include "runtime/validate.h"
 
@@ -19,6 +20,19 @@ bwrt_status refuse(const ErrorSink& sink, const char* field, std::uint64_t value
                    const char* what) {
     const char* name = std::strchr(field, '.') + 1;
     return fail(sink, BWRT_E_INVAL, field, "%s %llu: %s", name, ull(value), what);
+}
+
+bwrt_status check_after(const bwrt_wave& wave, const ErrorSink& sink) {
+    if (wave.after_kind > BWRT_AFTER_EVENT) {
+        return refuse(sink, "wave.after_kind", wave.after_kind, "not a BWRT_AFTER_*");
+    }
+    if (wave.after_kind == BWRT_AFTER_NOTHING && (wave.after | wave.after_device) != 0) {
+        return refuse(sink, "wave.after_kind", 0, "and after or after_device are set");
+    }
+    if (wave.after_kind == BWRT_AFTER_EVENT && wave.after == 0) {
+        return refuse(sink, "wave.after", 0, "no event");
+    }
+    return BWRT_OK;
 }
 
 // Everything about the wave that does not need its operations.
@@ -71,6 +85,7 @@ bwrt_status check_header(const bwrt_wave& wave, const Tables& tables, const Erro
     } else if (wave.window_end != 0 && wave.window_end <= wave.window_start) {
         return refuse(sink, "wave.window_end", wave.window_end, "not after window_start");
     }
+    if (const bwrt_status status = check_after(wave, sink)) return status;
     if (wave.delivery == BWRT_DELIVER_DETACHED &&
         (wave.results != nullptr || wave.groups != nullptr)) {
         return refuse(sink, "wave.results", wave.delivery,
@@ -117,6 +132,7 @@ void fill_header(Wave* slot, const bwrt_wave& wave, std::uint64_t now_ns) {
     slot->results = nullptr;
     slot->groups = nullptr;
     slot->dependency_count = 0;
+    slot->fence = nullptr;
     slot->more_uses = nullptr;
     slot->use_count = 0;
     slot->plan_rows = slot->plan_rows_last = nullptr;
@@ -149,6 +165,36 @@ void drop_dependencies(WaveTable* waves, Wave* slot) {
         waves->release(&waves->at(slot->dependencies[i].wave));
     }
     slot->dependency_count = 0;
+}
+
+// Last of what may refuse the wave: what a fence was set for cannot be taken back.
+bwrt_status set_fence(const Tables& tables, const bwrt_wave& wave, Wave* slot,
+                      const ErrorSink& sink) {
+    if (wave.after_kind == BWRT_AFTER_NOTHING) return BWRT_OK;
+    DeviceRoom* const room = tables.regions.find_device(wave.after_device);
+    if (room == nullptr) {
+        return fail(sink, BWRT_E_INVAL, "wave.after_device",
+                    "device %u has no region of this runtime", wave.after_device);
+    }
+    std::uint32_t number = 0;
+    if (!room->free_fences.pop(&number)) {
+        return fail(sink, BWRT_E_AGAIN, "wave.after", "%u waves wait for streams of device %u",
+                    kFenceCountMax, wave.after_device);
+    }
+    const FenceKind kind =
+        wave.after_kind == BWRT_AFTER_STREAM ? FenceKind::kStream : FenceKind::kEvent;
+    const bwrt_status status = room->device->set_fence(number, kind, wave.after, sink);
+    if (status == BWRT_OK) {
+        slot->fence = &room->fences[number];
+    } else {
+        room->free_fences.push(number);
+    }
+    return status;
+}
+
+void drop_fence(Wave* slot) {
+    if (slot->fence != nullptr) slot->fence->room->free_fences.push(slot->fence->number);
+    slot->fence = nullptr;
 }
 
 bwrt_status check_deadline(const Tables& tables, const Wave& slot, std::uint64_t now_ns,
@@ -203,6 +249,7 @@ bwrt_status fill(Tables* tables, const bwrt_wave& wave, Wave* slot, WaveBuilder*
     bwrt_status status = read(wave, builder, command);
     if (status == BWRT_OK) status = check_deadline(*tables, *slot, now_ns, builder->sink());
     if (status == BWRT_OK) status = hold_dependencies(&tables->waves, wave, slot, builder->sink());
+    if (status == BWRT_OK) status = set_fence(*tables, wave, slot, builder->sink());
     return status;
 }
 
@@ -251,6 +298,7 @@ bwrt_status submit_wave(Tables* tables, const Clock& clock, const bwrt_wave* giv
         }
         status = fail(sink, BWRT_E_AGAIN, "", "the command ring of %zu is full",
                       tables->ring.capacity());
+        drop_fence(slot);
         drop_dependencies(&tables->waves, slot);
         builder.roll_back();
         tables->waves.release(slot);  // a stale handle may be looking at it

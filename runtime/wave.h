@@ -59,6 +59,7 @@ constexpr std::uint32_t kGroupsPerPageShift = 7;
 static_assert((sizeof(GroupState) << kGroupsPerPageShift) <= Page::kPayloadBytes);
 
 struct BlockTask;
+struct DeviceFence;
 struct DeviceRoom;
 struct Failure;
 
@@ -133,7 +134,8 @@ struct alignas(128) Wave {
     Page* plan_rows_last = nullptr;
     std::uint32_t plan_row_count = 0;
     std::uint16_t plan_tenant = 0;
-    OwnIoSink* own = nullptr;  // of a wave of the store's own, which has no end
+    DeviceFence* fence = nullptr;  // over before it starts; then, and without one, null
+    OwnIoSink* own = nullptr;      // of a wave of the store's own, which has no end
     Operation inline_operation;
     Shape inline_shape;
 
@@ -160,6 +162,7 @@ struct alignas(128) Wave {
     Wave* next_resolved = nullptr;
     bwrt_status stop_status = BWRT_OK;  // why it was stopped
     std::uint32_t prefix = 0;           // entries below it have not failed
+    std::uint32_t failed_group = 0;     // the first; UINT32_MAX: none
     bwrt_completion completion = {};
 
     [[nodiscard]] GroupState& group(std::uint32_t number) const noexcept {

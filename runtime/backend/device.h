@@ -47,6 +47,12 @@ constexpr CopyWay kCopyWays[kCopyWayCount] = {CopyWay::kToDevice, CopyWay::kFrom
 constexpr std::uint32_t kFlightCountMax = 16;
 constexpr std::uint32_t kFlightStagingBytes = 256 << 10;
 
+// A fence notes what an engine has enqueued when a wave that comes after it is submitted.  So many
+// waves wait so at a time; a fence is a mark, and where it was set for a mark of the engine's, a
+// stream.
+constexpr std::uint32_t kFenceCountMax = 256;
+enum class FenceKind : std::uint8_t { kStream, kEvent };
+
 // What became of a call of the data plane; the code is the driver's.
 struct DeviceAnswer {
     bwrt_status status = BWRT_OK;
@@ -74,6 +80,13 @@ class Device {
     // thread.
     virtual void free(std::uint64_t address) noexcept = 0;
 
+    // A submitter, who has the fence to himself: notes what is in a stream, or what an event marks.
+    // Nothing of the engine's has to outlive the call.
+    virtual bwrt_status set_fence(std::uint32_t fence, FenceKind kind, std::uint64_t after,
+                                  const ErrorSink& sink) noexcept = 0;
+    // Whether a stream is one that any thread may mean by it.
+    [[nodiscard]] virtual bool is_for_all_threads(std::uint64_t stream) const noexcept = 0;
+
     // Data plane, the driver.
     // Of a flight, kFlightStagingBytes.
     [[nodiscard]] virtual std::byte* staging(std::uint32_t flight) const noexcept = 0;
@@ -87,6 +100,11 @@ class Device {
     // BWRT_OK: all before the flight's mark is copied; BWRT_E_AGAIN: not yet; and otherwise nothing
     // is known of it.  Never waits.
     virtual DeviceAnswer ask(std::uint32_t flight) noexcept = 0;
+    // As ask(), of a fence that is set.
+    virtual DeviceAnswer ask_fence(std::uint32_t fence) noexcept = 0;
+    // Makes a stream of the engine's, of this device, wait for a mark that was put on `marked`.
+    virtual DeviceAnswer let_wait(std::uint64_t stream, const Device& marked,
+                                  std::uint32_t flight) noexcept = 0;
     // Nothing more is to be had of it: it counts as lost, for `code`.
     virtual void give_up(std::int32_t code) noexcept = 0;
     // What the driver said when it was lost; 0: it is not.  Any thread.

@@ -54,6 +54,7 @@ static void no_runtime_is_refused_by_every_function_that_needs_one(void** state)
     assert_int_equal(bwrt_poll(NULL, &completion, 1, &count, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_cancel(NULL, 1, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_advance(NULL, 1, NULL), BWRT_E_INVAL);
+    assert_int_equal(bwrt_stream_wait(NULL, 1, 0, 0, 0, 0, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_plan_parse(NULL, BWRT_PLAN_CACHE, "{}", 2, &handle, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_plan_print(NULL, 1, NULL, &cursor, NULL), BWRT_E_INVAL);
     assert_int_equal(bwrt_plan_submit(NULL, 1, &run, &handle, NULL), BWRT_E_INVAL);

@@ -155,6 +155,7 @@ static int first_call_not_refused(const forked* self, bwrt_handle running) {
     if (bwrt_poll(self->runtime, &completion, 1, &count, NULL) != BWRT_E_FORKED) return 3;
     if (bwrt_cancel(self->runtime, running, NULL) != BWRT_E_FORKED) return 4;
     if (bwrt_advance(self->runtime, 1, NULL) != BWRT_E_FORKED) return 27;
+    if (bwrt_stream_wait(self->runtime, running, 0, 0, 0, 0, NULL) != BWRT_E_FORKED) return 24;
     if (bwrt_submit_wave(self->runtime, &wave, &handle, NULL) != BWRT_E_FORKED) return 5;
     if (bwrt_region_add(self->runtime, &region, &handle, NULL, NULL) != BWRT_E_FORKED) return 6;
     if (bwrt_layout_add(self->runtime, &layout, &handle, NULL) != BWRT_E_FORKED) return 7;

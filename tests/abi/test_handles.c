@@ -39,6 +39,8 @@ static void a_delivered_wave_cannot_be_cancelled(void** state) {
     assert_int_equal(bwrt_wait(self->runtime, handle, -1, &completion, NULL), BWRT_OK);
 
     assert_int_equal(bwrt_cancel(self->runtime, handle, &self->error), BWRT_E_HANDLE);
+    assert_int_equal(bwrt_stream_wait(self->runtime, handle, 0, 0, 0, 0, &self->error),
+                     BWRT_E_HANDLE);
     assert_blames(&self->error, BWRT_E_HANDLE, "wave");
 }
 
@@ -270,6 +272,8 @@ static void a_made_up_handle_without_a_generation_is_none(void** state) {
             assert_int_equal(bwrt_wait(self->runtime, made_up, 0, &completion, NULL),
                              BWRT_E_HANDLE);
             assert_int_equal(bwrt_cancel(self->runtime, made_up, NULL), BWRT_E_HANDLE);
+            assert_int_equal(bwrt_stream_wait(self->runtime, made_up, 0, 0, 0, 0, NULL),
+                             BWRT_E_HANDLE);
             plane.region = made_up;
             assert_int_equal(bwrt_layout_add(self->runtime, &layout, &handle, &self->error),
                              BWRT_E_HANDLE);

@@ -18,6 +18,8 @@ constexpr Field kWaveFields[] = {
     BWRT_FUZZ_FIELD(bwrt_wave, deadline_ns),  BWRT_FUZZ_FIELD(bwrt_wave, window_start),
     BWRT_FUZZ_FIELD(bwrt_wave, window_end),   BWRT_FUZZ_FIELD(bwrt_wave, wait_for[0]),
     BWRT_FUZZ_FIELD(bwrt_wave, result_count), BWRT_FUZZ_FIELD(bwrt_wave, group_count),
+    BWRT_FUZZ_FIELD(bwrt_wave, after_kind),   BWRT_FUZZ_FIELD(bwrt_wave, after),
+    BWRT_FUZZ_FIELD(bwrt_wave, after_device),
 };
 
 constexpr Field kBlockWaveFields[] = {

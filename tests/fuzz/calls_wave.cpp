@@ -113,6 +113,12 @@ void Runner::cancel(Bytecode* code) {
     if (before == State::kDelivered && status != BWRT_E_HANDLE) {
         found("a delivered wave was cancelled: %d", status);
     }
+    // There is no device here: no stream waits, of whatever wave.
+    Answer waits(ask_error_);
+    if (waits.check(bwrt_stream_wait(session().runtime, handle, handle % 4, 0, 0, 0, waits.place()),
+                    "bwrt_stream_wait") == BWRT_OK) {
+        found("a stream of no device waits");
+    }
 }
 
 // Takes what is over, so that its bytes can be claimed again.

@@ -50,6 +50,7 @@ BWRT_LATE_FINISH, BWRT_LATE_ABORT, BWRT_LATE_REFUSE = 0, 1, 2
 BWRT_WAVE_BARRIER, BWRT_WAVE_DEADLINE_RELATIVE, BWRT_WAVE_WINDOW_ABORT = 1, 2, 4
 BWRT_WAVE_PLANNED = 8
 BWRT_WINDOW_NONE, BWRT_WINDOW_TIME, BWRT_WINDOW_TOKEN = 0, 1, 2
+BWRT_AFTER_NOTHING, BWRT_AFTER_STREAM, BWRT_AFTER_EVENT = 0, 1, 2
 BWRT_PLAN_CACHE, BWRT_PLAN_SWAP, BWRT_PLAN_WAVE_SPEC = 1, 2, 3
 BWRT_DECISION_PLANNED, BWRT_DECISION_PLANNED_PART, BWRT_DECISION_NO_CREDIT = 1, 2, 3
 BWRT_DECISION_NO_BUDGET, BWRT_DECISION_NO_OPERATION, BWRT_DECISION_NO_PLACE = 4, 5, 6
@@ -194,7 +195,8 @@ class bwrt_wave(Structure):
                 ("groups", POINTER(bwrt_group_result)), ("result_count", c_uint32),
                 ("result_bytes", c_uint32), ("group_count", c_uint32), ("group_bytes", c_uint32),
                 ("blocks", POINTER(bwrt_block)), ("block_count", c_uint32),
-                ("block_bytes", c_uint32), ("tenant", c_uint64), ("session", c_uint64)]
+                ("block_bytes", c_uint32), ("tenant", c_uint64), ("session", c_uint64), ("after", c_uint64),
+                ("after_kind", c_uint32), ("after_device", c_uint32)]
 
 
 class bwrt_completion(Structure):

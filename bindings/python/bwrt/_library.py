@@ -48,6 +48,8 @@ _SIGNATURES = {
     "bwrt_plan_window": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p]),
     "bwrt_advance": (c_int32, [c_void_p, c_uint64, c_void_p]),
     "bwrt_cancel": (c_int32, [c_void_p, c_uint64, c_void_p]),
+    "bwrt_stream_wait": (c_int32, [c_void_p, c_uint64, c_uint32, c_uint32, c_uint64, c_int64,
+                                   c_void_p]),
     "bwrt_event_fd": (c_int32, [c_void_p, POINTER(c_int32), c_void_p]),
     "bwrt_content_id": (c_int32, [c_void_p, c_uint32, c_void_p, c_void_p]),
     "bwrt_block_id": (c_int32, [c_void_p, c_void_p, c_uint32, POINTER(c_uint32), c_void_p]),

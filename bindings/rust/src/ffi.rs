@@ -219,6 +219,9 @@ structs! {
         block_bytes: u32,
         tenant: u64,
         session: u64,
+        after: u64,
+        after_kind: u32,
+        after_device: u32,
     }
     bwrt_completion {
         wave: bwrt_handle,
@@ -685,6 +688,10 @@ functions! {
     ) -> bwrt_status;
     fn bwrt_advance(
         runtime: *mut bwrt_runtime, token: u64, error: *mut bwrt_error
+    ) -> bwrt_status;
+    fn bwrt_stream_wait(
+        runtime: *mut bwrt_runtime, wave: bwrt_handle, group: u32, device: u32, stream: u64,
+        timeout_ns: i64, error: *mut bwrt_error
     ) -> bwrt_status;
     fn bwrt_cancel(
         runtime: *mut bwrt_runtime, wave: bwrt_handle, error: *mut bwrt_error

@@ -30,6 +30,13 @@ namespace bwrt::runtime::cuda {
 [[nodiscard]] bool loses_device(CUresult error) noexcept;
 [[nodiscard]] bwrt_status status_of(CUresult error) noexcept;  // of a failure
 
+// What the driver forbids while a graph is captured, though we call beside captures: it says no
+// more than that, so what was asked is neither so nor not, and may be asked again.
+constexpr bool is_of_a_capture(CUresult error) noexcept {
+    return error >= CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED &&
+           error <= CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
+}
+
 class Context {
  public:
     // Retains it.

@@ -12,13 +12,6 @@ namespace {
 
 constexpr std::size_t kStagingBytes = std::size_t{kFlightCountMax} * kFlightStagingBytes;
 
-// What the driver forbids while a graph is captured, though we call beside captures (context.h): it
-// says no more than that, so what was asked is neither so nor not, and may be asked again.
-bool is_of_a_capture(CUresult error) noexcept {
-    return error >= CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED &&
-           error <= CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
-}
-
 }  // namespace
 
 bwrt_status CudaDevice::make_streams(const ErrorSink& sink) noexcept {
@@ -71,6 +64,7 @@ CudaDevice::~CudaDevice() {
     for (const CUevent mark : marks_) {
         if (is_usable && mark != nullptr) driver.event_destroy(mark);
     }
+    if (is_usable) destroy_fences();
     if (!is_registered_) return;
     const bool is_let_go =
         is_usable && driver.mem_host_unregister(staging_.mapping.as<void>()) == CUDA_SUCCESS;
@@ -113,7 +107,11 @@ DeviceAnswer CudaDevice::mark(CopyWay way, std::uint32_t flight) noexcept {
 DeviceAnswer CudaDevice::ask(std::uint32_t flight) noexcept {
     const Current current(&context_);
     if (current.error() != CUDA_SUCCESS) return answer(current.error());
-    const CUresult error = context_.driver().event_query(marks_[flight]);
+    return answer_of(marks_[flight]);
+}
+
+DeviceAnswer CudaDevice::answer_of(CUevent event) noexcept {
+    const CUresult error = context_.driver().event_query(event);
     if (error == CUDA_ERROR_NOT_READY || is_of_a_capture(error)) return {BWRT_E_AGAIN, 0};
     return answer(error);
 }

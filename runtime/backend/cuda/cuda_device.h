@@ -10,6 +10,11 @@
 // their order, so an event that is over says it of all before it.  No event is asked before it was
 // recorded: CUDA calls such a one over.
 //
+// A fence is an event, too, recorded by the submitter in the engine's stream.  What an event of the
+// engine's marks is noted by a stream of the fence's own that waits for it: that one may be
+// recorded again meanwhile, or destroyed.  Each has one for itself, as what waits for one engine's
+// stream must not wait for another's.
+//
 // Staging memory is mapped by us, so that no child of fork() shares its pages, and registered: from
 // memory that is not, or to it, a copy of the driver's waits for the device during the call.  Once
 // the device is lost it is never unmapped, as nobody can say that the device has let go of it.
@@ -43,6 +48,12 @@ class CudaDevice final : public Device {
                       std::uint64_t length_bytes) noexcept override;
     DeviceAnswer mark(CopyWay way, std::uint32_t flight) noexcept override;
     DeviceAnswer ask(std::uint32_t flight) noexcept override;
+    bwrt_status set_fence(std::uint32_t fence, FenceKind kind, std::uint64_t after,
+                          const ErrorSink& sink) noexcept override;
+    [[nodiscard]] bool is_for_all_threads(std::uint64_t stream) const noexcept override;
+    DeviceAnswer ask_fence(std::uint32_t fence) noexcept override;
+    DeviceAnswer let_wait(std::uint64_t stream, const Device& marked,
+                          std::uint32_t flight) noexcept override;
     void give_up(std::int32_t code) noexcept override {
         context_.give_up(static_cast<CUresult>(code));
     }
@@ -73,10 +84,20 @@ class CudaDevice final : public Device {
     bwrt_status make_streams(const ErrorSink& sink) noexcept;
     bwrt_status make_staging(const ErrorSink& sink) noexcept;
     [[nodiscard]] DeviceAnswer answer(CUresult error) noexcept;
+    [[nodiscard]] DeviceAnswer answer_of(CUevent event) noexcept;
+
+    // cuda_fences.cpp
+    struct Fence {  // made as they are first used
+        CUevent mark = nullptr;
+        CUstream relay = nullptr;
+    };
+    CUresult set(Fence* fence, FenceKind kind, std::uint64_t after, const char** call) noexcept;
+    void destroy_fences() noexcept;
 
     Context context_;
     CUstream streams_[kCopyWayCount] = {};
     CUevent marks_[kFlightCountMax] = {};
+    Fence fences_[kFenceCountMax];
     RegionMemory staging_;
     bool is_registered_ = false;
 };

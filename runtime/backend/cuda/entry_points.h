@@ -60,6 +60,7 @@
     ENTRY(required, stream_synchronize, cuStreamSynchronize, 2000)                           \
     ENTRY(required, stream_wait_event, cuStreamWaitEvent, 3020)                              \
     ENTRY(required, stream_get_ctx, cuStreamGetCtx, 9020)                                    \
+    ENTRY(required, stream_is_capturing, cuStreamIsCapturing, 10000)                         \
     ENTRY(optional, stream_write_value32, cuStreamWriteValue32, 11070)                       \
     ENTRY(optional, stream_write_value64, cuStreamWriteValue64, 11070)                       \
     ENTRY(optional, stream_begin_capture, cuStreamBeginCapture, 10010)                       \

@@ -94,6 +94,22 @@ CUresult stream_end_capture(CUstream handle, CUgraph* graph_out) {
     return CUDA_SUCCESS;
 }
 
+CUresult stream_is_capturing(CUstream handle, CUstreamCaptureStatus* status_out) {
+    Call call("cuStreamIsCapturing", kContext);
+    StreamPointer stream;
+    if (call.is_refused()) return call.code();
+    const CUresult code = find_stream(&call, handle, &stream);
+    if (code != CUDA_SUCCESS) return code;
+    const bool is_legacy = handle == nullptr || handle == CU_STREAM_LEGACY;
+    for (const Capture& capture : world().captures) {
+        const bool waits_for_legacy = (capture.stream->flags & CU_STREAM_NON_BLOCKING) == 0;
+        if (is_legacy && waits_for_legacy) return CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
+    }
+    *status_out =
+        stream->is_captured ? CU_STREAM_CAPTURE_STATUS_ACTIVE : CU_STREAM_CAPTURE_STATUS_NONE;
+    return CUDA_SUCCESS;
+}
+
 CUresult graph_destroy(CUgraph handle) {
     Call call("cuGraphDestroy", kInit);
     if (call.is_refused()) return call.code();

@@ -67,6 +67,7 @@ CUresult event_record(CUevent handle, CUstream stream_handle) {
     mark->stream = end->stream;
     mark->sequence = end->sequence;
     event->mark = mark;
+    event->is_captured = stream->is_captured;
     return CUDA_SUCCESS;
 }
 
@@ -76,6 +77,7 @@ CUresult event_query(CUevent handle) {
     if (call.is_refused()) return call.code();
     const CUresult code = find_event(&call, handle, &event);
     if (code != CUDA_SUCCESS || event->mark == nullptr) return code;
+    if (event->is_captured) return CUDA_ERROR_CAPTURED_EVENT;
     return ask_for(&call, event->mark);
 }
 
@@ -116,6 +118,8 @@ CUresult stream_wait_event(CUstream stream_handle, CUevent handle, unsigned int 
     CUresult code = find_event(&call, handle, &event);
     if (code == CUDA_SUCCESS) code = find_stream(&call, stream_handle, &stream);
     if (code != CUDA_SUCCESS || event->mark == nullptr) return code;
+    if (stream->is_captured && !event->is_captured) return CUDA_ERROR_STREAM_CAPTURE_ISOLATION;
+    if (event->is_captured) stream->is_captured = true;  // drawn into the graph, for good
     Operation operation;
     operation.run = [] { return CUDA_SUCCESS; };
     operation.waits.push_back(event->mark);

@@ -141,7 +141,8 @@ struct Stream {
 struct Event {
     unsigned int flags = 0;
     int device = 0;
-    MarkPointer mark;  // null: never recorded
+    MarkPointer mark;          // null: never recorded
+    bool is_captured = false;  // recorded in a graph
 };
 
 struct Context {
