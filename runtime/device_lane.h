@@ -72,7 +72,7 @@ class DeviceBus {
     void take(std::uint64_t bytes) noexcept { queued_bytes_ -= bytes; }
     // More waited behind it, out or not, so the time since is that of copies alone.
     void came_in(const DeviceFlight& flight, bool is_followed, std::uint64_t now_ns) noexcept {
-        if (is_followed) {
+        if (is_followed && flight.bytes != 0) {
             rate_.add(flight.bytes, now_ns - std::max(busy_from_ns_, flight.started_ns));
             measured_ns_ = now_ns;
         }
@@ -164,6 +164,8 @@ class DeviceLane {
     void drop(Wave* wave, const Course& course) noexcept;
     void build(Wave* wave, const Course& course, DeviceFlight* flight) noexcept;
     void launch(const Course& course, DeviceFlight* flight) noexcept;
+    [[nodiscard]] std::uint32_t gather(const Course& course, const DeviceFlight& flight) noexcept;
+    void sort_out(const Course& course, DeviceFlight* flight) noexcept;
 
     const Tables& tables_;
     HostBackend& host_;

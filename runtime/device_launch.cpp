@@ -168,42 +168,64 @@ void DeviceLane::build(Wave* wave, const Course& course, DeviceFlight* flight) n
     }
 }
 
-// Hands over its copies, those that lie behind one another as one, and the mark behind them.  What
-// is not taken fails; what is left is out.
-void DeviceLane::launch(const Course& course, DeviceFlight* flight) noexcept {
-    DeviceRoom* const room = course.room;
-    const auto staging = reinterpret_cast<std::uint64_t>(room->device->staging(flight->number));
-    bwrt_route& route = counters_.at(route_of(course.way));
-    const std::uint32_t given_count = flight->account_count;
-    std::uint32_t kept_count = 0;
-    flight->bytes = 0;
-    for (std::uint32_t first = 0, next = 0; first < given_count; first = next) {
-        const DeviceAccount& account = flight->accounts[first];
-        std::uint64_t bytes = account.bytes;
-        for (next = first + 1; next < given_count; ++next) {
-            if (!goes_on(course.way, flight->accounts[next - 1], flight->accounts[next])) break;
-            bytes += flight->accounts[next].bytes;
+// Its copies, those that lie behind one another as one.
+std::uint32_t DeviceLane::gather(const Course& course, const DeviceFlight& flight) noexcept {
+    DeviceRoom& room = *course.room;
+    const auto staging = reinterpret_cast<std::uint64_t>(room.device->staging(flight.number));
+    std::uint32_t count = 0;
+    for (std::uint32_t i = 0; i < flight.account_count; ++i) {
+        const DeviceAccount& account = flight.accounts[i];
+        if (i > 0 && goes_on(course.way, flight.accounts[i - 1], account)) {
+            room.copies[count - 1].bytes += account.bytes;
+            continue;
         }
         const std::uint64_t staged = staging + account.staging_offset;
-        const DeviceAnswer answer = room->device->copy(
-            course.way, course.way == CopyWay::kFromDevice ? staged : account.target,
-            course.way == CopyWay::kToDevice ? staged : account.source, bytes);
-        if (answer.status != BWRT_OK) {
-            fail(flight, first, next - first, answer);
-            ++route.error_count;
+        room.copies[count++] = {course.way == CopyWay::kFromDevice ? staged : account.target,
+                                course.way == CopyWay::kToDevice ? staged : account.source,
+                                account.bytes,
+                                {}};
+    }
+    return count;
+}
+
+// What is not taken fails; what is left is out.
+void DeviceLane::sort_out(const Course& course, DeviceFlight* flight) noexcept {
+    const std::uint32_t given_count = flight->account_count;
+    const DeviceCopy* copy = course.room->copies;
+    std::uint32_t kept_count = 0;
+    flight->bytes = 0;
+    for (std::uint32_t first = 0, next = 0; first < given_count; first = next, ++copy) {
+        for (std::uint64_t bytes = 0; bytes < copy->bytes; ++next) {
+            bytes += flight->accounts[next].bytes;
+        }
+        if (copy->answer.status != BWRT_OK) {
+            fail(flight, first, next - first, copy->answer);
+            ++counters_.at(route_of(course.way)).error_count;
             continue;
         }
         for (std::uint32_t i = first; i < next; ++i) {
             flight->accounts[kept_count++] = flight->accounts[i];
         }
-        flight->bytes += bytes;
+        flight->bytes += copy->bytes;
     }
     flight->account_count = kept_count;
-    if (kept_count == 0) {
+}
+
+// Hands over its copies, and the mark behind them.  Though none is taken the device may be at some
+// of them, and the flight is out.
+void DeviceLane::launch(const Course& course, DeviceFlight* flight) noexcept {
+    DeviceRoom* const room = course.room;
+    const std::uint32_t count = gather(course, *flight);
+    const bool is_out =
+        count != 0 && room->device->copy(course.way, flight->number, room->copies, count);
+    sort_out(course, flight);
+    if (!is_out) {
         room->free.append(flight);
         return;
     }
-    if (course.way != CopyWay::kWithin) route.staged_bytes += flight->bytes;
+    if (course.way != CopyWay::kWithin) {
+        counters_.at(route_of(course.way)).staged_bytes += flight->bytes;
+    }
     flight->started_ns = now_ns_;
     flight->unasked_count = 0;
     flight->is_marked = room->device->mark(course.way, flight->number).status == BWRT_OK;

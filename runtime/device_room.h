@@ -3,8 +3,8 @@
 // device_room.h — a device and its flights: what the lane knows of copies that are out.
 //
 // A flight is what is copied one way, of one wave, between two looks at the device: up to
-// kAccountCountMax pieces, under one mark.  Where a piece has a side on the host, its bytes pass
-// through the flight's staging memory, gathered there one behind the other:
+// kDeviceAccountCountMax pieces, under one mark.  Where a piece has a side on the host, its bytes
+// pass through the flight's staging memory, gathered there one behind the other:
 //
 //   to the device     host ─ driver ─▶ staging ─ device ─▶ target       over: the mark says so
 //   from the device   source ─ device ─▶ staging ─ driver ─▶ host       the mark, and then the
@@ -24,7 +24,7 @@
 
 namespace bwrt::runtime {
 
-constexpr std::uint32_t kDeviceAccountCountMax = 64;
+constexpr std::uint32_t kDeviceAccountCountMax = kFlightCopyCountMax;
 
 // Within a device nothing bounds a flight but patience: a cancelled wave waits for it, 10 us at 3
 // TB/s.
@@ -114,6 +114,7 @@ struct DeviceRoom {
     DeviceFlights free;
     DeviceFlights out[kCopyWayCount];
     DeviceFlight flights[kFlightCountMax];
+    DeviceCopy copies[kFlightCopyCountMax];  // of the flight that goes out
     ringbuf::IndexStack free_fences{kFenceCountMax};  // any thread's
     DeviceFence fences[kFenceCountMax];
 };

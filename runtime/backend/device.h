@@ -46,6 +46,7 @@ constexpr CopyWay kCopyWays[kCopyWayCount] = {CopyWay::kToDevice, CopyWay::kFrom
 // should be more than is moved while nobody looks, 25 GB/s x 100 us = 2.5 MB.
 constexpr std::uint32_t kFlightCountMax = 16;
 constexpr std::uint32_t kFlightStagingBytes = 256 << 10;
+constexpr std::uint32_t kFlightCopyCountMax = 64;
 
 // A fence notes what an engine has enqueued when a wave that comes after it is submitted.  So many
 // waves wait so at a time; a fence is a mark, and where it was set for a mark of the engine's, a
@@ -57,6 +58,14 @@ enum class FenceKind : std::uint8_t { kStream, kEvent };
 struct DeviceAnswer {
     bwrt_status status = BWRT_OK;
     std::int32_t code = 0;
+};
+
+// Bytes that lie one behind the other on both sides.
+struct DeviceCopy {
+    std::uint64_t target;
+    std::uint64_t source;
+    std::uint64_t bytes;
+    DeviceAnswer answer;  // what became of it when it was asked for
 };
 
 // One device, as one runtime has it.  What is current to a thread that calls is current to it
@@ -90,10 +99,12 @@ class Device {
     // Data plane, the driver.
     // Of a flight, kFlightStagingBytes.
     [[nodiscard]] virtual std::byte* staging(std::uint32_t flight) const noexcept = 0;
-    // Has it copied, some time later: to the device from staging memory, from it to there, or
-    // within it.  Not BWRT_OK: it is not copied.
-    virtual DeviceAnswer copy(CopyWay way, std::uint64_t target, std::uint64_t source,
-                              std::uint64_t length_bytes) noexcept = 0;
+    // Has each of them copied, some time later and in any order: to the device from the flight's
+    // staging memory, from it to there, or within it.  Of one that it does not take, whose answer
+    // says so, nobody knows whether it is copied.  True: some of it may be out, and the flight's
+    // memory is the device's until a mark behind it is over.  At most kFlightCopyCountMax.
+    virtual bool copy(CopyWay way, std::uint32_t flight, DeviceCopy* copies,
+                      std::uint32_t count) noexcept = 0;
     // Puts the flight's mark behind all that was to be copied that way so far.  BWRT_E_AGAIN: it is
     // not there, and may be put there later.
     virtual DeviceAnswer mark(CopyWay way, std::uint32_t flight) noexcept = 0;

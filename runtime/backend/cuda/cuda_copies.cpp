@@ -76,30 +76,41 @@ DeviceAnswer CudaDevice::answer(CUresult error) noexcept {
     return {loss() != 0 ? BWRT_E_DEVICE_LOST : status_of(error), static_cast<std::int32_t>(error)};
 }
 
-DeviceAnswer CudaDevice::copy(CopyWay way, std::uint64_t target, std::uint64_t source,
-                              std::uint64_t length_bytes) noexcept {
-    const Current current(&context_);
-    if (current.error() != CUDA_SUCCESS) return answer(current.error());
+// Where the device is lost by then it is not called.
+DeviceAnswer CudaDevice::copy_one(CopyWay way, const DeviceCopy& copy) noexcept {
+    if (loss() != 0) return answer(context_.loss());
     const Driver& driver = context_.driver();
-    const CUstream stream = streams_[static_cast<std::uint32_t>(way)];
+    const CUstream stream = stream_of(way);
     switch (way) {
         case CopyWay::kToDevice:
-            return answer(driver.memcpy_h2d_async(target, reinterpret_cast<const void*>(source),
-                                                  length_bytes, stream));
+            return answer(driver.memcpy_h2d_async(
+                copy.target, reinterpret_cast<const void*>(copy.source), copy.bytes, stream));
         case CopyWay::kFromDevice:
-            return answer(driver.memcpy_d2h_async(reinterpret_cast<void*>(target), source,
-                                                  length_bytes, stream));
+            return answer(driver.memcpy_d2h_async(reinterpret_cast<void*>(copy.target), copy.source,
+                                                  copy.bytes, stream));
         case CopyWay::kWithin:
             break;
     }
-    return answer(driver.memcpy_d2d_async(target, source, length_bytes, stream));
+    return answer(driver.memcpy_d2d_async(copy.target, copy.source, copy.bytes, stream));
+}
+
+// One call each.  One that the driver does not take has not begun.
+bool CudaDevice::copy(CopyWay way, std::uint32_t, DeviceCopy* copies,
+                      std::uint32_t count) noexcept {
+    const Current current(&context_);
+    bool is_out = false;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        copies[i].answer =
+            current.error() == CUDA_SUCCESS ? copy_one(way, copies[i]) : answer(current.error());
+        is_out |= copies[i].answer.status == BWRT_OK;
+    }
+    return is_out;
 }
 
 DeviceAnswer CudaDevice::mark(CopyWay way, std::uint32_t flight) noexcept {
     const Current current(&context_);
     if (current.error() != CUDA_SUCCESS) return answer(current.error());
-    const CUstream stream = streams_[static_cast<std::uint32_t>(way)];
-    const CUresult error = context_.driver().event_record(marks_[flight], stream);
+    const CUresult error = context_.driver().event_record(marks_[flight], stream_of(way));
     if (is_of_a_capture(error)) return {BWRT_E_AGAIN, 0};
     return answer(error);
 }

@@ -44,8 +44,8 @@ class CudaDevice final : public Device {
     [[nodiscard]] std::byte* staging(std::uint32_t flight) const noexcept override {
         return staging_.mapping.as<std::byte>() + std::size_t{flight} * kFlightStagingBytes;
     }
-    DeviceAnswer copy(CopyWay way, std::uint64_t target, std::uint64_t source,
-                      std::uint64_t length_bytes) noexcept override;
+    bool copy(CopyWay way, std::uint32_t flight, DeviceCopy* copies,
+              std::uint32_t count) noexcept override;
     DeviceAnswer mark(CopyWay way, std::uint32_t flight) noexcept override;
     DeviceAnswer ask(std::uint32_t flight) noexcept override;
     bwrt_status set_fence(std::uint32_t fence, FenceKind kind, std::uint64_t after,
@@ -84,6 +84,10 @@ class CudaDevice final : public Device {
     bwrt_status make_streams(const ErrorSink& sink) noexcept;
     bwrt_status make_staging(const ErrorSink& sink) noexcept;
     [[nodiscard]] DeviceAnswer answer(CUresult error) noexcept;
+    [[nodiscard]] CUstream stream_of(CopyWay way) const noexcept {
+        return streams_[static_cast<std::uint32_t>(way)];
+    }
+    DeviceAnswer copy_one(CopyWay way, const DeviceCopy& copy) noexcept;
     [[nodiscard]] DeviceAnswer answer_of(CUevent event) noexcept;
 
     // cuda_fences.cpp
