@@ -285,6 +285,27 @@ void the_older_abi_says_which_copy_failed(void**) {
     assert_reported("cuMemcpyBatchAsync: goes beyond what was allocated or registered");
 }
 
+// As many as was drawn, and the call says nothing of it.
+void a_batch_that_fails_may_be_out_in_part(void**) {
+    bool was_in_part = false;
+    for (int seed = 1; seed <= 8; ++seed) {
+        DriverWorld world;
+        world.start_on_fake(("cuMemcpyBatchAsync:1:2; seed=" + std::to_string(seed)).c_str());
+        const CUstream stream = world.stream();
+        const CUdeviceptr target = world.memory_of(1, kBytes, stream);
+        const CUdeviceptr source = world.memory_of(2, kBytes, stream);
+        Batch batch = batch_of(target, source, 16, kBytes / 16);
+
+        assert_int_equal(batch.enqueue(world.driver, stream), CUDA_ERROR_OUT_OF_MEMORY);
+
+        const Bytes found = read_back(&world, target, kBytes);
+        const auto count = std::count(found.begin(), found.end(), 2);
+        was_in_part |= count != 0 && count != static_cast<long>(kBytes);
+        world.end();
+    }
+    assert_true(was_in_part);
+}
+
 void a_batch_in_stream_0_is_refused(void**) {
     DriverWorld world;
     world.start_on_fake("");
@@ -352,6 +373,7 @@ int main() {
         cmocka_unit_test(a_batch_is_copied_by_the_drivers_own_abi),
         cmocka_unit_test(a_batch_is_copied_by_both_abis),
         cmocka_unit_test(the_older_abi_says_which_copy_failed),
+        cmocka_unit_test(a_batch_that_fails_may_be_out_in_part),
         cmocka_unit_test(a_batch_in_stream_0_is_refused),
         cmocka_unit_test(a_batch_without_an_order_of_access_is_refused),
         cmocka_unit_test(a_batch_larger_than_real_drivers_survive_is_the_end),

@@ -97,4 +97,6 @@
     ENTRY(optional, library_load_data, cuLibraryLoadData, 12000)                             \
     ENTRY(optional, library_unload, cuLibraryUnload, 12000)                                  \
     ENTRY(optional, library_get_kernel, cuLibraryGetKernel, 12000)                           \
+    ENTRY(optional, kernel_get_function, cuKernelGetFunction, 12000)                         \
+    ENTRY(optional, func_load, cuFuncLoad, 12040)                                            \
     ENTRY(optional, launch_kernel, cuLaunchKernel, 4000)

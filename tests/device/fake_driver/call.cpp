@@ -54,6 +54,7 @@ void Call::meet_faults(unsigned needs) {
     World& here = world();
     const std::uint64_t number = ++here.counts[name_];
     const int current = device_of(current_context);
+    if (current >= 0) device_ = current;
     std::uint64_t slow_us = 0;
     for (const Fault& fault : here.plan.faults) {
         if (fault.name != name_ || number < fault.first || number > fault.last) continue;

@@ -132,6 +132,29 @@ CUresult library_get_kernel(CUkernel* kernel_out, CUlibrary library, const char*
     return CUDA_SUCCESS;
 }
 
+// Another handle than the kernel's.
+CUresult kernel_get_function(CUfunction* function_out, CUkernel kernel) {
+    Call call("cuKernelGetFunction", kContext | kUnsafe);
+    if (call.is_refused()) return call.code();
+    const auto given = world().kernels_given.find(reinterpret_cast<std::uint64_t>(kernel));
+    if (given == world().kernels_given.end()) {
+        return call.fail(CUDA_ERROR_INVALID_HANDLE, "a kernel that is not there");
+    }
+    const std::uint64_t handle = make_handle();
+    world().kernels_given[handle] = given->second;
+    *function_out = reinterpret_cast<CUfunction>(handle);
+    return CUDA_SUCCESS;
+}
+
+CUresult func_load(CUfunction function) {
+    Call call("cuFuncLoad", kContext | kUnsafe);
+    if (call.is_refused()) return call.code();
+    if (world().kernels_given.count(reinterpret_cast<std::uint64_t>(function)) != 0) {
+        return CUDA_SUCCESS;
+    }
+    return call.fail(CUDA_ERROR_INVALID_HANDLE, "a function that is not there");
+}
+
 CUresult launch_kernel(CUfunction function, unsigned int grid_x, unsigned int grid_y,
                        unsigned int grid_z, unsigned int block_x, unsigned int block_y,
                        unsigned int block_z, unsigned int, CUstream handle, void** parameters,
