@@ -130,6 +130,7 @@ void DeviceLane::build(Wave* wave, const Course& course, DeviceFlight* flight) n
     OperationList& list = wave->list(Lane::kDevice);
     const bool is_staged = course.way != CopyWay::kWithin;
     const std::uint64_t bytes_max = is_staged ? kFlightStagingBytes : kWithinFlightBytes;
+    const std::uint32_t count_max = course.room->device->copy_count_max(course.way);
     std::byte* const staging = course.room->device->staging(flight->number);
     flight->wave = wave;
     flight->bytes = flight->account_count = 0;
@@ -139,8 +140,7 @@ void DeviceLane::build(Wave* wave, const Course& course, DeviceFlight* flight) n
     while (next_piece(&list, &piece)) {
         const Course its = course_of(piece);
         if (its.room != course.room || its.way != course.way) break;
-        flight->is_followed =
-            flight->account_count == kDeviceAccountCountMax || flight->bytes == bytes_max;
+        flight->is_followed = flight->account_count >= count_max || flight->bytes == bytes_max;
         if (flight->is_followed) break;
         const std::uint64_t bytes = std::min(piece.length_bytes, bytes_max - flight->bytes);
         DeviceAccount& account = flight->accounts[flight->account_count];

@@ -27,7 +27,7 @@ namespace bwrt::runtime {
 constexpr std::uint32_t kDeviceAccountCountMax = kFlightCopyCountMax;
 
 // Within a device nothing bounds a flight but patience: a cancelled wave waits for it, 10 us at 3
-// TB/s.
+// TB/s, and some 0.1 ms where small pages go by a kernel that has 256 KiB on their way at a time.
 constexpr std::uint64_t kWithinFlightBytes = 32 << 20;
 
 // A piece, or a part of one.

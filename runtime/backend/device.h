@@ -46,7 +46,9 @@ constexpr CopyWay kCopyWays[kCopyWayCount] = {CopyWay::kToDevice, CopyWay::kFrom
 // should be more than is moved while nobody looks, 25 GB/s x 100 us = 2.5 MB.
 constexpr std::uint32_t kFlightCountMax = 16;
 constexpr std::uint32_t kFlightStagingBytes = 256 << 10;
-constexpr std::uint32_t kFlightCopyCountMax = 64;
+// 256 KiB of the smallest pages that one kernel copies, 256 bytes each; and 28 MiB of the largest,
+// where they lie on the device.  It takes 48 bytes of the lane's for each and 24 of pinned memory.
+constexpr std::uint32_t kFlightCopyCountMax = 1024;
 
 // A fence notes what an engine has enqueued when a wave that comes after it is submitted.  So many
 // waves wait so at a time; a fence is a mark, and where it was set for a mark of the engine's, a
@@ -105,6 +107,8 @@ class Device {
     // memory is the device's until a mark behind it is over.  At most kFlightCopyCountMax.
     virtual bool copy(CopyWay way, std::uint32_t flight, DeviceCopy* copies,
                       std::uint32_t count) noexcept = 0;
+    // So many a flight: fewer than kFlightCopyCountMax where each costs a call.
+    [[nodiscard]] virtual std::uint32_t copy_count_max(CopyWay way) const noexcept = 0;
     // Puts the flight's mark behind all that was to be copied that way so far.  BWRT_E_AGAIN: it is
     // not there, and may be put there later.
     virtual DeviceAnswer mark(CopyWay way, std::uint32_t flight) noexcept = 0;

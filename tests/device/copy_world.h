@@ -9,6 +9,7 @@
 #include <cstring>
 #include <vector>
 
+#include "tests/device/page_kernel_twin.h"
 #include "tests/device/runtime_world.h"
 
 namespace bwrt::test {
@@ -34,6 +35,7 @@ struct CopyWorld : RuntimeWorld {
     CUcontext context = nullptr;
 
     void start_copies(void** state, const char* plan) {
+        give_page_kernel();
         start_on_any(plan, *static_cast<const std::uint32_t*>(*state));
         assert_int_equal(driver.primary_ctx_retain(&context, 0), CUDA_SUCCESS);
     }

@@ -255,7 +255,7 @@ void what_is_released_holds_up_no_other_call(void**) {
 
 void a_failure_that_is_not_for_good_is_not_kept(void**) {
     RuntimeWorld world;
-    world.start_on_fake("cuDevicePrimaryCtxRetain:1:2; cuMemAlloc:1:999; cuCtxSetCurrent:8:201");
+    world.start_on_fake("cuDevicePrimaryCtxRetain:1:2; cuMemAlloc:1:999; cuCtxSetCurrent:10:201");
 
     world.assert_refused(device_region(kBytes), BWRT_E_NOMEM, "region.device",
                          "device 0: cuDevicePrimaryCtxRetain: CUDA_ERROR_OUT_OF_MEMORY (2)");

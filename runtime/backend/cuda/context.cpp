@@ -36,6 +36,11 @@ bwrt_status status_of(CUresult error) noexcept {
     return loses_device(error) ? BWRT_E_DEVICE_LOST : BWRT_E_DEVICE;
 }
 
+bool is_of_a_capture(CUresult error) noexcept {
+    return error >= CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED &&
+           error <= CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
+}
+
 bwrt_status Context::hold(const Driver& driver, int number, Context* context_out,
                           const ErrorSink& sink) {
     Context& context = *context_out;

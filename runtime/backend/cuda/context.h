@@ -32,10 +32,7 @@ namespace bwrt::runtime::cuda {
 
 // What the driver forbids while a graph is captured, though we call beside captures: it says no
 // more than that, so what was asked is neither so nor not, and may be asked again.
-constexpr bool is_of_a_capture(CUresult error) noexcept {
-    return error >= CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED &&
-           error <= CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
-}
+[[nodiscard]] bool is_of_a_capture(CUresult error) noexcept;
 
 class Context {
  public:

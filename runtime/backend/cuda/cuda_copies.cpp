@@ -10,7 +10,7 @@
 namespace bwrt::runtime::cuda {
 namespace {
 
-constexpr std::size_t kStagingBytes = std::size_t{kFlightCountMax} * kFlightStagingBytes;
+constexpr std::size_t kStagingBytes = kPagesOffset + kFlightCountMax * kPagesBytes;
 
 }  // namespace
 
@@ -44,13 +44,28 @@ bwrt_status CudaDevice::make_staging(const ErrorSink& sink) noexcept {
     CUresult error = current.error();
     if (error == CUDA_SUCCESS) {
         error = context_.noted(context_.driver().mem_host_register(
-            staging_.mapping.as<void>(), kStagingBytes, CU_MEMHOSTREGISTER_PORTABLE));
+            staging_.mapping.as<void>(), kStagingBytes,
+            CU_MEMHOSTREGISTER_PORTABLE | CU_MEMHOSTREGISTER_DEVICEMAP));
     }
     if (error != CUDA_SUCCESS) {
         return context_.refuse(sink, error, "region.device", "cuMemHostRegister");
     }
     is_registered_ = true;
     return BWRT_OK;
+}
+
+// Without it all is copied by the copy engines.
+bwrt_status CudaDevice::make_kernel(const ErrorSink& sink) noexcept {
+    const Current current(&context_);
+    const Driver& driver = context_.driver();
+    CUresult error = current.error();
+    if (error == CUDA_SUCCESS) {
+        error = context_.noted(
+            driver.mem_host_get_device_pointer(&staging_view_, staging_.mapping.as<void>(), 0));
+    }
+    if (error == CUDA_SUCCESS) kernel_.load(&context_);
+    if (loss() == 0) return BWRT_OK;
+    return context_.refuse(sink, context_.loss(), "region.device", "loading kernels");
 }
 
 // No flight is out.
@@ -65,6 +80,7 @@ CudaDevice::~CudaDevice() {
         if (is_usable && mark != nullptr) driver.event_destroy(mark);
     }
     if (is_usable) destroy_fences();
+    if (is_usable) kernel_.unload(&context_);
     if (!is_registered_) return;
     const bool is_let_go =
         is_usable && driver.mem_host_unregister(staging_.mapping.as<void>()) == CUDA_SUCCESS;
@@ -76,7 +92,7 @@ DeviceAnswer CudaDevice::answer(CUresult error) noexcept {
     return {loss() != 0 ? BWRT_E_DEVICE_LOST : status_of(error), static_cast<std::int32_t>(error)};
 }
 
-// Where the device is lost by then it is not called.
+// One that the driver does not take has not begun.  Where the device is lost it is not called.
 DeviceAnswer CudaDevice::copy_one(CopyWay way, const DeviceCopy& copy) noexcept {
     if (loss() != 0) return answer(context_.loss());
     const Driver& driver = context_.driver();
@@ -92,19 +108,6 @@ DeviceAnswer CudaDevice::copy_one(CopyWay way, const DeviceCopy& copy) noexcept 
             break;
     }
     return answer(driver.memcpy_d2d_async(copy.target, copy.source, copy.bytes, stream));
-}
-
-// One call each.  One that the driver does not take has not begun.
-bool CudaDevice::copy(CopyWay way, std::uint32_t, DeviceCopy* copies,
-                      std::uint32_t count) noexcept {
-    const Current current(&context_);
-    bool is_out = false;
-    for (std::uint32_t i = 0; i < count; ++i) {
-        copies[i].answer =
-            current.error() == CUDA_SUCCESS ? copy_one(way, copies[i]) : answer(current.error());
-        is_out |= copies[i].answer.status == BWRT_OK;
-    }
-    return is_out;
 }
 
 DeviceAnswer CudaDevice::mark(CopyWay way, std::uint32_t flight) noexcept {

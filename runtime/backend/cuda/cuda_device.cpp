@@ -13,6 +13,7 @@ bwrt_status CudaDevice::open(const Driver& driver, std::uint32_t number,
     }
     if (const bwrt_status status = device->make_streams(sink)) return status;
     if (const bwrt_status status = device->make_staging(sink)) return status;
+    if (const bwrt_status status = device->make_kernel(sink)) return status;
     *device_out = std::move(device);
     return BWRT_OK;
 }

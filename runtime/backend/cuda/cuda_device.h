@@ -22,10 +22,20 @@
 #pragma once
 
 #include "runtime/backend/cuda/context.h"
+#include "runtime/backend/cuda/copy_thresholds.h"
+#include "runtime/backend/cuda/page_kernel.h"
+#include "runtime/backend/cuda/page_kernel_library.h"
 #include "runtime/backend/device.h"
 #include "runtime/memory.h"
 
 namespace bwrt::runtime::cuda {
+
+// Behind the staging memory of all flights: where each tells the kernel its pages.
+constexpr std::size_t kPagesOffset = std::size_t{kFlightCountMax} * kFlightStagingBytes;
+constexpr std::size_t kPagesBytes = kFlightCopyCountMax * sizeof(PageCopy);
+
+// Where each copy is a call: of 2.3 us, and for 0.15 ms the driver does nothing else.
+constexpr std::uint32_t kCallCountMax = 64;
 
 class CudaDevice final : public Device {
  public:
@@ -46,6 +56,7 @@ class CudaDevice final : public Device {
     }
     bool copy(CopyWay way, std::uint32_t flight, DeviceCopy* copies,
               std::uint32_t count) noexcept override;
+    [[nodiscard]] std::uint32_t copy_count_max(CopyWay way) const noexcept override;
     DeviceAnswer mark(CopyWay way, std::uint32_t flight) noexcept override;
     DeviceAnswer ask(std::uint32_t flight) noexcept override;
     bwrt_status set_fence(std::uint32_t fence, FenceKind kind, std::uint64_t after,
@@ -83,6 +94,7 @@ class CudaDevice final : public Device {
     // cuda_copies.cpp
     bwrt_status make_streams(const ErrorSink& sink) noexcept;
     bwrt_status make_staging(const ErrorSink& sink) noexcept;
+    bwrt_status make_kernel(const ErrorSink& sink) noexcept;
     [[nodiscard]] DeviceAnswer answer(CUresult error) noexcept;
     [[nodiscard]] CUstream stream_of(CopyWay way) const noexcept {
         return streams_[static_cast<std::uint32_t>(way)];
@@ -98,12 +110,34 @@ class CudaDevice final : public Device {
     CUresult set(Fence* fence, FenceKind kind, std::uint64_t after, const char** call) noexcept;
     void destroy_fences() noexcept;
 
+    // cuda_pages.cpp
+    [[nodiscard]] bool has_batch() const noexcept;
+    [[nodiscard]] bool is_page(const DeviceCopy& copy) const noexcept;
+    bool copy_pages(CopyWay way, std::uint32_t flight, const DeviceCopy* copies,
+                    std::uint32_t count) noexcept;
+    CUresult launch_kernel(CopyWay way, CUdeviceptr pages, std::uint32_t page_count,
+                           std::uint32_t chunk_count) noexcept;
+    CUresult copy_batch(CopyWay way) noexcept;
+
+    struct Batch {  // as the driver wants it
+        CUdeviceptr targets[kFlightCopyCountMax];
+        CUdeviceptr sources[kFlightCopyCountMax];
+        std::size_t bytes[kFlightCopyCountMax];
+    };
+
     Context context_;
     CUstream streams_[kCopyWayCount] = {};
     CUevent marks_[kFlightCountMax] = {};
     Fence fences_[kFenceCountMax];
     RegionMemory staging_;
     bool is_registered_ = false;
+    CUdeviceptr staging_view_ = 0;  // its address on the device
+    PageKernelLibrary kernel_;
+    CopyThresholds thresholds_;
+    bool is_batch_given_up_ = false;  // the driver has it, and takes none
+    std::uint32_t rest_count_ = 0;
+    DeviceCopy* rest_[kFlightCopyCountMax] = {};  // of a flight, what the kernel does not copy
+    Batch batch_ = {};
 };
 
 }  // namespace bwrt::runtime::cuda
