@@ -87,6 +87,37 @@ void many_rows_have_wider_digits_and_come_in_order_too(void**) {
     assert_any_sorted(60, 10'000);
 }
 
+// Bits that differ in one, two or three digits, with shared ones around and between them, and
+// numbers of rows of any length: what fits into a word and what does not.
+void rows_of_any_number_come_in_order_by_few_bits(void**) {
+    bwrt::test::Random random(bwrt::test::test_seed());
+    RadixSort sort(5'000);
+    for (int turn = 0; turn < 600; ++turn) {
+        std::uint64_t mask = 0;
+        for (std::uint64_t i = random.between(1, 3); i > 0; --i) {
+            mask |= ((std::uint64_t{2} << random.below(11)) - 1) << random.below(64);
+        }
+        const std::uint64_t shared = random.bits() & ~mask;
+        const std::uint32_t row_first = random.between32(0, 0xFFFF'FFFF) >> random.below(32);
+        std::vector<KeyedRow> rows(random.below(random.one_in(8) ? 5'001 : 300));
+        for (std::uint32_t i = 0; i < rows.size(); ++i) {
+            rows[i] = {(random.bits() & mask) | shared, row_first + i};
+        }
+        assert_sorted(sort, rows);
+    }
+}
+
+void digits_and_numbers_that_fit_into_no_word_come_in_order(void**) {
+    constexpr std::uint64_t kThreeDigits = 0xFFFull << 40 | 0xFFFull << 20 | 0xFFF;  // and 32 bits
+    bwrt::test::Random random(bwrt::test::test_seed());
+    std::vector<KeyedRow> rows(5'000);
+    for (std::uint32_t i = 0; i < rows.size(); ++i) {
+        rows[i] = {random.bits() & kThreeDigits, 0xFFFF'0000 + i};
+    }
+    RadixSort sort(5'000);
+    assert_sorted(sort, rows);
+}
+
 void a_million_duplicates_keep_their_order(void**) {
     std::vector<KeyedRow> rows(1'000'000);
     for (std::uint32_t i = 0; i < rows.size(); ++i) rows[i] = {i % 2 == 0 ? 9u : 8u, i};
@@ -108,6 +139,8 @@ int main() {
         cmocka_unit_test(digits_that_all_keys_share_change_nothing),
         cmocka_unit_test(any_keys_come_in_order),
         cmocka_unit_test(many_rows_have_wider_digits_and_come_in_order_too),
+        cmocka_unit_test(rows_of_any_number_come_in_order_by_few_bits),
+        cmocka_unit_test(digits_and_numbers_that_fit_into_no_word_come_in_order),
         cmocka_unit_test(a_million_duplicates_keep_their_order),
     };
     return cmocka_run_group_tests_name("radix sort", tests, nullptr, nullptr);
