@@ -203,11 +203,11 @@ void Placement::settle(std::vector<Operation>& operations_out) noexcept {
     operations_out.clear();
     for (const auto& place : runs_.all()) {
         const Making& making = making_[place.second.operation];
-        Operation operation = operation_for(*groups_, place.first.first, making.page_first,
-                                            making.page_end, making.page_bytes);
+        Operation& operation = operations_out.emplace_back();
+        begin_operation(*groups_, place.first.first, making.page_first, making.page_end,
+                        making.page_bytes, operation);
         operation.bytes = making.bytes;
         operation.position = making.position;
-        operations_out.push_back(operation);
     }
 }
 

@@ -12,39 +12,52 @@
 
 namespace bwrt::planner {
 
-// An operation for pages of a group, which serves nobody yet.
-[[nodiscard]] inline Operation operation_for(const PageGroups& groups, std::uint32_t group,
-                                             std::uint64_t page_first, std::uint64_t page_end,
-                                             std::uint64_t page_bytes) noexcept {
-    Operation operation;
-    operation.page_first = page_first;
-    operation.page_end = page_end;
-    operation.page_bytes = page_bytes;
-    operation.urgency = ~std::uint64_t{0};
-    operation.slack_milli = kSlackMax;
-    operation.model = groups[group].model;
-    operation.prefix = groups[group].prefix;
-    operation.group = group;
-    operation.layer = groups[group].layer;
-    operation.node = groups[group].node;
-    operation.tier_src = groups[group].tier_src;
-    operation.tier_dst = groups[group].tier_dst;
-    return operation;
+// Makes it one for pages of a group, which serves nobody yet, whatever it was.  All fields are set
+// where it lies: a copy would be read in wider parts than it was just written in, and wait for
+// them.
+inline void begin_operation(const PageGroups& groups, std::uint32_t group, std::uint64_t page_first,
+                            std::uint64_t page_end, std::uint64_t page_bytes,
+                            Operation& operation_out) noexcept {
+    const PageGroup key = groups[group];
+    operation_out.page_first = page_first;
+    operation_out.page_end = page_end;
+    operation_out.page_bytes = page_bytes;
+    operation_out.bytes = 0;
+    operation_out.deadline_ns = kNoDeadline;
+    operation_out.finish_ns = 0;
+    operation_out.urgency = ~std::uint64_t{0};
+    operation_out.slack_milli = kSlackMax;
+    operation_out.popularity_milli = 0;
+    operation_out.model = key.model;
+    operation_out.prefix = key.prefix;
+    operation_out.group = group;
+    operation_out.row = 0;
+    operation_out.fan_out = 0;
+    operation_out.position = 0;
+    operation_out.layer = key.layer;
+    operation_out.node = key.node;
+    operation_out.tier_src = key.tier_src;
+    operation_out.tier_dst = key.tier_dst;
+    operation_out.age = 0;
+    operation_out.overlap = 1;
+    operation_out.request_class = RequestClass::kPrediction;
 }
 
-inline void serve(Operation& operation, std::uint32_t index, const ScoredRow& row) noexcept {
-    if (row.urgency < operation.urgency) {
-        operation.urgency = row.urgency;
-        operation.row = index;
-    } else if (row.urgency == operation.urgency) {
-        operation.row = std::min(operation.row, index);
+// `Served` is an operation, or what is one in the making.
+template <typename Served>
+void serve(Served& served, std::uint32_t index, const ScoredRow& row) noexcept {
+    if (row.urgency < served.urgency) {
+        served.urgency = row.urgency;
+        served.row = index;
+    } else if (row.urgency == served.urgency) {
+        served.row = std::min(served.row, index);
     }
-    operation.deadline_ns = std::min(operation.deadline_ns, row.deadline_ns);
-    operation.slack_milli = std::min(operation.slack_milli, row.slack_milli);
-    operation.popularity_milli = std::max(operation.popularity_milli, row.popularity_milli);
-    operation.request_class = std::min(operation.request_class, row.request_class);
-    operation.age = std::max(operation.age, row.age);
-    ++operation.fan_out;
+    served.deadline_ns = std::min(served.deadline_ns, row.deadline_ns);
+    served.slack_milli = std::min(served.slack_milli, row.slack_milli);
+    served.popularity_milli = std::max(served.popularity_milli, row.popularity_milli);
+    served.request_class = std::min(served.request_class, row.request_class);
+    served.age = std::max(served.age, row.age);
+    ++served.fan_out;
 }
 
 }  // namespace bwrt::planner
