@@ -9,6 +9,10 @@
 // as the next window would still be soon enough: finish + window <= deadline.  It does not stay
 // behind when it moves only a part of what some row asks for.  What goes is told how deep copies of
 // its layer should overlap (overlap.h).
+//
+// Operations come by page and go by way, a way being a node, a source and a target.  They are read
+// once in the order of urgency, which is that of their buses, and each is written where it comes to
+// stand: how many go each way is counted before.
 
 #pragma once
 
@@ -29,31 +33,48 @@ class Schedule {
     explicit Schedule(const WindowLimits& limits);
 
     // `operations` by group and page, and `rows_by_page`; `has_positions` when the operations know
-    // their order already.  What stays behind becomes kTooSmall.  Leaves nothing in `operations`.
+    // their order already.  What stays behind becomes kTooSmall.
     void arrange(const Zeroed<ScoredRow>& scored, const std::vector<KeyedRow>& rows_by_page,
                  const PlacementInputs& inputs, bool has_positions,
                  std::vector<Operation>& operations, Plan& plan_out) noexcept;
 
  private:
-    void list_by_row(std::uint32_t row_count, const std::vector<Operation>& operations) noexcept;
-    void tell_places(Plan& plan_out) noexcept;
-    [[nodiscard]] std::uint8_t depth_of(const PlacementInputs& inputs,
-                                        const Operation& operation) const noexcept;
-    void predict(const PlacementInputs& inputs, std::vector<Operation>& operations) noexcept;
-    [[nodiscard]] bool leave_behind(const PlacementInputs& inputs,
-                                    const std::vector<Operation>& operations) noexcept;
-
-    WindowLimits limits_;
-    RadixSort sort_;
-    std::vector<std::uint8_t> stays_behind_;  // of each operation
-    std::vector<KeyedRow> order_;             // of operations
-    Zeroed<std::uint32_t> places_;            // of each operation in it; by row, an operation
     // What stands in front of the next operation, and how many.
     struct Front {
         std::uint64_t bytes;
         std::uint32_t count;
     };
-    std::vector<Front> fronts_;  // [node][bus]
+
+    void list(const Zeroed<ScoredRow>& scored, std::uint32_t row_count, bool has_positions,
+              const std::vector<Operation>& operations) noexcept;
+    void predict(const PlacementInputs& inputs, std::vector<Operation>& operations) noexcept;
+    [[nodiscard]] bool leave_behind(const PlacementInputs& inputs,
+                                    const std::vector<Operation>& operations) noexcept;
+    void keep_whole(const Zeroed<ScoredRow>& scored, const std::vector<KeyedRow>& rows_by_page,
+                    const std::vector<Operation>& operations,
+                    std::vector<Verdict>& verdicts_out) noexcept;
+    void write(const PlacementInputs& inputs, const std::vector<Operation>& operations,
+               Plan& plan_out) noexcept;
+    void foretell(const PlacementInputs& inputs, Operation& operation) noexcept;
+    void tell_rows(const Zeroed<ScoredRow>& scored, const std::vector<KeyedRow>& rows_by_page,
+                   const std::vector<Operation>& operations, Plan& plan_out) const noexcept;
+
+    [[nodiscard]] std::size_t way_of(const Operation& operation) const noexcept {
+        return (std::size_t{operation.node} * limits_.tier_count + operation.tier_src) *
+                   limits_.tier_count +
+               operation.tier_dst;
+    }
+
+    WindowLimits limits_;
+    RadixSort sort_;
+    std::vector<std::uint8_t> stays_behind_;  // of each operation
+    std::vector<KeyedRow> order_;             // of operations, by urgency
+    Zeroed<std::uint32_t> places_;            // of each operation in the plan; by row, an operation
+    std::vector<Front> fronts_;               // [node][bus]
+    std::vector<std::uint32_t> way_places_;   // [node][source][target]: how many go each way, and
+                                              // then where the next of them comes to stand
+    std::size_t way_first_ = 0;               // of those that any goes
+    std::size_t way_end_ = 0;                 // one past the last
 };
 
 // Calls act(row, operation index) for each pair of which one serves the other.  Both lists by group
