@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "planner/saturating.h"
 #include "planner/serve.h"
 
 namespace bwrt::planner {
@@ -44,6 +45,7 @@ void write(const PageGroups& groups, const Open& open, Operation& operation_out,
         operation_out.bytes > RequestWindow::kBytesMax) {
         result.is_whole = false;
     }
+    result.bytes = add_saturating(result.bytes, operation_out.bytes);
 }
 
 // Whether the row goes on where the operation ends; it is then as long as both.

@@ -22,10 +22,11 @@
 namespace bwrt::planner {
 
 struct Coalesced {
-    bool is_whole = true;  // false: an operation is too large for 61 bits, or its gaps depend on
-                           // which of several page sizes came first; placement.h must do it
-    bool is_own = true;    // false: some row pays for other bytes than it asks for, as pages are
-                           // shared, gaps are moved, or pages of several sizes meet
+    bool is_whole = true;     // false: an operation is too large for 61 bits, or its gaps depend on
+                              // which of several page sizes came first; placement.h must do it
+    bool is_own = true;       // false: some row pays for other bytes than it asks for, as pages are
+                              // shared, gaps are moved, or pages of several sizes meet
+    std::uint64_t bytes = 0;  // of all operations; saturated, as each of them may be too large
 };
 
 // `rows_by_page`: by group and first page.  The operations come in this order, and say what they

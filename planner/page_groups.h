@@ -34,15 +34,33 @@ class PageGroups {
 
     // Numbers the groups of all rows that stay; those of earlier windows are forgotten.
     void number(const RequestColumns& rows, std::uint32_t row_count,
+                Zeroed<ScoredRow>& scored) noexcept {
+        begin(row_count);
+        number(rows, 0, row_count, scored);
+    }
+    // The same, some rows after the other.
+    void begin(std::uint32_t row_count) noexcept;
+    void number(const RequestColumns& rows, std::uint32_t row_first, std::uint32_t row_end,
                 Zeroed<ScoredRow>& scored) noexcept;
 
     [[nodiscard]] std::uint32_t group_count() const noexcept { return group_count_; }
 
-    [[nodiscard]] const PageGroup& operator[](std::uint32_t group) const noexcept {
-        return groups_[group];
+    [[nodiscard]] PageGroup operator[](std::uint32_t group) const noexcept {
+        const auto& [pages, way] = keys_[group];
+        return {.model = static_cast<std::uint32_t>(pages >> 32),
+                .prefix = static_cast<std::uint32_t>(pages),
+                .node = static_cast<std::uint16_t>(way >> 48),
+                .layer = static_cast<std::uint16_t>(way >> 32),
+                .tier_src = static_cast<std::uint8_t>(way >> 8),
+                .tier_dst = static_cast<std::uint8_t>(way)};
     }
 
  private:
+    // A group as it is hashed and compared: two words instead of six fields.
+    struct Key {
+        std::uint64_t pages;
+        std::uint64_t way;
+    };
     struct Slot {
         std::uint32_t window;  // whose it is; of an earlier one: free
         std::uint32_t group;
@@ -51,8 +69,9 @@ class PageGroups {
     std::uint32_t slot_count_max_;
     std::uint32_t group_count_ = 0;
     std::uint32_t window_ = 0;
+    std::uint32_t slot_mask_ = 0;  // of the part of the table that this window uses
     Zeroed<Slot> slots_;
-    Zeroed<PageGroup> groups_;
+    Zeroed<Key> keys_;  // [group]
 };
 
 }  // namespace bwrt::planner

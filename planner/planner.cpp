@@ -49,13 +49,10 @@ Planner::Planner(const WindowLimits& limits, const PlannerRule& rule)
 }
 
 const Plan& Planner::plan(const WindowState& state) noexcept {
-    const RequestColumns& rows = window_.rows();
     begin(state);
     const std::uint64_t* heat_milli = find_heat(state);
-    score(rows, row_count(), heat_milli, rule_.score, rule_.age_first, state.now_ns, scored_);
-    refuse_late();
+    read_rows(state, heat_milli);
     if (rule_.score.smallest_first) put_smallest_first(row_count(), sort_, by_urgency_, scored_);
-    groups_.number(rows, row_count(), scored_);
     sort_by_page();
     const Coalesced whole =
         coalesce(groups_, scored_, by_page_, inputs_.gap_bytes_max, operations_);
@@ -130,61 +127,57 @@ void Planner::begin(const WindowState& state) noexcept {
     }
 }
 
-// What would be late if nothing stood in front of it is not looked at again.
-void Planner::refuse_late() noexcept {
-    const auto look = [&] {
-        std::fill(ways_.begin(), ways_.end(), Way{kNoDeadline, 0, 0});
-        for (std::uint32_t row = 0; row < row_count(); ++row) {
-            if (!scored_[row].stays) continue;
-            Way& way = ways_[way_of(row)];
-            way.deadline_ns_min = std::min(way.deadline_ns_min, scored_[row].deadline_ns);
-            way.row_bytes_max = std::max(way.row_bytes_max, scored_[row].bytes());
-            ++way.row_count;
-        }
-    };
-    const auto is_soon_enough = [&](std::size_t way, std::uint64_t deadline_ns,
-                                    std::uint64_t bytes) {
-        const std::int64_t movable =
-            movable_bytes(route_of(way), bus_of(way), inputs_.now_ns, deadline_ns);
-        return movable >= 0 && bytes + extra_bytes(route_of(way), bus_of(way), bytes) <=
-                                   static_cast<std::uint64_t>(movable);
-    };
-    look();
-    bool may_be_late = false;
-    for (std::size_t way = 0; way < ways_.size(); ++way) {
-        const auto& [deadline_ns_min, row_bytes_max, way_row_count] = ways_[way];
-        if (way_row_count == 0) continue;  // as nearly all are, where there are many nodes
-        may_be_late |= !is_soon_enough(way, deadline_ns_min, row_bytes_max);
+// Each row is scored, numbered and keyed while it is in the nearest cache: of a million of them,
+// each pass more would fetch 64 MiB again.  Whether any is late is known when all have been looked
+// at; then those are taken out and the others are numbered anew.
+void Planner::read_rows(const WindowState& state, const std::uint64_t* heat_milli) noexcept {
+    constexpr std::uint32_t kBlockRows = 256;  // 16 KiB, and as much of the columns
+    const RequestColumns& rows = window_.rows();
+    groups_.begin(row_count());
+    forget_ways();
+    by_page_.resize(row_count());  // what was there in the window before is there already
+    std::uint32_t kept = 0;
+    for (std::uint32_t first = 0; first < row_count(); first += kBlockRows) {
+        const std::uint32_t end = std::min(row_count(), first + kBlockRows);
+        score(rows, end, heat_milli, rule_.score, rule_.age_first, state.now_ns, scored_, first);
+        look_at_ways(first, end);
+        groups_.number(rows, first, end, scored_);
+        kept = key_by_page(first, end, kept);
     }
-    for (std::uint32_t row = 0; row < row_count(); ++row) {
-        if (!scored_[row].stays) {
-            plan_.verdicts[row] = Verdict::kNotWorth;
-        } else if (may_be_late && !rule_.takes_late &&
-                   !is_soon_enough(way_of(row), scored_[row].deadline_ns, scored_[row].bytes())) {
-            plan_.verdicts[row] = Verdict::kLate;
-            scored_[row].stays = false;
-        }
+    if (refuse_late()) {
+        groups_.number(rows, row_count(), scored_);
+        kept = key_by_page(0, row_count(), 0);
     }
-    if (may_be_late) look();
+    by_page_.resize(kept);
 }
 
+// The rows that stay, behind the first `kept`; how many there are then.  One key by group and page
+// where both fit into it, else that of the page.
+std::uint32_t Planner::key_by_page(std::uint32_t first, std::uint32_t end,
+                                   std::uint32_t kept) noexcept {
+    const std::uint32_t group_shift = keys_have_groups() ? window_.page_bits() : 64;
+    for (std::uint32_t row = first; row < end; ++row) {
+        const ScoredRow& scored = scored_[row];
+        if (!scored.stays) {
+            if (plan_.verdicts[row] == Verdict::kPlanned) plan_.verdicts[row] = Verdict::kNotWorth;
+            continue;
+        }
+        const std::uint64_t group =
+            group_shift < 64 ? std::uint64_t{scored.group} << group_shift : 0;
+        by_page_[kept++] = {group | scored.page_first, row};
+    }
+    return kept;
+}
+
+bool Planner::keys_have_groups() const noexcept {
+    return window_.page_bits() + static_cast<std::uint32_t>(std::bit_width(row_count())) <= 64;
+}
+
+// One sort by both where keys have both; else by page, and then, in this order, by group.
 void Planner::sort_by_page() noexcept {
-    by_page_.clear();
-    std::uint64_t pages = 0;
-    for (std::uint32_t row = 0; row < row_count(); ++row) {
-        if (!scored_[row].stays) continue;
-        pages |= scored_[row].page_first;
-        by_page_.push_back({scored_[row].page_first, row});
-    }
-    // One sort by both where both fit into a key; else by page, and then, in this order, by group.
-    const auto page_bits = static_cast<std::uint32_t>(std::bit_width(pages));
-    const auto group_bits = static_cast<std::uint32_t>(std::bit_width(groups_.group_count()));
-    const bool fits = page_bits + group_bits <= 64;
-    if (!fits) sort_.sort(by_page_);
-    for (KeyedRow& keyed : by_page_) {
-        const std::uint64_t group = scored_[keyed.row].group;
-        keyed.key = fits ? group << page_bits | keyed.key : group;
-    }
+    sort_.sort(by_page_);
+    if (keys_have_groups()) return;
+    for (KeyedRow& keyed : by_page_) keyed.key = scored_[keyed.row].group;
     sort_.sort(by_page_);
 }
 
@@ -208,66 +201,6 @@ void Planner::place() noexcept {
                     });
 }
 
-// Whether nothing could have to stay behind, whatever the order.
-bool Planner::all_can_move(const Coalesced& whole) noexcept {
-    const RequestColumns& rows = window_.rows();
-    const std::size_t tier_count = window_.limits().tier_count;
-    const bool has_credits = rule_.has_credits && credits_.has_limits();
-    if (!whole.is_whole || !rule_.merges || (has_credits && !whole.is_own)) return false;
-    std::fill(asked_.begin(), asked_.end(), TierBudget{0, 0});
-    // Each row may be an operation of its own until the next one joins it to another.
-    for (std::size_t way = 0; way < ways_.size(); ++way) {
-        if (ways_[way].row_count == 0) continue;
-        const std::size_t cell = way / (tier_count * tier_count) * tier_count + way % tier_count;
-        asked_[cell].operation_count += ways_[way].row_count;
-    }
-    std::fill(tenant_asked_.begin(), tenant_asked_.end(), 0);
-    for (std::uint32_t row = 0; has_credits && row < row_count(); ++row) {
-        if (scored_[row].stays) tenant_asked_[rows.tenant[row]] += scored_[row].bytes();
-    }
-    for (const Operation& operation : operations_) {
-        const std::size_t cell = std::size_t{operation.node} * tier_count + operation.tier_dst;
-        asked_[cell].bytes += std::min(operation.bytes, ~asked_[cell].bytes);
-    }
-    for (std::size_t cell = 0; cell < asked_.size(); ++cell) {
-        if (asked_[cell].bytes > inputs_.budgets[cell].bytes ||
-            asked_[cell].operation_count > inputs_.budgets[cell].operation_count) {
-            return false;
-        }
-    }
-    for (std::size_t tenant = 0; tenant < tenant_asked_.size(); ++tenant) {
-        if (tenant_asked_[tenant] > inputs_.credits[tenant].left_bytes) return false;
-    }
-    return buses_are_soon_enough();
-}
-
-// Whether each bus has moved all of it by the first of its deadlines.
-bool Planner::buses_are_soon_enough() noexcept {
-    std::fill(bus_asked_.begin(), bus_asked_.end(), 0);
-    const std::uint32_t tier_count = window_.limits().tier_count;
-    const auto bus_index = [&](std::size_t way) {
-        return way / (tier_count * tier_count) * kBusCountMax + route_of(way).bus;
-    };
-    for (const Operation& operation : operations_) {
-        const std::size_t way =
-            (std::size_t{operation.node} * tier_count + operation.tier_src) * tier_count +
-            operation.tier_dst;
-        std::uint64_t& asked = bus_asked_[bus_index(way)];
-        const std::uint64_t bytes =
-            operation.bytes + extra_bytes(route_of(way), bus_of(way), operation.bytes);
-        asked += std::min(bytes, ~asked);
-    }
-    for (std::size_t way = 0; way < ways_.size(); ++way) {
-        if (ways_[way].row_bytes_max == 0) continue;
-        const std::int64_t movable =
-            movable_bytes(route_of(way), bus_of(way), inputs_.now_ns, ways_[way].deadline_ns_min);
-        if (movable < 0 || bus_asked_[bus_index(way)] > static_cast<std::uint64_t>(movable)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 void Planner::charge(bool was_placed) noexcept {
     if (!rule_.has_credits || !credits_.has_limits()) return;
     const RequestColumns& rows = window_.rows();
@@ -289,22 +222,6 @@ void Planner::end_what_waited() noexcept {
             verdict = Verdict::kWaited;
         }
     }
-}
-
-std::size_t Planner::way_of(std::uint32_t row) const noexcept {
-    const RequestColumns& rows = window_.rows();
-    const std::size_t tier_count = window_.limits().tier_count;
-    return (rows.node[row] * tier_count + rows.tier_src[row]) * tier_count + rows.tier_dst[row];
-}
-
-const Route& Planner::route_of(std::size_t way) const noexcept {
-    const std::size_t tier_count = window_.limits().tier_count;
-    return inputs_.routes[way % (tier_count * tier_count)];
-}
-
-const Bus& Planner::bus_of(std::size_t way) const noexcept {
-    const std::size_t tier_count = window_.limits().tier_count;
-    return inputs_.buses[way / (tier_count * tier_count) * kBusCountMax + route_of(way).bus];
 }
 
 }  // namespace bwrt::planner

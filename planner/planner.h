@@ -127,11 +127,22 @@ class Planner {
     };
 
     void begin(const WindowState& state) noexcept;
-    void refuse_late() noexcept;
+    void read_rows(const WindowState& state, const std::uint64_t* heat_milli) noexcept;
+    [[nodiscard]] std::uint32_t key_by_page(std::uint32_t first, std::uint32_t end,
+                                            std::uint32_t kept) noexcept;
+    [[nodiscard]] bool keys_have_groups() const noexcept;
+    void forget_ways() noexcept;
+    void look_at_ways(std::uint32_t first, std::uint32_t end) noexcept;
+    [[nodiscard]] bool is_soon_enough(std::size_t way, std::uint64_t deadline_ns,
+                                      std::uint64_t bytes) const noexcept;
+    [[nodiscard]] bool refuse_late() noexcept;
     void sort_by_page() noexcept;
     void place() noexcept;
     [[nodiscard]] bool all_can_move(const Coalesced& whole) noexcept;
-    [[nodiscard]] bool buses_are_soon_enough() noexcept;
+    [[nodiscard]] bool tenants_can_pay() noexcept;
+    [[nodiscard]] bool targets_have_room(std::uint64_t bytes) noexcept;
+    [[nodiscard]] bool buses_are_soon_enough(std::uint64_t bytes) noexcept;
+    [[nodiscard]] std::int64_t movable_by_all(std::size_t way) const noexcept;
     void end_what_waited() noexcept;
     void charge(bool was_placed) noexcept;
 

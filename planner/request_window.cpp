@@ -45,6 +45,7 @@ Refusal RequestWindow::append(const Request& request) noexcept {
     if (const Refusal refusal = check_place(request)) return refusal;
     if (const Refusal refusal = check_pages(request, bytes)) return refusal;
     bytes_ += bytes;
+    pages_ |= request.page_first;
     for (std::uint32_t layer = 0; layer < request.layer_count; ++layer) {
         columns_.id.push_back(request.id);
         columns_.page_first.push_back(request.page_first);
@@ -93,6 +94,7 @@ std::uint32_t RequestWindow::erase(std::uint32_t row_count,
 void RequestWindow::clear() noexcept {
     for_each_column(columns_, [](auto& column) { column.clear(); });
     bytes_ = 0;
+    pages_ = 0;
 }
 
 Request RequestWindow::row(std::uint32_t index) const noexcept {

@@ -15,6 +15,7 @@
 
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -105,6 +106,10 @@ class RequestWindow {
         return static_cast<std::uint32_t>(columns_.id.size());
     }
     [[nodiscard]] const WindowLimits& limits() const noexcept { return limits_; }
+    // No first page of a row has more; those of rows that went count, too.
+    [[nodiscard]] std::uint32_t page_bits() const noexcept {
+        return static_cast<std::uint32_t>(std::bit_width(pages_));
+    }
 
     // The row as a request of one layer, as append takes it.
     [[nodiscard]] Request row(std::uint32_t index) const noexcept;
@@ -117,6 +122,7 @@ class RequestWindow {
     WindowLimits limits_;
     RequestColumns columns_;
     std::uint64_t bytes_ = 0;  // of all rows
+    std::uint64_t pages_ = 0;  // the bits of all first pages since it was empty
 };
 
 }  // namespace bwrt::planner

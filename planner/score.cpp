@@ -54,10 +54,10 @@ std::uint64_t urgency_of(std::uint64_t deadline_ns, RequestClass request_class, 
 
 }  // namespace
 
-void score(const RequestColumns& rows, std::uint32_t row_count, const std::uint64_t* heat_milli,
+void score(const RequestColumns& rows, std::uint32_t row_end, const std::uint64_t* heat_milli,
            const ScoreRule& rule, std::uint8_t age_first, std::uint64_t now_ns,
-           Zeroed<ScoredRow>& scored_out) noexcept {
-    for (std::uint32_t row = 0; row < row_count; ++row) {
+           Zeroed<ScoredRow>& scored_out, std::uint32_t row_first) noexcept {
+    for (std::uint32_t row = row_first; row < row_end; ++row) {
         const std::uint64_t deadline_ns = rows.deadline_ns[row];
         const std::uint64_t heat = heat_milli == nullptr ? 0 : heat_milli[row];
         const std::int64_t slack = slack_of(deadline_ns, rows.fill_ns[row], now_ns);

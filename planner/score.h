@@ -57,9 +57,10 @@ struct alignas(64) ScoredRow {
 };
 
 // `heat_milli`: hits of each row's pages, decayed, in thousandths; nullptr: nothing is known of
-// any. A row that has waited for `age_first` windows goes before all that are younger.
-void score(const RequestColumns& rows, std::uint32_t row_count, const std::uint64_t* heat_milli,
+// any. A row that has waited for `age_first` windows goes before all that are younger.  Those
+// before `row_first` are left as they are.
+void score(const RequestColumns& rows, std::uint32_t row_end, const std::uint64_t* heat_milli,
            const ScoreRule& rule, std::uint8_t age_first, std::uint64_t now_ns,
-           Zeroed<ScoredRow>& scored_out) noexcept;
+           Zeroed<ScoredRow>& scored_out, std::uint32_t row_first = 0) noexcept;
 
 }  // namespace bwrt::planner

@@ -234,6 +234,22 @@ void rows_are_erased_by_their_ids_and_the_others_keep_their_order(void**) {
     assert_null(window.append(request).field);
 }
 
+void a_page_has_no_more_bits_than_are_said(void**) {
+    RequestWindow window(kLimits);
+    assert_int_equal(window.page_bits(), 0);
+    Request request = a_request();
+    for (const std::uint64_t page_first : {4u, 0u, 3u}) {
+        request.page_first = page_first;
+        assert_false(static_cast<bool>(window.append(request)));
+        assert_int_equal(window.page_bits(), 3);
+    }
+    request.page_first = kEndMax;
+    assert_true(static_cast<bool>(window.append(request)));
+    assert_int_equal(window.page_bits(), 3);  // nothing of it is kept
+    window.clear();
+    assert_int_equal(window.page_bits(), 0);
+}
+
 void limits_have_limits(void**) {
     const auto is_refused = [](const WindowLimits& limits) {
         try {
@@ -260,6 +276,7 @@ int main() {
         cmocka_unit_test(a_row_is_what_was_asked_for_in_one_layer),
         cmocka_unit_test(rows_that_are_taken_back_leave_their_bytes),
         cmocka_unit_test(rows_are_erased_by_their_ids_and_the_others_keep_their_order),
+        cmocka_unit_test(a_page_has_no_more_bits_than_are_said),
         cmocka_unit_test(limits_have_limits),
     };
     return cmocka_run_group_tests_name("request window", tests, nullptr, nullptr);
