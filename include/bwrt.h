@@ -452,7 +452,9 @@ typedef struct bwrt_region_info {
  * is filled with anything; BWRT_E_NOMEM where it does not fit.
  *
  * A COPY may have one side or both on a device, in every form and with a layout that lies there
- * whole, but not on two devices at once; every other operation, and any in a planned wave, is
+ * whole, but not on two devices at once, nor in a planned wave.  A SIGNAL may lie there: its value is
+ * written behind the copies of its group, in their stream where all of the group goes to that device,
+ * so that kernels and streams which wait for it need no host.  Every other operation is
  * BWRT_E_UNSUPPORTED there.  bwrt copies in streams of its own, which wait for nobody's, stream 0
  * included: what the engine has enqueued is ordered with a wave by bwrt_wave.after and
  * bwrt_stream_wait(), or else must be over when the wave is submitted, and the wave before what comes

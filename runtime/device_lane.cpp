@@ -27,6 +27,7 @@ bool DeviceLane::turn() noexcept {
     is_late_look_ = is_asked && now_ns_ - next_poll_ns_ > kPollMaxNs;
     if (is_asked) poll();
     const bool is_held_up = has_more_;  // there is more that is over
+    send_due_signals();
     start();
     if (has_moved_) {
         poll_after_ns_ = kPollMinNs;
@@ -97,7 +98,12 @@ void DeviceLane::lose(DeviceRoom* room) noexcept {
         while (room->out_of(way).first != nullptr) {
             DeviceFlight* const flight = room->out_of(way).pop();
             fail(flight, 0, flight->account_count, lost);
-            counters_.request_finished(route_of(way), 0, now_ns_ - flight->started_ns, true);
+            for (const Operation* one = flight->signals; one != nullptr; one = one->next) {
+                fail_signal(flight->wave, *one, lost);
+            }
+            if (flight->is_request()) {
+                counters_.request_finished(route_of(way), 0, now_ns_ - flight->started_ns, true);
+            }
             release(room, flight);
         }
     }
@@ -122,9 +128,12 @@ void DeviceLane::land(DeviceRoom* room, CopyWay way) noexcept {
                            account.entry, account.group, account.bytes);
         }
     }
-    counters_.request_finished(route_of(way), flight->bytes, now_ns_ - flight->started_ns, false);
-    const bool is_followed = flight->is_followed || room->out_of(way).first != nullptr;
-    bus_of(way).came_in(*flight, is_followed && !is_late_look_, now_ns_);
+    if (flight->is_request()) {
+        counters_.request_finished(route_of(way), flight->bytes, now_ns_ - flight->started_ns,
+                                   false);
+        const bool is_followed = flight->is_followed || room->out_of(way).first != nullptr;
+        bus_of(way).came_in(*flight, is_followed && !is_late_look_, now_ns_);
+    }
     has_moved_ = true;
     release(room, flight);
 }

@@ -86,7 +86,7 @@ class DeviceBus {
     std::uint64_t measured_ns_ = 0;   // when it last learnt
 };
 
-class DeviceLane {
+class DeviceLane final : public SignalSink {
  public:
     DeviceLane(Tables* tables, HostBackend* host, const Ledger* ledger, Counters* counters,
                const Clock* clock, WaveOwner* owner);
@@ -106,6 +106,9 @@ class DeviceLane {
     // do at once.
     bool turn() noexcept;
 
+    // device_signals.cpp
+    void signal_due(Wave* wave, Operation* signal) noexcept override;
+
     // device_streams.cpp
     [[nodiscard]] bool is_out(const Wave& wave, std::uint32_t group,
                               std::uint64_t bytes) const noexcept;
@@ -113,7 +116,7 @@ class DeviceLane {
                           std::uint64_t stream) noexcept;
 
     [[nodiscard]] bool is_idle() const noexcept {
-        return busy_ == nullptr && ready_.is_empty() && waiting_count_ == 0;
+        return busy_ == nullptr && ready_.is_empty() && waiting_count_ == 0 && due_ == nullptr;
     }
     // Something could be done at once.
     [[nodiscard]] bool has_work() const noexcept { return has_more_ && !is_idle(); }
@@ -166,6 +169,14 @@ class DeviceLane {
     void launch(const Course& course, DeviceFlight* flight) noexcept;
     [[nodiscard]] std::uint32_t gather(const Course& course, const DeviceFlight& flight) noexcept;
     void sort_out(const Course& course, DeviceFlight* flight) noexcept;
+    void send(const Course& course, DeviceFlight* flight) noexcept;
+
+    void send_due_signals() noexcept;
+    bool send_signal(Wave* wave, Operation* signal) noexcept;
+    void write_signals(const Course& course, DeviceFlight* flight) noexcept;
+    [[nodiscard]] bool is_last_of(const Course& course, const DeviceFlight& flight,
+                                  std::uint32_t group) const noexcept;
+    void fail_signal(Wave* wave, const Operation& signal, const DeviceAnswer& answer) noexcept;
 
     const Tables& tables_;
     HostBackend& host_;
@@ -176,6 +187,7 @@ class DeviceLane {
     ReadyQueue<Lane::kDevice> ready_;
     DeviceRoom* busy_ = nullptr;   // rooms with flights out
     DeviceRoom* known_ = nullptr;  // that waves ever waited at
+    Wave* due_ = nullptr;          // waves with signals that have to be written
     std::uint32_t waiting_count_ = 0;
     std::uint32_t pick_count_ = 0;    // where there was more than one queue
     std::uint64_t copied_bytes_ = 0;  // by the driver, in this turn

@@ -19,6 +19,15 @@ bool goes_on(CopyWay way, const DeviceAccount& first, const DeviceAccount& secon
                                      : first.source + first.bytes == second.source;
 }
 
+void note_groups(DeviceFlight* flight) noexcept {
+    flight->group_first = UINT32_MAX;
+    flight->group_last = 0;
+    for (std::uint32_t i = 0; i < flight->account_count; ++i) {
+        flight->group_first = std::min(flight->group_first, flight->accounts[i].group);
+        flight->group_last = std::max(flight->group_last, flight->accounts[i].group);
+    }
+}
+
 }  // namespace
 
 void DeviceLane::start() noexcept {
@@ -135,6 +144,7 @@ void DeviceLane::build(Wave* wave, const Course& course, DeviceFlight* flight) n
     flight->wave = wave;
     flight->bytes = flight->account_count = 0;
     flight->is_followed = false;
+    flight->signals = nullptr;
     Piece piece;
     // Looks for the next piece even when the flight is full: a served list must be empty.
     while (next_piece(&list, &piece)) {
@@ -211,8 +221,8 @@ void DeviceLane::sort_out(const Course& course, DeviceFlight* flight) noexcept {
     flight->account_count = kept_count;
 }
 
-// Hands over its copies, and the mark behind them.  Though none is taken the device may be at some
-// of them, and the flight is out.
+// Hands over its copies, and behind them the signals that belong there and its mark.  Though none
+// is taken the device may be at some of them, and the flight is out.
 void DeviceLane::launch(const Course& course, DeviceFlight* flight) noexcept {
     DeviceRoom* const room = course.room;
     const std::uint32_t count = gather(course, *flight);
@@ -226,10 +236,18 @@ void DeviceLane::launch(const Course& course, DeviceFlight* flight) noexcept {
     if (course.way != CopyWay::kWithin) {
         counters_.at(route_of(course.way)).staged_bytes += flight->bytes;
     }
+    note_groups(flight);
+    if (flight->wave->signals != nullptr) write_signals(course, flight);
+    counters_.request_started(route_of(course.way));
+    send(course, flight);
+}
+
+// Puts its mark behind what was enqueued for it: from here on it is out.
+void DeviceLane::send(const Course& course, DeviceFlight* flight) noexcept {
+    DeviceRoom* const room = course.room;
     flight->started_ns = now_ns_;
     flight->unasked_count = 0;
     flight->is_marked = room->device->mark(course.way, flight->number).status == BWRT_OK;
-    counters_.request_started(route_of(course.way));
     ++flight->wave->inflight_count;
     ++room->out_count;
     room->out_of(course.way).append(flight);

@@ -52,8 +52,28 @@ struct DeviceFlight {
     std::uint32_t number;
     std::uint32_t account_count;
     bool is_marked;
-    bool is_followed;  // it is full, and its wave has more to copy that way
+    bool is_followed;                       // it is full, and its wave has more to copy that way
+    std::uint32_t group_first, group_last;  // of what it copies
+    Operation* signals;                     // written behind that
     DeviceAccount accounts[kDeviceAccountCountMax];
+
+    // Or it only writes signals.
+    [[nodiscard]] bool is_request() const noexcept {
+        return account_count != 0 || signals == nullptr;
+    }
+
+    // What of a group it copies.
+    [[nodiscard]] std::uint64_t bytes_of(const Wave& its, std::uint32_t group) const noexcept {
+        if (wave != &its || account_count == 0 || group < group_first || group > group_last) {
+            return 0;
+        }
+        if (group_first == group_last) return bytes;
+        std::uint64_t sum = 0;
+        for (std::uint32_t i = 0; i < account_count; ++i) {
+            if (accounts[i].group == group) sum += accounts[i].bytes;
+        }
+        return sum;
+    }
 };
 
 // First in, first out: so it is in a stream.
@@ -114,7 +134,7 @@ struct DeviceRoom {
     DeviceFlights free;
     DeviceFlights out[kCopyWayCount];
     DeviceFlight flights[kFlightCountMax];
-    DeviceCopy copies[kFlightCopyCountMax];  // of the flight that goes out
+    DeviceCopy copies[kFlightCopyCountMax];           // of the flight that goes out
     ringbuf::IndexStack free_fences{kFenceCountMax};  // any thread's
     DeviceFence fences[kFenceCountMax];
 };

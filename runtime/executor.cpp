@@ -40,6 +40,7 @@ Executor::Executor(Tables* tables, StorageBackend* storage, HostBackend* host, c
                                                 janitor, owner);
     }
     host_.set_blocks(blocks_.get());
+    ledger_.set_devices(&devices_);
 }
 
 bool Executor::turn() noexcept {
@@ -162,7 +163,7 @@ void Executor::start(Wave* wave) noexcept {
     set_timer(wave);
     if (wave->signals != nullptr) ledger_.start(wave);
     if (wave->unresolved == 0) {
-        wave_resolved(wave);
+        if (wave->inflight_count == 0) wave_resolved(wave);
         return;
     }
     if (!wave->list(Lane::kStorage).is_empty()) storage_.add(wave);
@@ -187,7 +188,9 @@ void Executor::stop(Wave* wave, bwrt_status status) noexcept {
     }
     if (wave->blocks != nullptr) blocks_->stop(wave);
     ledger_.abandon(wave, status);
-    if (!was_waiting) {
+    if (was_waiting) {
+        ledger_.end_signals(wave, status);
+    } else {
         host_.stop(wave);
         devices_.stop(wave);
         storage_.stop(wave);

@@ -68,37 +68,6 @@ void write_signal(const Operation& signal, std::uint64_t value) noexcept {
     }
 }
 
-// `status` is that of what it waited for: its group, or the wave that ended before.
-void finish_signal(Wave* wave, const Operation& signal, bwrt_status status) noexcept {
-    write_signal(signal, status == BWRT_OK ? signal.source : signal.length_bytes);
-    if (status != BWRT_OK) {
-        GroupState& state = wave->group(signal.group);
-        if (state.status == BWRT_OK) state.status = status;
-        wave->failed_group = std::min(wave->failed_group, signal.group);
-        wave->prefix = std::min(wave->prefix, signal.entry_first);
-        state.prefix = std::min(state.prefix, signal.entry_first);
-    }
-    if (wave->results == nullptr) return;
-    bwrt_result* result = result_of(*wave, signal.entry_first);
-    result->status = status;
-    result->address = 0;
-}
-
-// Writes the signals of a group that has just been resolved and takes them off the list.
-void fire_signals(Wave* wave, std::uint32_t group) noexcept {
-    const bwrt_status status = wave->group(group).status;
-    for (Operation** link = &wave->signals; *link != nullptr;) {
-        Operation* signal = *link;
-        if (signal->group > group) break;  // ascending
-        if (signal->group < group) {
-            link = &signal->next;
-            continue;
-        }
-        *link = signal->next;
-        finish_signal(wave, *signal, status);
-    }
-}
-
 void resolve_entry(const Wave& wave, std::uint32_t entry, std::uint64_t unresolved,
                    std::uint64_t done, const Failure* failure) noexcept {
     bwrt_result* result = result_of(wave, entry);
@@ -108,13 +77,6 @@ void resolve_entry(const Wave& wave, std::uint32_t entry, std::uint64_t unresolv
     result->status = failure->status;
     result->os_code = failure->os_code;
     result->tier = failure->tier;
-}
-
-void resolve_group(Wave* wave, std::uint32_t group, std::uint64_t unresolved) noexcept {
-    GroupState& state = wave->group(group);
-    BWRT_DEBUG_CHECK(state.unresolved >= unresolved);
-    state.unresolved -= unresolved;
-    if (state.unresolved == 0 && wave->signals != nullptr) fire_signals(wave, group);
 }
 
 }  // namespace
@@ -141,8 +103,53 @@ void Ledger::start(Wave* wave) const noexcept {
             continue;
         }
         *link = signal->next;
-        finish_signal(wave, *signal, BWRT_OK);
+        finish_signal(wave, signal, BWRT_OK);
     }
+}
+
+// `status` is that of what it waited for: its group, or the wave that ended before.
+void Ledger::finish_signal(Wave* wave, Operation* signal, bwrt_status status) const noexcept {
+    const std::uint64_t value = status == BWRT_OK ? signal->source : signal->length_bytes;
+    const std::uint32_t entry = signal->entry_first;
+    GroupState& state = wave->group(signal->group);
+    if (signal->lane != Lane::kDevice) write_signal(*signal, value);
+    if (status != BWRT_OK) {
+        if (state.status == BWRT_OK) state.status = status;
+        wave->failed_group = std::min(wave->failed_group, signal->group);
+        wave->prefix = std::min(wave->prefix, entry);
+        state.prefix = std::min(state.prefix, entry);
+    }
+    if (wave->results != nullptr) {
+        bwrt_result* result = result_of(*wave, entry);
+        result->status = status;
+        result->address = 0;
+    }
+    if (signal->lane != Lane::kDevice) return;
+    signal->source = value;
+    devices_->signal_due(wave, signal);
+}
+
+// Writes the signals of a group that has just been resolved and takes them off the list.
+void Ledger::fire_signals(Wave* wave, std::uint32_t group) const noexcept {
+    const bwrt_status status = wave->group(group).status;
+    for (Operation** link = &wave->signals; *link != nullptr;) {
+        Operation* signal = *link;
+        if (signal->group > group) break;  // ascending
+        if (signal->group < group) {
+            link = &signal->next;
+            continue;
+        }
+        *link = signal->next;
+        finish_signal(wave, signal, status);
+    }
+}
+
+void Ledger::resolve_group(Wave* wave, std::uint32_t group,
+                           std::uint64_t unresolved) const noexcept {
+    GroupState& state = wave->group(group);
+    BWRT_DEBUG_CHECK(state.unresolved >= unresolved);
+    state.unresolved -= unresolved;
+    if (state.unresolved == 0 && wave->signals != nullptr) fire_signals(wave, group);
 }
 
 void Ledger::good(Wave* wave, std::uint32_t entry, std::uint32_t group,
@@ -249,16 +256,19 @@ void Ledger::abandon(Wave* wave, bwrt_status status) const noexcept {
     }
 }
 
-void Ledger::close(Wave* wave, std::uint64_t now_ns) const noexcept {
-    BWRT_CHECK(wave->unresolved == 0);
-    BWRT_CHECK(wave->inflight_count == 0);
-    bwrt_completion& completion = wave->completion;
-    // Signals are left only of a wave that never ran.
+void Ledger::end_signals(Wave* wave, bwrt_status status) const noexcept {
     while (wave->signals != nullptr) {
         Operation* signal = wave->signals;
         wave->signals = signal->next;
-        finish_signal(wave, *signal, completion.status);
+        finish_signal(wave, signal, status);
     }
+}
+
+void Ledger::close(Wave* wave, std::uint64_t now_ns) const noexcept {
+    BWRT_CHECK(wave->unresolved == 0);
+    BWRT_CHECK(wave->inflight_count == 0);
+    BWRT_CHECK(wave->signals == nullptr);
+    bwrt_completion& completion = wave->completion;
     // Their countdowns have done their service; of dropped bytes they know nothing.
     for (std::uint32_t entry = 0; wave->results != nullptr && entry < wave->entry_count; ++entry) {
         result_of(*wave, entry)->address = 0;

@@ -20,8 +20,19 @@ struct Failure {
     std::uint32_t operation_index;  // BWRT_NONE when the wave itself ended
 };
 
+// Gets the signals that lie on a device as they are due: what is to be written is their source.
+class SignalSink {
+ public:
+    virtual void signal_due(Wave* wave, Operation* signal) noexcept = 0;
+
+ protected:
+    ~SignalSink() = default;
+};
+
 class Ledger {
  public:
+    void set_devices(SignalSink* devices) noexcept { devices_ = devices; }
+
     void open(Wave* wave) const noexcept;
 
     // When it starts to run: signals of groups that nothing belongs to are due at once.
@@ -46,6 +57,9 @@ class Ledger {
     // Drops what the lists still hold, as `status`, and empties them.
     void abandon(Wave* wave, bwrt_status status) const noexcept;
 
+    // Of a wave that never ran: the signals of groups that nothing belongs to.
+    void end_signals(Wave* wave, bwrt_status status) const noexcept;
+
     // What a block's result says beside its status.
     void note(const Wave& wave, std::uint32_t entry, std::uint32_t flags,
               std::uint32_t tier) const noexcept;
@@ -55,10 +69,15 @@ class Ledger {
     void close(Wave* wave, std::uint64_t now_ns) const noexcept;
 
  private:
+    void finish_signal(Wave* wave, Operation* signal, bwrt_status status) const noexcept;
+    void fire_signals(Wave* wave, std::uint32_t group) const noexcept;
+    void resolve_group(Wave* wave, std::uint32_t group, std::uint64_t unresolved) const noexcept;
     void count_failed(Wave* wave, const Failure& failure, std::uint32_t entry, std::uint32_t group,
                       std::uint64_t bytes) const noexcept;
     void fail_entries(Wave* wave, const Operation& operation,
                       const Failure& failure) const noexcept;
+
+    SignalSink* devices_ = nullptr;
 };
 
 }  // namespace bwrt::runtime

@@ -123,7 +123,7 @@ void fill_header(Wave* slot, const bwrt_wave& wave, std::uint64_t now_ns) {
     slot->operation_count = wave.operation_count;
     slot->entry_count = 0;
     for (OperationList& list : slot->lists) list = {};
-    slot->signals = nullptr;
+    slot->signals = slot->due_signals = nullptr;
     slot->blocks = nullptr;
     slot->skips_blocks = false;
     slot->bytes_total = slot->unresolved = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "runtime/device_room.h"
 #include "runtime/pieces.h"
 #include "runtime/validate.h"
 
@@ -201,9 +202,6 @@ bwrt_status WaveBuilder::read_signal(const bwrt_operation& given, Operation* ope
         return fail(sink_, BWRT_E_INVAL, side_field(true),
                     "a SIGNAL is written to a memory region");
     }
-    if (const bwrt_status status = check_on_host(target, side_field(true), "a SIGNAL")) {
-        return status;
-    }
     if (const bwrt_status status = check_bounds(target, true, given.target_offset_bytes, 0, 1,
                                                 given.length_bytes, nullptr)) {
         return status;
@@ -214,6 +212,14 @@ bwrt_status WaveBuilder::read_signal(const bwrt_operation& given, Operation* ope
                     ull(given.length_bytes));
     }
     operation->width = static_cast<std::uint8_t>(given.length_bytes);
+    if (target.room != nullptr) {
+        operation->lane = Lane::kDevice;
+        if (!target.room->device->writes_values(operation->width)) {
+            return fail(sink_, BWRT_E_UNSUPPORTED, "operations[].length_bytes",
+                        "device %u writes no %u bytes in stream order",
+                        target.room->device->number(), operation->width);
+        }
+    }
     operation->target = target.address;
     operation->target_region = target.region_slot;
     operation->source = given.value_done;

@@ -114,8 +114,10 @@ struct alignas(128) Wave {
     std::uint32_t entry_count = 0;
 
     OperationList lists[kLaneCount];
-    Operation* signals = nullptr;  // ascending by group, not yet written
-    BlockTask* blocks = nullptr;   // of block operations, in the order given; they stay to the end
+    Operation* signals = nullptr;      // ascending by group, not yet written
+    Operation* due_signals = nullptr;  // on devices: to be written there
+    Wave* next_due = nullptr;
+    BlockTask* blocks = nullptr;  // of block operations, in the order given; they stay to the end
     std::uint64_t bytes_total = 0;
     std::uint64_t unresolved = 0;             // as in GroupState, over all groups
     std::uint64_t bus_bytes[kBusCount] = {};  // not yet handed to a backend

@@ -95,6 +95,8 @@ class Device {
     // Nothing of the engine's has to outlive the call.
     virtual bwrt_status set_fence(std::uint32_t fence, FenceKind kind, std::uint64_t after,
                                   const ErrorSink& sink) noexcept = 0;
+    // Of 4 or 8 bytes.
+    [[nodiscard]] virtual bool writes_values(std::uint32_t width) const noexcept = 0;
     // Whether a stream is one that any thread may mean by it.
     [[nodiscard]] virtual bool is_for_all_threads(std::uint64_t stream) const noexcept = 0;
 
@@ -109,6 +111,10 @@ class Device {
                       std::uint32_t count) noexcept = 0;
     // So many a flight: fewer than kFlightCopyCountMax where each costs a call.
     [[nodiscard]] virtual std::uint32_t copy_count_max(CopyWay way) const noexcept = 0;
+    // Has it written there behind all that was to be copied that way so far, 4 or 8 bytes, aligned
+    // so, after which all that was copied before can be seen.
+    virtual DeviceAnswer write_value(CopyWay way, std::uint64_t address, std::uint32_t width,
+                                     std::uint64_t value) noexcept = 0;
     // Puts the flight's mark behind all that was to be copied that way so far.  BWRT_E_AGAIN: it is
     // not there, and may be put there later.
     virtual DeviceAnswer mark(CopyWay way, std::uint32_t flight) noexcept = 0;

@@ -344,11 +344,6 @@ void what_this_version_does_not_do_on_a_device_is_refused_by_name(void** state) 
     read.kind = BWRT_OP_READ;
     write.kind = BWRT_OP_WRITE;
     std::swap(write.source, write.target);
-    bwrt_operation signal = {};
-    signal.kind = BWRT_OP_SIGNAL;
-    signal.target = device.region;
-    signal.length_bytes = 4;
-    signal.value_done = 1;
     bwrt_gemm shape = {};
     shape.struct_size = sizeof shape;
     shape.m = shape.n = shape.k = 1;
@@ -363,7 +358,6 @@ void what_this_version_does_not_do_on_a_device_is_refused_by_name(void** state) 
 
     refused(read, "operations[].target", "a READ has no side on a device");
     refused(write, "operations[].source", "a WRITE has no side on a device");
-    refused(signal, "operations[].target", "a SIGNAL has no side on a device");
     refused(gemm, "operations[].source", "a GEMM has no side on a device");
     if (fake_driver() != nullptr) {
         const DeviceMemory other = world.memory(kBytes, 1);

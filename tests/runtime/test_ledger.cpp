@@ -277,12 +277,12 @@ void a_signal_of_a_wave_that_never_ran_says_failed(void**) {
     bwrt_wave given = wave_of(account.operations, 1);
     Wave* wave = account.world.accept(given);
     account.ledger.open(wave);
-    wave->completion.status = BWRT_E_CANCELLED;
 
-    account.ledger.close(wave, 1);
+    account.ledger.end_signals(wave, BWRT_E_CANCELLED);
 
     assert_int_equal(*account.word(), 8);
     assert_null(wave->signals);
+    account.ledger.close(wave, 1);
 }
 
 void a_signal_of_8_bytes_is_written_whole(void**) {

@@ -47,6 +47,7 @@ class Context {
 
     [[nodiscard]] const Driver& driver() const noexcept { return *driver_; }
     [[nodiscard]] int number() const noexcept { return number_; }
+    [[nodiscard]] CUdevice device() const noexcept { return device_; }
 
     // What the driver said when it was lost; CUDA_SUCCESS: it was not.  Any thread.
     [[nodiscard]] CUresult loss() const noexcept {

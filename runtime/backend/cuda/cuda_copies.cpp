@@ -29,6 +29,13 @@ bwrt_status CudaDevice::make_streams(const ErrorSink& sink) noexcept {
         call = "cuEventCreate";
         error = context_.noted(driver.event_create(&mark, CU_EVENT_DISABLE_TIMING));
     }
+    if (error == CUDA_SUCCESS && driver.stream_write_value64 != nullptr) {
+        int can = 0;
+        call = "cuDeviceGetAttribute";
+        error = context_.noted(driver.device_get_attribute(
+            &can, CU_DEVICE_ATTRIBUTE_CAN_USE_64_BIT_STREAM_MEM_OPS, context_.device()));
+        writes_64_bits_ = can != 0;
+    }
     if (error == CUDA_SUCCESS) return BWRT_OK;
     return context_.refuse(sink, error, "region.device", call);
 }
@@ -108,6 +115,26 @@ DeviceAnswer CudaDevice::copy_one(CopyWay way, const DeviceCopy& copy) noexcept 
             break;
     }
     return answer(driver.memcpy_d2d_async(copy.target, copy.source, copy.bytes, stream));
+}
+
+// With the barrier that CUDA puts before such a write where nobody says that it need not: who sees
+// the value on the device sees the copies.  A driver without it has the copy engine write 32 bits.
+DeviceAnswer CudaDevice::write_value(CopyWay way, std::uint64_t address, std::uint32_t width,
+                                     std::uint64_t value) noexcept {
+    const Current current(&context_);
+    if (current.error() != CUDA_SUCCESS) return answer(current.error());
+    const Driver& driver = context_.driver();
+    const CUstream stream = streams_[static_cast<std::uint32_t>(way)];
+    if (width == 8) {
+        return answer(
+            driver.stream_write_value64(stream, address, value, CU_STREAM_WRITE_VALUE_DEFAULT));
+    }
+    const auto value32 = static_cast<cuuint32_t>(value);
+    if (driver.stream_write_value32 == nullptr) {
+        return answer(driver.memset_d32_async(address, value32, 1, stream));
+    }
+    return answer(
+        driver.stream_write_value32(stream, address, value32, CU_STREAM_WRITE_VALUE_DEFAULT));
 }
 
 DeviceAnswer CudaDevice::mark(CopyWay way, std::uint32_t flight) noexcept {

@@ -57,6 +57,11 @@ class CudaDevice final : public Device {
     bool copy(CopyWay way, std::uint32_t flight, DeviceCopy* copies,
               std::uint32_t count) noexcept override;
     [[nodiscard]] std::uint32_t copy_count_max(CopyWay way) const noexcept override;
+    DeviceAnswer write_value(CopyWay way, std::uint64_t address, std::uint32_t width,
+                             std::uint64_t value) noexcept override;
+    [[nodiscard]] bool writes_values(std::uint32_t width) const noexcept override {
+        return width == 4 || writes_64_bits_;
+    }
     DeviceAnswer mark(CopyWay way, std::uint32_t flight) noexcept override;
     DeviceAnswer ask(std::uint32_t flight) noexcept override;
     bwrt_status set_fence(std::uint32_t fence, FenceKind kind, std::uint64_t after,
@@ -131,6 +136,7 @@ class CudaDevice final : public Device {
     Fence fences_[kFenceCountMax];
     RegionMemory staging_;
     bool is_registered_ = false;
+    bool writes_64_bits_ = false;
     CUdeviceptr staging_view_ = 0;  // its address on the device
     PageKernelLibrary kernel_;
     CopyThresholds thresholds_;

@@ -78,6 +78,7 @@
     ENTRY(optional, memcpy_peer_async, cuMemcpyPeerAsync, 4000)                              \
     ENTRY(required, memcpy_2d_async, cuMemcpy2DAsync, 3020)                                  \
     ENTRY(required, memset_d8_async, cuMemsetD8Async, 3020)                                  \
+    ENTRY(required, memset_d32_async, cuMemsetD32Async, 3020)                                \
     ENTRY(optional, memcpy_batch_async_12080, cuMemcpyBatchAsync, 12080)                     \
     ENTRY(optional, memcpy_batch_async_13000, cuMemcpyBatchAsync, 13000)                     \
     ENTRY(optional, ipc_get_mem_handle, cuIpcGetMemHandle, 4010)                             \

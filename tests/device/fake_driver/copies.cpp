@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <numeric>
 
 #include "tests/device/fake_driver/functions.h"
@@ -217,9 +218,11 @@ CUresult memcpy_2d_async(const CUDA_MEMCPY2D* copy, CUstream stream) {
     return enqueue_copies(&call, stream, std::move(copies), false);
 }
 
-CUresult memset_d8_async(CUdeviceptr address, unsigned char value, std::size_t bytes,
-                         CUstream handle) {
-    Call call("cuMemsetD8Async", kContext | kEnqueues);
+namespace {
+
+CUresult memset_async(const char* name, CUdeviceptr address, std::size_t bytes, CUstream handle,
+                      const std::function<void(const Place&)>& fill_place) {
+    Call call(name, kContext | kEnqueues);
     StreamPointer stream;
     Place place;
     if (call.is_refused()) return call.code();
@@ -228,12 +231,33 @@ CUresult memset_d8_async(CUdeviceptr address, unsigned char value, std::size_t b
     if (!find_side(call, Side::kDevice, address, bytes, &place)) return CUDA_ERROR_INVALID_VALUE;
     Operation operation;
     operation.places.push_back(place);
-    operation.run = [place, value] {
-        fill(place, value);
+    operation.run = [place, fill_place] {
+        fill_place(place);
         return CUDA_SUCCESS;
     };
     enqueue(call, stream, std::move(operation));
     return CUDA_SUCCESS;
+}
+
+}  // namespace
+
+CUresult memset_d8_async(CUdeviceptr address, unsigned char value, std::size_t bytes,
+                         CUstream stream) {
+    return memset_async("cuMemsetD8Async", address, bytes, stream,
+                        [value](const Place& place) { fill(place, value); });
+}
+
+CUresult memset_d32_async(CUdeviceptr address, unsigned int value, std::size_t count,
+                          CUstream stream) {
+    if (address % sizeof value != 0) return CUDA_ERROR_INVALID_VALUE;
+    return memset_async("cuMemsetD32Async", address, count * sizeof value, stream,
+                        [value](const Place& place) {
+                            for (const Span& span : place.spans) {
+                                for (std::size_t at = 0; at < span.bytes; at += sizeof value) {
+                                    std::memcpy(span.here + at, &value, sizeof value);
+                                }
+                            }
+                        });
 }
 
 }  // namespace fake_cuda
