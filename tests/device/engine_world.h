@@ -101,6 +101,18 @@ struct EngineWorld : CopyWorld {
         return bwrt_stream_wait(runtime, wave, group, 0, reinterpret_cast<std::uint64_t>(stream),
                                 timeout_ns, &error);
     }
+    [[nodiscard]] std::uint64_t undelivered_count() const {
+        bwrt_counters counters = {};
+        counters.struct_size = sizeof counters;
+        assert_int_equal(bwrt_sample(runtime, &counters, nullptr), BWRT_OK);
+        return counters.undelivered;
+    }
+    // In caller mode whoever polls does.
+    void drive() const {
+        bwrt_completion completion = {};
+        std::uint32_t count = 0;
+        assert_int_equal(bwrt_poll(runtime, &completion, 1, &count, nullptr), BWRT_OK);
+    }
     void assert_runs_still(bwrt_handle wave) const {
         bwrt_completion completion = {};
         assert_int_equal(bwrt_wait(runtime, wave, 0, &completion, nullptr), BWRT_E_TIMEOUT);

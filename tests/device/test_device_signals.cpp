@@ -92,6 +92,45 @@ void a_group_that_failed_gets_the_other_value(void** state) {
     world.end_engine();
 }
 
+// Whichever flight of the group it was: the value does not go out with the others.
+void a_group_of_several_flights_that_failed_in_part_gets_the_other_value(void** state) {
+    for (const char* plan : {"cuMemcpyHtoDAsync:1:2", "cuMemcpyHtoDAsync:2:2"}) {
+        SignalWorld world;
+        need_fake();
+        world.start_signals(state, plan);
+        const Bytes source = pattern(kLength, 11);
+        const DeviceMemory memory = world.memory(kLength);
+
+        const bwrt_completion completion =
+            world.run({copy_in(source, memory.region), world.signal(0)});
+
+        assert_int_equal(completion.status, BWRT_E_NOMEM);
+        assert_true(completion.bytes > 0);
+        world.assert_values({kFailed});
+        world.end_engine();
+    }
+}
+
+// What comes from the device is not there before the driver has copied it on.
+void a_value_behind_bytes_from_the_device_waits_for_the_host(void** state) {
+    SignalWorld world;
+    Bytes target(1000);
+    need_fake();
+    world.start_signals(state, "");
+    const DeviceMemory memory = world.memory(kLength);
+    const std::uint64_t records = fake_driver()->count("cuEventRecord");
+    fake_driver()->hold(0, 1);
+
+    const bwrt_handle wave = world.submitted({copy_out(memory.region, &target), world.signal(0)});
+    while (fake_driver()->count("cuEventRecord") == records) world.assert_runs_still(wave);
+    assert_int_equal(fake_driver()->count("cuStreamWriteValue32"), 0);
+    fake_driver()->hold(0, 0);
+
+    assert_int_equal(world.outcome(wave).status, BWRT_OK);
+    world.assert_values({kDone});
+    world.end_engine();
+}
+
 // Also those of groups without bytes, and whatever came before the wave.
 void a_wave_that_never_ran_writes_its_values(void** state) {
     SignalWorld world;
@@ -209,17 +248,25 @@ void a_value_that_cannot_be_written_fails_its_signal(void** state) {
 
 void a_value_on_a_device_that_is_lost_fails_its_signal(void** state) {
     SignalWorld world;
+    bwrt_result results[2] = {};
+    bwrt_wave with_results = {};
     need_fake();
     world.start_signals(state, "");
     const Bytes source = pattern(kLength, 9);
     const DeviceMemory memory = world.memory(kLength);
     fake_driver()->hold(0, 1);
-    const bwrt_handle out = world.submitted({copy_in(source, memory.region), world.signal(0)});
+    with_results.results = results;
+    with_results.result_count = 2;
+    with_results.result_bytes = sizeof(bwrt_result);
+    const bwrt_handle out =
+        world.submitted({copy_in(source, memory.region), world.signal(0)}, with_results);
     while (fake_driver()->count("cuStreamWriteValue32") == 0) world.assert_runs_still(out);
 
     fake_driver()->lose(0, CUDA_ERROR_ILLEGAL_ADDRESS);
 
     assert_int_equal(world.outcome(out).status, BWRT_E_DEVICE_LOST);
+    assert_int_equal(results[0].status, BWRT_E_DEVICE_LOST);
+    assert_int_equal(results[1].status, BWRT_E_DEVICE_LOST);
     const bwrt_completion later = world.run({world.signal(1)});
     assert_int_equal(later.status, BWRT_E_DEVICE_LOST);
     assert_int_equal(later.operation_index, 0);
@@ -277,6 +324,8 @@ int main() {
         BWRT_IN_BOTH_WAYS(every_layer_s_value_is_written),
         BWRT_IN_BOTH_WAYS(the_host_is_not_needed_once_the_copies_are_enqueued),
         BWRT_IN_BOTH_WAYS(a_group_that_failed_gets_the_other_value),
+        BWRT_IN_BOTH_WAYS(a_group_of_several_flights_that_failed_in_part_gets_the_other_value),
+        BWRT_IN_BOTH_WAYS(a_value_behind_bytes_from_the_device_waits_for_the_host),
         BWRT_IN_BOTH_WAYS(a_wave_that_never_ran_writes_its_values),
         BWRT_IN_BOTH_WAYS(a_group_without_bytes_is_there_at_once),
         BWRT_IN_BOTH_WAYS(a_group_that_goes_both_ways_is_there_before_its_value),
